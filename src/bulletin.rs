@@ -1,0 +1,142 @@
+//! Bulletins: one thing said, named for ever. What a bulletin says never changes; what changes is said in the next one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{Identity, Status, Words};
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
+use crate::reading::Basis;
+use crate::rule::Statistic;
+use crate::time::{TimeDelta, Timestamp, seconds};
+use crate::unit::Metric;
+
+/// What happened to the warning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// New.
+    Issued,
+    /// Worse than told.
+    Raised,
+    /// Milder than told, and not over.
+    Lowered,
+    /// As told, for longer.
+    Extended,
+    /// As severe as told, in other words, for another time or other places. Only authorities do this.
+    Updated,
+    /// Over: fresh data or the authority say so.
+    Lifted,
+    /// Its time ran out and nothing says that it is over.
+    Expired,
+}
+
+impl Change {
+    /// Every change.
+    pub const ALL: &'static [Self] =
+        &[Self::Issued, Self::Raised, Self::Lowered, Self::Extended, Self::Updated, Self::Lifted, Self::Expired];
+
+    /// Its name in TOML, logs and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Raised => "raised",
+            Self::Lowered => "lowered",
+            Self::Extended => "extended",
+            Self::Updated => "updated",
+            Self::Lifted => "lifted",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// True when nothing is in force after it.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Lifted | Self::Expired)
+    }
+}
+
+/// A value that made a rule speak.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which rule.
+    pub rule: RuleId,
+    /// Where.
+    pub governorate: GovernorateId,
+    /// What.
+    pub metric: Metric,
+    /// Seen or computed.
+    pub basis: Basis,
+    /// What was made of the window.
+    pub statistic: Statistic,
+    /// The window's length.
+    #[serde(with = "seconds", rename = "window_s")]
+    pub window: TimeDelta,
+    /// The window's end.
+    pub at: Timestamp,
+    /// The value, canonical.
+    pub value: f64,
+    /// The threshold it reached, canonical.
+    pub threshold: f64,
+    /// From whom.
+    pub feed: FeedId,
+    /// Which station.
+    pub station: Option<String>,
+}
+
+/// Who says so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Origin {
+    /// Rules of this house over readings: automated, not official.
+    Automatic {
+        /// The values that made them speak; empty for an end.
+        evidence: Vec<Evidence>,
+    },
+    /// An authority, in its own words.
+    Official {
+        /// The feed it came by.
+        feed: FeedId,
+        /// The authority's alert.
+        identity: Identity,
+        /// Its words in the languages it gave.
+        words: Vec<Words>,
+    },
+}
+
+/// One thing said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bulletin {
+    /// Its name for ever: number and edition.
+    pub id: BulletinId,
+    /// The number of the warning, the same in all its editions: `MKH-2025-000012`.
+    pub number: String,
+    /// Which edition, from 1.
+    pub edition: u32,
+    /// The bulletins that it takes the place of.
+    pub replaces: Vec<BulletinId>,
+    /// What happened.
+    pub change: Change,
+    /// Meant for the public, or a drill or test.
+    pub status: Status,
+    /// What threatens.
+    pub hazard: Hazard,
+    /// How bad it is now; for an end, how bad it was.
+    pub severity: Severity,
+    /// How bad it was told to be before.
+    pub was: Option<Severity>,
+    /// Where, in official order; never empty.
+    pub areas: Vec<GovernorateId>,
+    /// Where it held before and does not any more.
+    pub left: Vec<GovernorateId>,
+    /// When this was decided.
+    pub issued: Timestamp,
+    /// When the danger begins.
+    pub onset: Timestamp,
+    /// When it ends, as far as known; for an end, when it ended.
+    pub until: Timestamp,
+    /// After this moment nobody is told any more.
+    pub stale_after: Timestamp,
+    /// Set when the warning stands without fresh data: the time of the last.
+    pub silent_since: Option<Timestamp>,
+    /// Who says so.
+    pub origin: Origin,
+}

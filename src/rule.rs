@@ -1,0 +1,173 @@
+//! Rules: which metric, over which window, in which governorates, at which thresholds, is yellow, orange or red.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::governorate::GovernorateBook;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{GovernorateId, RuleId};
+use crate::reading::Basis;
+use crate::time::TimeDelta;
+use crate::unit::{Metric, Unit};
+
+/// How the values of a window become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Statistic {
+    /// All added up.
+    Sum,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+impl Statistic {
+    /// Its name in TOML and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Max => "max",
+            Self::Min => "min",
+        }
+    }
+}
+
+/// A stretch of time and what is made of the values in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// What is made of the values.
+    pub statistic: Statistic,
+    /// How long the stretch is.
+    pub span: TimeDelta,
+}
+
+/// Which way is dangerous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The higher the worse: rain, wind, heat.
+    AtLeast,
+    /// The lower the worse: visibility, cold.
+    AtMost,
+}
+
+impl Direction {
+    /// True when a value has reached a threshold.
+    pub fn reaches(self, value: f64, threshold: f64) -> bool {
+        match self {
+            Self::AtLeast => threshold <= value,
+            Self::AtMost => value <= threshold,
+        }
+    }
+}
+
+/// Which readings a rule looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Only what was seen.
+    Observed,
+    /// Only what models say.
+    Forecast,
+    /// Either; each series is judged for itself.
+    Any,
+}
+
+impl Sight {
+    /// True when it looks at readings of this basis.
+    pub fn takes(self, basis: Basis) -> bool {
+        match self {
+            Self::Observed => basis == Basis::Observed,
+            Self::Forecast => basis == Basis::Forecast,
+            Self::Any => true,
+        }
+    }
+}
+
+/// The thresholds of one severity, canonical.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// Of which severity.
+    pub severity: Severity,
+    /// Reached: the latch begins to rise.
+    pub raise: f64,
+    /// Not reached any more: the latch begins to ease. Never on the far side of `raise`.
+    pub clear: f64,
+}
+
+/// A further condition that must hold over the same governorate and time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    /// What.
+    pub metric: Metric,
+    /// Over which window.
+    pub window: Window,
+    /// Which way.
+    pub direction: Direction,
+    /// From where, canonical.
+    pub threshold: f64,
+}
+
+/// One rule, as meant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its name.
+    pub id: RuleId,
+    /// What it warns of.
+    pub hazard: Hazard,
+    /// What it looks at.
+    pub metric: Metric,
+    /// Over which window.
+    pub window: Window,
+    /// At which readings.
+    pub sight: Sight,
+    /// How far ahead a forecast window may end; zero looks at now only.
+    pub look_ahead: TimeDelta,
+    /// Which way is worse.
+    pub direction: Direction,
+    /// Mildest first; at least one.
+    pub thresholds: Vec<Threshold>,
+    /// The unit its thresholds were written in, for people.
+    pub unit: Unit,
+    /// How long a threshold must be reached before the latch closes.
+    pub rise_after: TimeDelta,
+    /// How long it must be clear before the latch opens.
+    pub ease_after: TimeDelta,
+    /// The worst severity that a forecast alone may give.
+    pub highest_from_forecast: Severity,
+    /// Where it holds.
+    pub governorates: BTreeSet<GovernorateId>,
+    /// What must hold as well, all of it.
+    pub also: Vec<Condition>,
+    /// Where its thresholds come from.
+    pub source: String,
+    /// The meteorologist who signed it off, when one has.
+    pub signed_off_by: Option<String>,
+}
+
+/// How warnings live; from `nadhir.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WarningTimes {
+    /// How long an automatic warning is given for at once.
+    pub validity: TimeDelta,
+    /// How long before its end a warning that still holds is extended.
+    pub extend_before: TimeDelta,
+    /// How long a warning is kept alive without fresh data before it runs out, said as such.
+    pub longest_silence: TimeDelta,
+    /// How long after its making a message about an end (lifted, expired) may still be sent.
+    pub end_notice: TimeDelta,
+}
+
+/// All rules, with the governorates they speak of.
+#[derive(Debug, Clone)]
+pub struct RuleBook {
+    /// Who issues: the prefix of bulletin numbers, `MKH`.
+    pub code: String,
+    /// Every rule, in the order of their files.
+    pub rules: Vec<Rule>,
+    /// The governorates.
+    pub governorates: Arc<GovernorateBook>,
+    /// How warnings live.
+    pub times: WarningTimes,
+}

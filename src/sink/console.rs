@@ -1,0 +1,6 @@
+//! Placeholder.
+
+use super::Kind;
+
+/// The kind.
+pub const KIND: Kind = Kind { name: "console", about: "", example: "", parse: |_| None };

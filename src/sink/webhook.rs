@@ -1,0 +1,6 @@
+//! Placeholder.
+
+use super::Kind;
+
+/// The kind.
+pub const KIND: Kind = Kind { name: "webhook", about: "", example: "", parse: |_| None };
