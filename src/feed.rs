@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::alert::Alert;
@@ -24,6 +25,15 @@ pub struct Request {
     pub url: Url,
     /// The `Accept` header.
     pub accept: &'static str,
+}
+
+/// What a server gave to tell an unchanged answer from a new one; sent back word for word with the next request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// The `ETag`, quotes and all.
+    pub etag: Option<String>,
+    /// The `Last-Modified` date as it came.
+    pub last_modified: Option<String>,
 }
 
 /// A document that an index points to and that has to be fetched as well.

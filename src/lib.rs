@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod bulletin;
 pub mod daemon;
+pub mod engine;
 pub mod feed;
 pub mod governorate;
 pub mod hazard;
@@ -20,3 +21,4 @@ pub mod store;
 pub mod table;
 pub mod time;
 pub mod unit;
+pub mod warning;

@@ -1,16 +1,19 @@
 //! Rules: which metric, over which window, in which governorates, at which thresholds, is yellow, orange or red.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{GovernorateId, RuleId};
+use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::reading::Basis;
 use crate::time::TimeDelta;
 use crate::unit::{Metric, Unit};
+
+pub mod judge;
+pub mod latch;
 
 /// How the values of a window become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -170,4 +173,6 @@ pub struct RuleBook {
     pub governorates: Arc<GovernorateBook>,
     /// How warnings live.
     pub times: WarningTimes,
+    /// How old the word of each feed may be and still count; a feed that is not here is not configured.
+    pub stale_after: BTreeMap<FeedId, TimeDelta>,
 }

@@ -1,0 +1,121 @@
+//! The engine: the only brain. What was known, what arrived, and the time go in; what changes and what is said come out.
+//!
+//! [`step`] is a plain function. It reads the state and never writes it: the [`Changes`] it returns are adopted by
+//! [`State::adopt`] only after they are committed, so that memory never runs ahead of the disk. What it returns is small:
+//! only what one event touches, whatever the number of governorates.
+
+use std::collections::BTreeSet;
+
+use crate::bulletin::Bulletin;
+use crate::feed::{Batch, Validators};
+use crate::ids::{FeedId, GovernorateId};
+use crate::rule::RuleBook;
+use crate::store::Entry;
+use crate::time::{TimeDelta, Timestamp};
+use crate::unit::Metric;
+
+mod automatic;
+mod feeds;
+mod official;
+mod state;
+#[cfg(test)]
+mod stories;
+
+pub use feeds::{FeedState, Health};
+pub use state::{Changes, Draft, State, StateError};
+
+/// How long readings are kept: the longest window of a rule, and a day.
+pub const KEEP_READINGS: TimeDelta = TimeDelta::days(8);
+
+/// What came of asking a feed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// An answer that could be read, perhaps not all of it.
+    Batch {
+        /// What it held.
+        batch: Batch,
+        /// What to send with the next request so that an unchanged answer is not sent again; none when not all that the answer
+        /// points to could be fetched, so that it is asked for once more.
+        validators: Option<Validators>,
+        /// The entries of an index that are now known.
+        entries: Vec<String>,
+    },
+    /// Nothing new since the last answer (304).
+    Unchanged,
+    /// A proper answer without content (204, or an empty list).
+    Nothing,
+    /// An answer that cannot be read: a web page, broken JSON, hostile XML.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+    /// No answer: refused, hung, or an error status.
+    Unreachable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A feed was asked.
+    Asked {
+        /// Which.
+        feed: FeedId,
+        /// What came of it.
+        heard: Heard,
+    },
+    /// Time went by.
+    Tick,
+}
+
+/// What one step changes and says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// The part of the state that is different now.
+    pub changes: Changes,
+    /// What people may want to look up later.
+    pub journal: Vec<Entry>,
+    /// What is said.
+    pub bulletins: Vec<Bulletin>,
+}
+
+impl Outcome {
+    /// True when there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.journal.is_empty() && self.bulletins.is_empty()
+    }
+}
+
+/// What readings have touched, and so has to be judged again.
+#[derive(Debug)]
+pub(crate) enum Touched {
+    All,
+    Only(BTreeSet<(GovernorateId, Metric)>),
+}
+
+/// Decides. The same input gives the same output, always.
+pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Outcome {
+    let mut draft = Draft::new(state);
+    let touched = match event {
+        Event::Tick => {
+            feeds::watch_silence(book, &mut draft, now);
+            Touched::All
+        }
+        Event::Asked { feed, heard } => {
+            feeds::note(book, &mut draft, feed, heard, now);
+            match heard {
+                Heard::Batch { batch, .. } => {
+                    official::take(book, &mut draft, feed, &batch.alerts, now);
+                    Touched::Only(feeds::store_readings(&mut draft, feed, &batch.readings, now))
+                }
+                Heard::Unchanged => Touched::All,
+                Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => Touched::Only(BTreeSet::new()),
+            }
+        }
+    };
+    official::run_out(book, &mut draft, now);
+    automatic::judge(book, &mut draft, &touched, now);
+    draft.finish()
+}

@@ -1,0 +1,261 @@
+//! Automatic warnings: the rules judged, the latches turned, what was told compared with what is so.
+//!
+//! Where an authority has spoken of the same hazard, and no more mildly, the rules keep quiet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Datelike;
+
+use super::Touched;
+use super::state::{Draft, LatchKey};
+use crate::alert::Status;
+use crate::bulletin::{Bulletin, Evidence, Origin};
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{BulletinId, GovernorateId};
+use crate::rule::judge::{self, Judgement, Seen, Sighting, Trust};
+use crate::rule::{Rule, RuleBook, latch};
+use crate::time::Timestamp;
+use crate::warning::{Move, So, Warning, WarningKey, compare};
+
+/// Judges what was touched and says what has to be said.
+pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, now: Timestamp) {
+    for (hazard, governorate) in cases(book, draft, touched) {
+        let rules: Vec<&Rule> = book
+            .rules
+            .iter()
+            .filter(|rule| rule.hazard == hazard && rule.governorates.contains(&governorate))
+            .collect();
+        let so = what_is_so(book, draft, &rules, &governorate, now);
+        settle(book, draft, hazard, &governorate, &so, now);
+    }
+}
+
+/// Which hazards have to be weighed where: those with a rule that reads what was touched, and on a tick every one.
+fn cases(book: &RuleBook, draft: &Draft<'_>, touched: &Touched) -> BTreeSet<(Hazard, GovernorateId)> {
+    let mut cases = BTreeSet::new();
+    for rule in &book.rules {
+        for governorate in &rule.governorates {
+            let is_touched = match touched {
+                Touched::All => true,
+                Touched::Only(touched) => {
+                    let metrics = std::iter::once(rule.metric).chain(rule.also.iter().map(|also| also.metric));
+                    metrics.into_iter().any(|metric| touched.contains(&(governorate.clone(), metric)))
+                }
+            };
+            if is_touched {
+                cases.insert((rule.hazard, governorate.clone()));
+            }
+        }
+    }
+    // A live warning that no rule speaks of any more still has to run out.
+    for (key, _) in draft.warnings() {
+        if let WarningKey::Automatic { hazard, governorate } = key {
+            cases.insert((*hazard, governorate.clone()));
+        }
+    }
+    cases
+}
+
+fn what_is_so(
+    book: &RuleBook,
+    draft: &mut Draft<'_>,
+    rules: &[&Rule],
+    governorate: &GovernorateId,
+    now: Timestamp,
+) -> So {
+    let mut so = So {
+        severity: None,
+        begins: None,
+        ends: None,
+        evidence: Vec::new(),
+        heard: None,
+        is_judged: !rules.is_empty(),
+    };
+    for rule in rules {
+        let trust = Trust { stale_after: &book.stale_after, longest_silence: book.times.longest_silence };
+        let judgement = judge::judge(rule, governorate, draft, trust, now);
+        let key = LatchKey(rule.id.clone(), governorate.clone());
+        let before = draft.latches(&key).cloned().unwrap_or_default();
+        let after = latch::turn(rule, &before, &judgement, now);
+        if after != before {
+            tell_turn(draft, rule, governorate, latch::worst(&before), latch::worst(&after), now);
+            draft.put_latches(key, after.clone());
+        }
+        so.heard = so.heard.max(judgement.heard);
+        let Some(severity) = latch::worst(&after) else { continue };
+        so.severity = so.severity.max(Some(severity));
+        if let Some(sighting) = sighting(&judgement, severity) {
+            so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
+            so.ends = so.ends.max(Some(sighting.ends));
+            so.evidence.push(evidence(rule, governorate, severity, sighting));
+        }
+    }
+    so.evidence.sort_by(|a, b| a.rule.cmp(&b.rule));
+    so
+}
+
+/// What is seen now of a severity that holds, or of a milder one when the value has eased.
+fn sighting(judgement: &Judgement, severity: Severity) -> Option<&Sighting> {
+    judgement.seen.iter().rev().filter(|(of, _)| *of <= severity).find_map(|(_, seen)| match seen {
+        Seen::Reached(sighting) => Some(sighting),
+        Seen::Between | Seen::Clear | Seen::Unknown => None,
+    })
+}
+
+fn evidence(rule: &Rule, governorate: &GovernorateId, severity: Severity, sighting: &Sighting) -> Evidence {
+    let threshold = rule.thresholds.iter().find(|threshold| threshold.severity == severity);
+    Evidence {
+        rule: rule.id.clone(),
+        governorate: governorate.clone(),
+        metric: rule.metric,
+        basis: sighting.key.basis,
+        statistic: rule.window.statistic,
+        window: rule.window.span,
+        at: sighting.at,
+        value: sighting.value,
+        threshold: threshold.map_or(sighting.value, |threshold| threshold.raise),
+        feed: sighting.key.feed.clone(),
+        station: sighting.key.station.as_deref().map(str::to_owned),
+    }
+}
+
+fn tell_turn(
+    draft: &mut Draft<'_>,
+    rule: &Rule,
+    governorate: &GovernorateId,
+    before: Option<Severity>,
+    after: Option<Severity>,
+    now: Timestamp,
+) {
+    if before == after {
+        return;
+    }
+    let name = |severity: Option<Severity>| severity.map_or("nothing", Severity::name);
+    let text = format!("{} holds {} in {governorate}, before {}", rule.id, name(after), name(before));
+    draft.write(now, "rule", &rule.id, text);
+}
+
+/// Compares told and so, keeps quiet where an authority has spoken, and says the rest.
+fn settle(
+    book: &RuleBook,
+    draft: &mut Draft<'_>,
+    hazard: Hazard,
+    governorate: &GovernorateId,
+    so: &So,
+    now: Timestamp,
+) {
+    let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
+    let told = draft.warning(&key).cloned();
+    let official = official_severity(draft, hazard, governorate);
+    let is_covered = so.severity <= official && told.as_ref().map(|told| told.severity) <= official;
+    if official.is_some() && is_covered {
+        if let Some(told) = told {
+            draft.put_warning(key, None);
+            draft.write(now, "quiet", &told.last, "an authority speaks of it: the rules keep quiet".to_owned());
+        }
+        return;
+    }
+    // At most two things are said in one turn: that the time of the old one ran out, and what is so now.
+    let mut told = told;
+    for _ in 0..2 {
+        let Some(found) = compare(told.as_ref(), so, &book.times, now) else { return };
+        told = say(book, draft, &key, told, so, found, now);
+    }
+}
+
+/// The worst severity that an authority has in force for a hazard in a governorate.
+fn official_severity(draft: &Draft<'_>, hazard: Hazard, governorate: &GovernorateId) -> Option<Severity> {
+    draft
+        .warnings()
+        .map(|(_, warning)| warning)
+        .filter(|warning| warning.official.is_some() && warning.hazard == hazard && warning.areas.contains(governorate))
+        .map(|warning| warning.severity)
+        .max()
+}
+
+/// Says one thing and returns what is told from then on.
+fn say(
+    book: &RuleBook,
+    draft: &mut Draft<'_>,
+    key: &WarningKey,
+    told: Option<Warning>,
+    so: &So,
+    found: Move,
+    now: Timestamp,
+) -> Option<Warning> {
+    let WarningKey::Automatic { hazard, governorate } = key else { return told };
+    let is_end = found.change.is_end();
+    let (number, edition) = match &told {
+        Some(told) => (told.number.clone(), told.edition + 1),
+        None => (number(book, draft, now), 1),
+    };
+    let id = BulletinId::new(&number, edition);
+    let evidence = match (&told, is_end, so.evidence.is_empty()) {
+        (_, true, _) => Vec::new(),
+        (Some(told), false, true) => told.evidence.clone(),
+        (_, false, _) => so.evidence.clone(),
+    };
+    draft.say(Bulletin {
+        id: id.clone(),
+        number: number.clone(),
+        edition,
+        replaces: told.iter().map(|told| told.last.clone()).collect(),
+        change: found.change,
+        status: Status::Actual,
+        hazard: *hazard,
+        severity: found.severity,
+        was: told.as_ref().map(|told| told.severity),
+        areas: vec![governorate.clone()],
+        left: Vec::new(),
+        issued: now,
+        onset: found.onset,
+        until: found.until,
+        stale_after: if is_end { now + book.times.end_notice } else { found.until },
+        silent_since: found.silent_since,
+        origin: Origin::Automatic { evidence: evidence.clone() },
+    });
+    let now_told = (!is_end).then(|| Warning {
+        number,
+        edition,
+        last: id,
+        hazard: *hazard,
+        severity: found.severity,
+        areas: vec![governorate.clone()],
+        onset: found.onset,
+        until: found.until,
+        silent_since: found.silent_since,
+        evidence,
+        official: None,
+    });
+    draft.put_warning(key.clone(), now_told.clone());
+    now_told
+}
+
+/// The number of a new warning: who, in which year, and which one of that year.
+pub(super) fn number(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) -> String {
+    let year = now.year();
+    let count = draft.next_number(year);
+    format!("{}-{year}-{count:06}", book.code)
+}
+
+/// Ends the rules' own warnings that an official one takes the place of, and returns their last bulletins.
+pub(super) fn yield_to(
+    draft: &mut Draft<'_>,
+    hazard: Hazard,
+    severity: Severity,
+    areas: &[GovernorateId],
+    now: Timestamp,
+) -> Vec<BulletinId> {
+    let mut taken = BTreeMap::new();
+    for governorate in areas {
+        let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
+        if let Some(told) = draft.warning(&key).filter(|told| told.severity <= severity) {
+            taken.insert(key, told.last.clone());
+        }
+    }
+    for (key, last) in &taken {
+        draft.put_warning(key.clone(), None);
+        draft.write(now, "quiet", last, "an authority has taken it over".to_owned());
+    }
+    taken.into_values().collect()
+}

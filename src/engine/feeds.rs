@@ -1,0 +1,215 @@
+//! What is known of each feed: when it last spoke, when it last said something new, and what was wrong.
+//!
+//! Each way of not saying anything is a state of its own, and none of them is calm weather.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::state::Draft;
+use super::{Heard, KEEP_READINGS};
+use crate::feed::{Batch, Validators};
+use crate::ids::{FeedId, GovernorateId};
+use crate::reading::{Reading, Series, SeriesKey};
+use crate::rule::RuleBook;
+use crate::rule::judge::DEFAULT_STALE_AFTER;
+use crate::time::{Timestamp, span_text};
+use crate::unit::Metric;
+
+/// How many entries of an index are remembered as fetched.
+pub(super) const MAX_ENTRIES: usize = 2000;
+
+/// How many reasons for skipping are written into one line of the journal.
+const MAX_REASONS: usize = 5;
+
+/// How a feed is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "is", content = "why")]
+pub enum Health {
+    /// It has not been heard of yet.
+    Unheard,
+    /// All of its last answer could be read.
+    Good,
+    /// Parts of its last answer were skipped.
+    Partial(String),
+    /// It answered that nothing has changed.
+    Unchanged,
+    /// It answered properly, with nothing in it.
+    Empty,
+    /// It answered something that cannot be read.
+    Unreadable(String),
+    /// It did not answer.
+    Unreachable(String),
+}
+
+impl Health {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Unheard => "unheard",
+            Self::Good => "good",
+            Self::Partial(_) => "partial",
+            Self::Unchanged => "unchanged",
+            Self::Empty => "empty",
+            Self::Unreadable(_) => "unreadable",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
+/// What is known of one feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedState {
+    /// How it is.
+    pub health: Health,
+    /// Since when it has been so.
+    pub since: Timestamp,
+    /// When it last answered in a way that can be trusted, if ever.
+    pub last_good: Option<Timestamp>,
+    /// When it last gave content, if ever.
+    pub last_new: Option<Timestamp>,
+    /// How many times in a row it failed.
+    pub failures: u32,
+    /// Set while it is silent for longer than it may be.
+    pub silent_since: Option<Timestamp>,
+    /// What to send with the next request.
+    pub validators: Option<Validators>,
+    /// The entries of its index that were fetched, oldest first.
+    pub entries: VecDeque<String>,
+}
+
+impl FeedState {
+    /// Before anything was heard.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            health: Health::Unheard,
+            since: now,
+            last_good: None,
+            last_new: None,
+            failures: 0,
+            silent_since: None,
+            validators: None,
+            entries: VecDeque::new(),
+        }
+    }
+}
+
+/// Notes what came of asking a feed.
+pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &Heard, now: Timestamp) {
+    let old = draft.feed(id).cloned();
+    let is_first = old.is_none();
+    let mut feed = old.unwrap_or_else(|| FeedState::new(now));
+    let health = health_of(heard);
+    match heard {
+        Heard::Batch { validators, entries, .. } => {
+            feed.last_good = Some(now);
+            feed.last_new = Some(now);
+            feed.validators = validators.clone();
+            feed.entries.extend(entries.iter().cloned());
+            let surplus = feed.entries.len().saturating_sub(MAX_ENTRIES);
+            feed.entries.drain(..surplus);
+        }
+        Heard::Unchanged => feed.last_good = Some(now),
+        // A proper answer without content may be all there is, or a feed that lost its head: it counts as no news.
+        Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => {}
+    }
+    match heard {
+        Heard::Unreadable { .. } | Heard::Unreachable { .. } => feed.failures = feed.failures.saturating_add(1),
+        Heard::Batch { .. } | Heard::Unchanged | Heard::Nothing => feed.failures = 0,
+    }
+    if is_first || feed.health.kind() != health.kind() {
+        feed.since = now;
+        draft.write(now, "feed", id, sentence(id, &health));
+    }
+    feed.health = health;
+    if feed.silent_since.is_some() && feed.last_good == Some(now) {
+        feed.silent_since = None;
+        draft.write(now, "feed", id, format!("{id} speaks again"));
+    }
+    let is_known = book.stale_after.contains_key(id);
+    if is_known {
+        draft.put_feed(id.clone(), feed);
+    }
+}
+
+fn health_of(heard: &Heard) -> Health {
+    match heard {
+        Heard::Batch { batch, .. } if batch.is_empty() => Health::Empty,
+        Heard::Batch { batch, .. } if batch.skipped.is_empty() => Health::Good,
+        Heard::Batch { batch, .. } => Health::Partial(reasons(batch)),
+        Heard::Unchanged => Health::Unchanged,
+        Heard::Nothing => Health::Empty,
+        Heard::Unreadable { why } => Health::Unreadable(why.clone()),
+        Heard::Unreachable { why } => Health::Unreachable(why.clone()),
+    }
+}
+
+fn reasons(batch: &Batch) -> String {
+    let shown: Vec<String> =
+        batch.skipped.iter().take(MAX_REASONS).map(|skip| format!("{}: {}", skip.part, skip.why)).collect();
+    let more = batch.skipped.len().saturating_sub(MAX_REASONS);
+    if more == 0 { shown.join("; ") } else { format!("{}; and {more} more", shown.join("; ")) }
+}
+
+fn sentence(id: &FeedId, health: &Health) -> String {
+    match health {
+        Health::Unheard => format!("{id} has not been heard of yet"),
+        Health::Good => format!("{id} answered and all of it could be read"),
+        Health::Partial(why) => format!("{id} answered and parts were skipped: {why}"),
+        Health::Unchanged => format!("{id} answered that nothing has changed"),
+        Health::Empty => format!("{id} answered with nothing in it; that says nothing about the weather"),
+        Health::Unreadable(why) => format!("{id} answered something that cannot be read: {why}"),
+        Health::Unreachable(why) => format!("{id} did not answer: {why}"),
+    }
+}
+
+/// Finds the feeds that have been silent for longer than they may be, and says so once.
+pub(super) fn watch_silence(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+    for (id, patience) in &book.stale_after {
+        let Some(mut feed) = draft.feed(id).cloned() else {
+            // Its patience begins when it is first expected to speak.
+            draft.put_feed(id.clone(), FeedState::new(now));
+            continue;
+        };
+        let last = feed.last_good.unwrap_or(feed.since);
+        if feed.silent_since.is_none() && *patience < now - last {
+            feed.silent_since = Some(last);
+            let text = format!("{id} has been silent for {}: nothing of it counts as calm", span_text(now - last));
+            draft.put_feed(id.clone(), feed);
+            draft.write(now, "silence", id, text);
+        }
+    }
+}
+
+/// Stores readings and tells what they touch. A reading of a governorate that is not known never gets here: decoders place them.
+pub(super) fn store_readings(
+    draft: &mut Draft<'_>,
+    feed: &FeedId,
+    readings: &[Reading],
+    now: Timestamp,
+) -> BTreeSet<(GovernorateId, Metric)> {
+    let mut by_series: BTreeMap<SeriesKey, Vec<&Reading>> = BTreeMap::new();
+    for reading in readings {
+        let key = SeriesKey {
+            governorate: reading.governorate.clone(),
+            metric: reading.metric,
+            basis: reading.basis,
+            feed: feed.clone(),
+            station: reading.station.clone(),
+        };
+        by_series.entry(key).or_default().push(reading);
+    }
+    let mut touched = BTreeSet::new();
+    for (key, readings) in by_series {
+        let covers = readings.first().map_or(DEFAULT_STALE_AFTER, |reading| reading.covers);
+        let mut series = draft.one_series(&key).cloned().unwrap_or_else(|| Series::new(now, covers));
+        series.learned = now;
+        series.covers = covers;
+        for reading in readings {
+            series.put(reading.at, reading.value);
+        }
+        series.forget_until(now - KEEP_READINGS);
+        touched.insert((key.governorate.clone(), key.metric));
+        draft.put_series(key, series);
+    }
+    touched
+}

@@ -1,0 +1,273 @@
+//! Official alerts: relayed in the authority's own words, from its first to its last.
+//!
+//! An alert that vanishes from its feed is not over; one without a place is held; one that is a test goes nowhere.
+
+use crate::alert::{Alert, MsgType, Status, Words};
+use crate::bulletin::{Bulletin, Change, Origin};
+use crate::ids::{BulletinId, FeedId, GovernorateId};
+use crate::rule::RuleBook;
+use crate::time::{TimeDelta, Timestamp};
+use crate::warning::{OfficialPart, Warning, WarningKey};
+
+use super::automatic;
+use super::state::Draft;
+
+/// How long after its end an alert's triple is remembered, so that a feed that shows it for long does not bring it back.
+pub(super) const REMEMBER_ALERTS: TimeDelta = TimeDelta::days(30);
+
+/// Takes the alerts of one answer, oldest first.
+pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts: &[Alert], now: Timestamp) {
+    let mut alerts: Vec<&Alert> = alerts.iter().collect();
+    alerts.sort_by(|a, b| (a.identity.sent, &a.identity).cmp(&(b.identity.sent, &b.identity)));
+    for alert in alerts {
+        take_one(book, draft, feed, alert, now);
+    }
+}
+
+fn take_one(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
+    let triple = alert.identity.to_string();
+    if draft.has_seen(&triple) {
+        return;
+    }
+    draft.see(triple.clone(), alert.expires.max(now) + REMEMBER_ALERTS);
+    if !alert.defects.is_empty() {
+        draft.write(now, "defect", &triple, format!("read with defects: {}", alert.defects.join("; ")));
+    }
+    if alert.status != Status::Actual {
+        let text = format!("status {:?}: not for the public, nothing is sent", alert.status);
+        return draft.write(now, "held", &triple, text);
+    }
+    match alert.msg_type {
+        MsgType::Alert | MsgType::Update if alert.all_clear => lift(draft, book, feed, alert, now),
+        MsgType::Alert | MsgType::Update => hold_or_announce(book, draft, feed, alert, now),
+        MsgType::Cancel => lift(draft, book, feed, alert, now),
+        MsgType::Ack | MsgType::Error => {
+            draft.write(now, "held", &triple, format!("message type {:?} changes no warning", alert.msg_type));
+        }
+    }
+}
+
+/// The live warnings that an alert refers to, in order of their keys.
+fn referred(draft: &Draft<'_>, alert: &Alert) -> Vec<(WarningKey, Warning)> {
+    let names: Vec<String> = alert.references.iter().map(ToString::to_string).collect();
+    draft
+        .warnings()
+        .filter(|(_, warning)| {
+            warning.official.as_ref().is_some_and(|official| official.line.iter().any(|triple| names.contains(triple)))
+        })
+        .map(|(key, warning)| (key.clone(), warning.clone()))
+        .collect()
+}
+
+fn lift(draft: &mut Draft<'_>, book: &RuleBook, feed: &FeedId, alert: &Alert, now: Timestamp) {
+    let referred = referred(draft, alert);
+    if referred.is_empty() {
+        draft.write(now, "held", &alert.identity, "it ends nothing that is in force here".to_owned());
+    }
+    for (key, warning) in referred {
+        let told = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: Vec::new() };
+        finish(draft, book, &key, &warning, Change::Lifted, Some(&told), now);
+    }
+}
+
+fn hold_or_announce(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
+    if alert.areas.is_empty() {
+        let places = alert.unplaced.join("; ");
+        let text = format!("no governorate of the region is named in it ({places}): held for staff, sent to nobody");
+        return draft.write(now, "held", &alert.identity, text);
+    }
+    if !alert.unplaced.is_empty() {
+        let text = format!("these places are not known here: {}", alert.unplaced.join("; "));
+        draft.write(now, "unplaced", &alert.identity, text);
+    }
+    let mut referred = referred(draft, alert);
+    if alert.expires <= now {
+        let text = format!("it ended at {} before it arrived: not sent", alert.expires.format("%F %T UTC"));
+        draft.write(now, "held", &alert.identity, text);
+        for (key, warning) in referred {
+            finish(draft, book, &key, &warning, Change::Expired, None, now);
+        }
+        return;
+    }
+    if referred.is_empty() {
+        return begin(book, draft, feed, alert, now);
+    }
+    let (key, told) = referred.remove(0);
+    let newest = told.official.as_ref().map(|official| official.alert.identity.sent);
+    if newest.is_some_and(|newest| alert.identity.sent < newest) {
+        return draft.write(now, "held", &alert.identity, "a newer alert of the same line is in force".to_owned());
+    }
+    go_on(draft, feed, alert, (&key, &told), &referred, now);
+}
+
+fn begin(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
+    if let Some((key, mut twin)) = twin(draft, alert) {
+        if let Some(official) = &mut twin.official {
+            official.line.push(alert.identity.to_string());
+            official.alert.words.extend(alert.words.iter().cloned());
+        }
+        draft.put_warning(key, Some(twin));
+        return draft.write(now, "twin", &alert.identity, "the same alert in another language: told once".to_owned());
+    }
+    let replaces = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
+    let number = automatic::number(book, draft, now);
+    let key = WarningKey::Official { root: alert.identity.to_string() };
+    let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: vec![alert.identity.to_string()] };
+    let edition = Edition { number, edition: 1, replaces, change: Change::Issued, told: None };
+    speak(draft, key, official, edition, now);
+}
+
+/// The live warning that says the same in another language: authorities publish one event as two messages.
+fn twin(draft: &Draft<'_>, alert: &Alert) -> Option<(WarningKey, Warning)> {
+    let languages = |words: &[Words]| -> Vec<String> { words.iter().map(|words| words.language.clone()).collect() };
+    let new = languages(&alert.words);
+    draft
+        .warnings()
+        .find(|(_, warning)| {
+            warning.official.as_ref().is_some_and(|official| {
+                let told = &official.alert;
+                (told.hazard, told.severity, told.onset, told.expires)
+                    == (alert.hazard, alert.severity, alert.onset, alert.expires)
+                    && told.areas == alert.areas
+                    && languages(&told.words).iter().all(|language| !new.contains(language))
+            })
+        })
+        .map(|(key, warning)| (key.clone(), warning.clone()))
+}
+
+/// Takes an update: the first warning it refers to goes on in its words, and any others end in it.
+fn go_on(
+    draft: &mut Draft<'_>,
+    feed: &FeedId,
+    alert: &Alert,
+    (key, told): (&WarningKey, &Warning),
+    others: &[(WarningKey, Warning)],
+    now: Timestamp,
+) {
+    let change = if told.severity < alert.severity {
+        Change::Raised
+    } else if alert.severity < told.severity {
+        Change::Lowered
+    } else if told.until < alert.expires && told.areas == alert.areas {
+        Change::Extended
+    } else {
+        Change::Updated
+    };
+    let mut line = told.official.as_ref().map(|official| official.line.clone()).unwrap_or_default();
+    line.push(alert.identity.to_string());
+    let mut replaces = vec![told.last.clone()];
+    for (key, other) in others {
+        replaces.push(other.last.clone());
+        line.extend(other.official.iter().flat_map(|official| official.line.iter().cloned()));
+        draft.put_warning(key.clone(), None);
+    }
+    replaces.extend(automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now));
+    let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
+    let edition =
+        Edition { number: told.number.clone(), edition: told.edition + 1, replaces, change, told: Some(told) };
+    speak(draft, key.clone(), official, edition, now);
+}
+
+/// Where a bulletin stands in the life of its warning.
+struct Edition<'a> {
+    number: String,
+    edition: u32,
+    replaces: Vec<BulletinId>,
+    change: Change,
+    told: Option<&'a Warning>,
+}
+
+/// Says an alert that is in force and remembers that it was said.
+fn speak(draft: &mut Draft<'_>, key: WarningKey, official: OfficialPart, edition: Edition<'_>, now: Timestamp) {
+    let alert = &official.alert;
+    let id = BulletinId::new(&edition.number, edition.edition);
+    let is_left = |area: &&GovernorateId| !alert.areas.contains(area);
+    draft.say(Bulletin {
+        id: id.clone(),
+        number: edition.number.clone(),
+        edition: edition.edition,
+        replaces: edition.replaces,
+        change: edition.change,
+        status: alert.status,
+        hazard: alert.hazard,
+        severity: alert.severity,
+        was: edition.told.map(|told| told.severity),
+        areas: alert.areas.clone(),
+        left: edition.told.map(|told| told.areas.iter().filter(is_left).cloned().collect()).unwrap_or_default(),
+        issued: now,
+        onset: alert.onset,
+        until: alert.expires,
+        stale_after: alert.expires,
+        silent_since: None,
+        origin: origin(&official),
+    });
+    let warning = Warning {
+        number: edition.number,
+        edition: edition.edition,
+        last: id,
+        hazard: alert.hazard,
+        severity: alert.severity,
+        areas: alert.areas.clone(),
+        onset: alert.onset,
+        until: alert.expires,
+        silent_since: None,
+        evidence: Vec::new(),
+        official: Some(official),
+    };
+    draft.put_warning(key, Some(warning));
+}
+
+fn origin(official: &OfficialPart) -> Origin {
+    Origin::Official {
+        feed: official.feed.clone(),
+        identity: official.alert.identity.clone(),
+        words: official.alert.words.clone(),
+    }
+}
+
+/// Says that an official warning is over and forgets it.
+fn finish(
+    draft: &mut Draft<'_>,
+    book: &RuleBook,
+    key: &WarningKey,
+    warning: &Warning,
+    change: Change,
+    by: Option<&OfficialPart>,
+    now: Timestamp,
+) {
+    let Some(own) = &warning.official else { return };
+    let ended = warning.until.min(now);
+    draft.say(Bulletin {
+        id: BulletinId::new(&warning.number, warning.edition + 1),
+        number: warning.number.clone(),
+        edition: warning.edition + 1,
+        replaces: vec![warning.last.clone()],
+        change,
+        status: own.alert.status,
+        hazard: warning.hazard,
+        severity: warning.severity,
+        was: Some(warning.severity),
+        areas: warning.areas.clone(),
+        left: Vec::new(),
+        issued: now,
+        onset: warning.onset.min(ended),
+        until: ended,
+        stale_after: now + book.times.end_notice,
+        silent_since: None,
+        origin: origin(by.unwrap_or(own)),
+    });
+    draft.put_warning(key.clone(), None);
+}
+
+/// Ends the official warnings whose time has run out.
+pub(super) fn run_out(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+    let over: Vec<(WarningKey, Warning)> = draft
+        .warnings()
+        .filter(|(_, warning)| warning.official.is_some() && warning.until <= now)
+        .map(|(key, warning)| (key.clone(), warning.clone()))
+        .collect();
+    for (key, warning) in over {
+        finish(draft, book, &key, &warning, Change::Expired, None, now);
+    }
+    draft.forget_seen(now);
+}

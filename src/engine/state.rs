@@ -1,0 +1,315 @@
+//! The state: all that has to be remembered between two events, and a draft of it that can be thrown away.
+//!
+//! The state is only ever read while deciding. A draft lays its changes over it; committed, they are adopted.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Outcome;
+use super::feeds::FeedState;
+use crate::bulletin::Bulletin;
+use crate::ids::{FeedId, GovernorateId, RuleId};
+use crate::reading::{Basis, Series, SeriesKey};
+use crate::rule::judge::Readings;
+use crate::rule::latch::Latches;
+use crate::store::{Entry, Fact, Saved};
+use crate::time::Timestamp;
+use crate::unit::Metric;
+use crate::warning::{Warning, WarningKey};
+
+/// Which latches: those of a rule at a governorate.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct LatchKey(pub(super) RuleId, pub(super) GovernorateId);
+
+/// One part of the state: things found by a key.
+type Room<K, V> = BTreeMap<K, Arc<V>>;
+
+/// Changes to one part of the state; no value means that it is gone.
+type Delta<K, V> = BTreeMap<K, Option<Arc<V>>>;
+
+/// All that is remembered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// How many commits made it.
+    pub version: u64,
+    pub(super) series: Room<SeriesKey, Series>,
+    pub(super) latches: Room<LatchKey, Latches>,
+    pub(super) warnings: Room<WarningKey, Warning>,
+    pub(super) seen: Room<String, Timestamp>,
+    pub(super) feeds: Room<FeedId, FeedState>,
+    pub(super) numbers: Room<i32, u32>,
+}
+
+/// What one step changes in the state.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    pub(super) series: Delta<SeriesKey, Series>,
+    pub(super) latches: Delta<LatchKey, Latches>,
+    pub(super) warnings: Delta<WarningKey, Warning>,
+    pub(super) seen: Delta<String, Timestamp>,
+    pub(super) feeds: Delta<FeedId, FeedState>,
+    pub(super) numbers: Delta<i32, u32>,
+}
+
+/// A stored state that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the stored {room} `{key}` cannot be read: {why}")]
+pub struct StateError {
+    /// Which part.
+    pub room: String,
+    /// Which one of it.
+    pub key: String,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl State {
+    /// Builds the state from what was committed.
+    ///
+    /// # Errors
+    /// The first fact that cannot be read; a state with holes would forget a warning, so none is made.
+    pub fn restore(saved: &Saved) -> Result<Self, StateError> {
+        let mut state = Self { version: saved.version, ..Self::default() };
+        for (room, key, value) in &saved.facts {
+            let read = match room.as_str() {
+                "series" => insert(&mut state.series, key, value),
+                "latch" => insert(&mut state.latches, key, value),
+                "warning" => insert(&mut state.warnings, key, value),
+                "seen" => insert(&mut state.seen, key, value),
+                "feed" => insert(&mut state.feeds, key, value),
+                "number" => insert(&mut state.numbers, key, value),
+                _ => Err("no such part of the state is known; was it written by a newer nadhir?".to_owned()),
+            };
+            read.map_err(|why| StateError { room: room.clone(), key: key.clone(), why })?;
+        }
+        Ok(state)
+    }
+
+    /// Takes over changes that have been committed.
+    pub fn adopt(&mut self, changes: Changes) {
+        apply(&mut self.series, changes.series);
+        apply(&mut self.latches, changes.latches);
+        apply(&mut self.warnings, changes.warnings);
+        apply(&mut self.seen, changes.seen);
+        apply(&mut self.feeds, changes.feeds);
+        apply(&mut self.numbers, changes.numbers);
+        self.version += 1;
+    }
+
+    /// The warnings in force.
+    pub fn warnings(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {
+        self.warnings.iter().map(|(key, warning)| (key, warning.as_ref()))
+    }
+
+    /// What is known of a feed.
+    pub fn feed(&self, id: &FeedId) -> Option<&FeedState> {
+        self.feeds.get(id).map(AsRef::as_ref)
+    }
+}
+
+impl Changes {
+    /// True when nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+            && self.latches.is_empty()
+            && self.warnings.is_empty()
+            && self.seen.is_empty()
+            && self.feeds.is_empty()
+            && self.numbers.is_empty()
+    }
+
+    /// The changes as rows for the store.
+    ///
+    /// # Errors
+    /// When a value cannot be written as JSON, which only a number that is not finite could cause.
+    pub fn facts(&self) -> Result<Vec<Fact>, serde_json::Error> {
+        let mut facts = Vec::new();
+        rows("series", &self.series, &mut facts)?;
+        rows("latch", &self.latches, &mut facts)?;
+        rows("warning", &self.warnings, &mut facts)?;
+        rows("seen", &self.seen, &mut facts)?;
+        rows("feed", &self.feeds, &mut facts)?;
+        rows("number", &self.numbers, &mut facts)?;
+        Ok(facts)
+    }
+}
+
+fn insert<K: DeserializeOwned + Ord, V: DeserializeOwned>(
+    room: &mut Room<K, V>,
+    key: &str,
+    value: &str,
+) -> Result<(), String> {
+    let key = serde_json::from_str(key).map_err(|why| why.to_string())?;
+    let value = serde_json::from_str(value).map_err(|why| why.to_string())?;
+    room.insert(key, Arc::new(value));
+    Ok(())
+}
+
+fn rows<K: Serialize, V: Serialize>(
+    room: &'static str,
+    delta: &Delta<K, V>,
+    facts: &mut Vec<Fact>,
+) -> Result<(), serde_json::Error> {
+    for (key, value) in delta {
+        let value = value.as_deref().map(serde_json::to_string).transpose()?;
+        facts.push(Fact { room, key: serde_json::to_string(key)?, value });
+    }
+    Ok(())
+}
+
+fn apply<K: Ord, V>(room: &mut Room<K, V>, delta: Delta<K, V>) {
+    for (key, value) in delta {
+        match value {
+            Some(value) => room.insert(key, value),
+            None => room.remove(&key),
+        };
+    }
+}
+
+fn look<'a, K: Ord, V>(room: &'a Room<K, V>, delta: &'a Delta<K, V>, key: &K) -> Option<&'a V> {
+    match delta.get(key) {
+        Some(changed) => changed.as_deref(),
+        None => room.get(key).map(AsRef::as_ref),
+    }
+}
+
+/// The state with changes laid over it, and what is said meanwhile.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    state: &'a State,
+    changes: Changes,
+    journal: Vec<Entry>,
+    bulletins: Vec<Bulletin>,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft without changes.
+    pub fn new(state: &'a State) -> Self {
+        Self { state, changes: Changes::default(), journal: Vec::new(), bulletins: Vec::new() }
+    }
+
+    /// What came of it.
+    pub fn finish(self) -> Outcome {
+        Outcome { changes: self.changes, journal: self.journal, bulletins: self.bulletins }
+    }
+
+    pub(super) fn write(&mut self, at: Timestamp, kind: &str, subject: impl ToString, text: String) {
+        self.journal.push(Entry { at, kind: kind.to_owned(), subject: subject.to_string(), text });
+    }
+
+    pub(super) fn say(&mut self, bulletin: Bulletin) {
+        self.bulletins.push(bulletin);
+    }
+
+    pub(super) fn one_series(&self, key: &SeriesKey) -> Option<&Series> {
+        look(&self.state.series, &self.changes.series, key)
+    }
+
+    pub(super) fn put_series(&mut self, key: SeriesKey, series: Series) {
+        self.changes.series.insert(key, Some(Arc::new(series)));
+    }
+
+    pub(super) fn latches(&self, key: &LatchKey) -> Option<&Latches> {
+        look(&self.state.latches, &self.changes.latches, key)
+    }
+
+    pub(super) fn put_latches(&mut self, key: LatchKey, latches: Latches) {
+        let value = (!latches.is_empty()).then(|| Arc::new(latches));
+        self.changes.latches.insert(key, value);
+    }
+
+    pub(super) fn warning(&self, key: &WarningKey) -> Option<&Warning> {
+        look(&self.state.warnings, &self.changes.warnings, key)
+    }
+
+    /// Every warning in force, changes included.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {
+        let kept = self.state.warnings.iter().filter(|(key, _)| !self.changes.warnings.contains_key(*key));
+        let changed = self.changes.warnings.iter().filter_map(|(key, warning)| Some((key, warning.as_ref()?)));
+        kept.chain(changed).map(|(key, warning)| (key, warning.as_ref()))
+    }
+
+    pub(super) fn put_warning(&mut self, key: WarningKey, warning: Option<Warning>) {
+        self.changes.warnings.insert(key, warning.map(Arc::new));
+    }
+
+    pub(super) fn has_seen(&self, triple: &String) -> bool {
+        look(&self.state.seen, &self.changes.seen, triple).is_some()
+    }
+
+    pub(super) fn see(&mut self, triple: String, keep_until: Timestamp) {
+        self.changes.seen.insert(triple, Some(Arc::new(keep_until)));
+    }
+
+    /// Forgets the triples of alerts that are long over.
+    pub(super) fn forget_seen(&mut self, now: Timestamp) {
+        for (triple, keep_until) in &self.state.seen {
+            if **keep_until < now {
+                self.changes.seen.insert(triple.clone(), None);
+            }
+        }
+    }
+
+    pub(super) fn feed(&self, id: &FeedId) -> Option<&FeedState> {
+        look(&self.state.feeds, &self.changes.feeds, id)
+    }
+
+    pub(super) fn put_feed(&mut self, id: FeedId, feed: FeedState) {
+        self.changes.feeds.insert(id, Some(Arc::new(feed)));
+    }
+
+    /// The next number of a year, counted from 1.
+    pub(super) fn next_number(&mut self, year: i32) -> u32 {
+        let next = look(&self.state.numbers, &self.changes.numbers, &year).map_or(1, |last| last + 1);
+        self.changes.numbers.insert(year, Some(Arc::new(next)));
+        next
+    }
+}
+
+impl Readings for Draft<'_> {
+    fn series(
+        &self,
+        governorate: &GovernorateId,
+        metric: Metric,
+        basis: Basis,
+    ) -> impl Iterator<Item = (&SeriesKey, &Series)> {
+        let from = first_key(governorate, metric, basis);
+        let is_same = move |key: &SeriesKey| (&key.governorate, key.metric, key.basis) == (governorate, metric, basis);
+        let start = from.as_ref().map_or(Bound::Unbounded, Bound::Included);
+        let kept = self
+            .state
+            .series
+            .range::<SeriesKey, _>((start, Bound::Unbounded))
+            .take_while(move |(key, _)| is_same(key))
+            .filter(|(key, _)| !self.changes.series.contains_key(*key));
+        let changed = self
+            .changes
+            .series
+            .range::<SeriesKey, _>((start, Bound::Unbounded))
+            .take_while(move |(key, _)| is_same(key))
+            .filter_map(|(key, series)| Some((key, series.as_ref()?)));
+        let all: Vec<(&SeriesKey, &Series)> = kept.chain(changed).map(|(key, series)| (key, series.as_ref())).collect();
+        all.into_iter()
+    }
+
+    fn confirmed(&self, key: &SeriesKey, series: &Series) -> Timestamp {
+        match self.feed(&key.feed) {
+            Some(FeedState { last_new: Some(last_new), last_good: Some(last_good), .. })
+                if *last_new <= series.learned =>
+            {
+                (*last_good).max(series.learned)
+            }
+            _ => series.learned,
+        }
+    }
+}
+
+/// The least key that series of a metric at a governorate can have; a feed's name begins with a letter.
+fn first_key(governorate: &GovernorateId, metric: Metric, basis: Basis) -> Option<SeriesKey> {
+    let feed = FeedId::new("a").ok()?;
+    Some(SeriesKey { governorate: governorate.clone(), metric, basis, feed, station: None })
+}

@@ -1,0 +1,424 @@
+//! Stories of the engine: what arrives at what time, and what is said of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use geo::{Coord, MultiPolygon, Rect};
+use proptest::prelude::*;
+
+use super::{Event, Heard, State, step};
+use crate::alert::{Alert, Certainty, Identity, MsgType, Status, Words};
+use crate::bulletin::{Bulletin, Change, Origin};
+use crate::feed::Batch;
+use crate::governorate::{Governorate, GovernorateBook};
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{FeedId, GovernorateId, RuleId};
+use crate::language::Both;
+use crate::reading::{Basis, Reading};
+use crate::rule::{Direction, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
+use crate::store::Saved;
+use crate::time::{TimeDelta, Timestamp};
+use crate::unit::{Metric, Unit};
+
+const TICK: i64 = 10;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
+}
+
+fn jeddah() -> GovernorateId {
+    GovernorateId::new("jeddah").unwrap()
+}
+
+fn feed(name: &str) -> FeedId {
+    FeedId::new(name).unwrap()
+}
+
+fn places() -> Arc<GovernorateBook> {
+    let one = |id: &str, ar: &str, en: &str| Governorate {
+        id: GovernorateId::new(id).unwrap(),
+        code: String::new(),
+        name: Both { ar: ar.into(), en: en.into() },
+        formal: Both { ar: ar.into(), en: en.into() },
+        variants: Vec::new(),
+        centres: Vec::new(),
+        seat: Coord { x: 39.2, y: 21.5 },
+        elevation_m: 12.0,
+        coastal: true,
+        tags: BTreeSet::new(),
+        outline: MultiPolygon(Vec::new()),
+    };
+    let bounds = Rect::new(Coord { x: 38.0, y: 18.0 }, Coord { x: 45.0, y: 25.0 });
+    let region = Both { ar: "المنطقة".into(), en: "the region".into() };
+    Arc::new(
+        GovernorateBook::new(region, bounds, vec![one("jeddah", "جدة", "Jeddah"), one("taif", "الطائف", "Taif")])
+            .unwrap(),
+    )
+}
+
+/// Rain in an hour: yellow from 10 mm, orange from 25 mm, red from 40 mm; 20 minutes of patience both ways for yellow.
+fn rain(rise_after: i64, ease_after: i64) -> Rule {
+    let threshold = |severity, raise: f64| Threshold { severity, raise, clear: raise * 0.9 };
+    Rule {
+        id: RuleId::new("rain-sum-1h").unwrap(),
+        hazard: Hazard::Rain,
+        metric: Metric::Precipitation,
+        window: Window { statistic: Statistic::Sum, span: TimeDelta::hours(1) },
+        sight: Sight::Any,
+        look_ahead: TimeDelta::hours(12),
+        direction: Direction::AtLeast,
+        thresholds: vec![
+            threshold(Severity::Yellow, 10.0),
+            threshold(Severity::Orange, 25.0),
+            threshold(Severity::Red, 40.0),
+        ],
+        unit: Unit::Millimetre,
+        rise_after: TimeDelta::minutes(rise_after),
+        ease_after: TimeDelta::minutes(ease_after),
+        highest_from_forecast: Severity::Orange,
+        governorates: BTreeSet::from([jeddah()]),
+        also: Vec::new(),
+        source: "a story".into(),
+        signed_off_by: None,
+    }
+}
+
+fn book(rule: Rule) -> RuleBook {
+    RuleBook {
+        code: "MKH".into(),
+        rules: vec![rule],
+        governorates: places(),
+        times: WarningTimes {
+            validity: TimeDelta::hours(3),
+            extend_before: TimeDelta::hours(1),
+            longest_silence: TimeDelta::hours(12),
+            end_notice: TimeDelta::hours(6),
+        },
+        stale_after: BTreeMap::from([
+            (feed("gauge"), TimeDelta::hours(1)),
+            (feed("model"), TimeDelta::hours(6)),
+            (feed("ncm"), TimeDelta::hours(1)),
+        ]),
+    }
+}
+
+fn reading(minute: i64, basis: Basis, value: f64) -> Reading {
+    let covers = if basis == Basis::Observed { TimeDelta::minutes(10) } else { TimeDelta::hours(1) };
+    Reading {
+        governorate: jeddah(),
+        metric: Metric::Precipitation,
+        station: None,
+        basis,
+        value,
+        at: at(minute),
+        covers,
+    }
+}
+
+fn asked(name: &str, batch: Batch) -> Event {
+    Event::Asked { feed: feed(name), heard: Heard::Batch { batch, validators: None, entries: Vec::new() } }
+}
+
+fn gauge(minute: i64, millimetres: f64) -> Event {
+    asked("gauge", Batch { readings: vec![reading(minute, Basis::Observed, millimetres)], ..Batch::default() })
+}
+
+fn alert(minute: i64, severity: Severity, until: i64) -> Alert {
+    Alert {
+        identity: Identity { sender: "ncm".into(), identifier: format!("a{minute}"), sent: at(minute) },
+        status: Status::Actual,
+        msg_type: MsgType::Alert,
+        references: Vec::new(),
+        hazard: Hazard::Rain,
+        severity,
+        certainty: Certainty::Likely,
+        onset: at(minute),
+        expires: at(until),
+        words: vec![Words { language: "ar".into(), event: "أمطار غزيرة".into(), ..Words::default() }],
+        areas: vec![jeddah()],
+        unplaced: Vec::new(),
+        all_clear: false,
+        defects: Vec::new(),
+    }
+}
+
+fn said(alert: Alert) -> Event {
+    asked("ncm", Batch { alerts: vec![alert], ..Batch::default() })
+}
+
+/// Lives through events in order of time with a tick every ten minutes, and returns all that was said.
+fn live(book: &RuleBook, events: &[(i64, Event)], end: i64) -> (State, Vec<Bulletin>) {
+    let mut state = State::default();
+    let mut said = Vec::new();
+    let mut turn = |event: &Event, minute: i64| {
+        let outcome = step(book, &state, event, at(minute));
+        said.extend(outcome.bulletins);
+        state.adopt(outcome.changes);
+    };
+    for minute in (0..=end).step_by(usize::try_from(TICK).unwrap()) {
+        for (_, event) in events.iter().filter(|(when, _)| (minute - TICK + 1..=minute).contains(when)) {
+            turn(event, minute);
+        }
+        turn(&Event::Tick, minute);
+    }
+    (state, said)
+}
+
+fn tell(said: &[Bulletin]) -> String {
+    let line = |bulletin: &Bulletin| {
+        let minute = (bulletin.issued - at(0)).num_minutes();
+        let mark = if matches!(bulletin.origin, Origin::Official { .. }) { " official" } else { "" };
+        format!("{:02}:{:02} {} {}{mark}", minute / 60, minute % 60, bulletin.change.name(), bulletin.severity)
+    };
+    said.iter().map(line).collect::<Vec<_>>().join("; ")
+}
+
+/// A story of one gauge: `rain` is millimetres in each ten minutes from 00:10 on, `-` where the gauge said nothing.
+fn check(rise_after: i64, ease_after: i64, rain_of_gauge: &str, expected: &str) {
+    let events: Vec<(i64, Event)> = rain_of_gauge
+        .split_whitespace()
+        .enumerate()
+        .filter(|(_, word)| *word != "-")
+        .map(|(place, word)| {
+            let minute = (i64::try_from(place).unwrap() + 1) * 10;
+            (minute, gauge(minute, word.parse().unwrap()))
+        })
+        .collect();
+    let end = (rain_of_gauge.split_whitespace().count() as i64 + 1) * 10;
+    let (_, said) = live(&book(rain(rise_after, ease_after)), &events, end);
+    assert_eq!(tell(&said), expected, "{rain_of_gauge}");
+}
+
+#[test]
+fn a_storm_rises_and_passes() {
+    check(
+        0,
+        20,
+        "0 0 0 0 0 0 6 6 8 8 8 8 2 0 0 0 0 0 0 0 0 0 0",
+        "01:20 issued yellow; 01:40 raised orange; 02:00 raised red; 02:40 lowered orange; 03:00 lowered yellow; 03:20 lifted yellow",
+    );
+}
+
+#[test]
+fn a_short_shower_does_not_outlast_the_patience() {
+    check(30, 20, "0 0 0 0 0 0 12 0 0 0 0 0 0 0 0 0", "01:40 issued yellow; 02:30 lifted yellow");
+    check(70, 20, "0 0 0 0 0 0 12 0 0 0 0 0 0 0 0 0", "");
+}
+
+#[test]
+fn a_sudden_red_is_not_held_back_by_a_yellow_still_being_weighed() {
+    check(0, 20, "0 0 0 0 0 0 45", "01:10 issued red");
+}
+
+#[test]
+fn silence_never_lifts_a_warning() {
+    check(0, 20, "0 0 0 0 0 0 12 - - - - - - - - - - - - - -", "01:10 issued yellow");
+}
+
+#[test]
+fn silence_never_raises_one_either() {
+    check(0, 20, "- - - - - - - - - - -", "");
+}
+
+#[test]
+fn a_silent_warning_is_extended_and_in_the_end_runs_out_openly() {
+    let (_, said) = live(&book(rain(0, 20)), &[(10, gauge(10, 12.0))], 20 * 60);
+    let changes: Vec<Change> = said.iter().map(|bulletin| bulletin.change).collect();
+    assert_eq!(changes.first(), Some(&Change::Issued));
+    assert_eq!(changes.last(), Some(&Change::Expired), "{}", tell(&said));
+    assert!(changes.iter().filter(|change| **change == Change::Extended).count() >= 3, "{}", tell(&said));
+    assert!(!changes.contains(&Change::Lifted));
+    let extended = said.iter().rfind(|bulletin| bulletin.change == Change::Extended).unwrap();
+    assert_eq!(extended.silent_since, Some(at(10)), "an extension without fresh data says so");
+}
+
+#[test]
+fn a_forecast_alone_raises_at_most_what_the_rule_allows() {
+    let readings =
+        (0..24).map(|hour| reading(hour * 60, Basis::Forecast, if hour == 5 { 60.0 } else { 0.0 })).collect();
+    let events = [(0, asked("model", Batch { readings, ..Batch::default() }))];
+    let (_, said) = live(&book(rain(0, 20)), &events, 30);
+    assert_eq!(tell(&said), "00:00 issued orange");
+    assert_eq!((said[0].onset, said[0].until), (at(240), at(300)));
+}
+
+#[test]
+fn an_authority_is_relayed_once_and_ends_by_its_own_clock() {
+    let red = alert(30, Severity::Red, 240);
+    let events = [(30, said(red.clone())), (40, said(red)), (60, asked("ncm", Batch::default()))];
+    let (_, said) = live(&book(rain(0, 20)), &events, 300);
+    assert_eq!(tell(&said), "00:30 issued red official; 04:00 expired red official");
+}
+
+#[test]
+fn an_authority_takes_over_and_is_never_contradicted_downward() {
+    let wet: Vec<(i64, Event)> = (1..=30).map(|step| (step * 10, gauge(step * 10, 5.0))).collect();
+    let mut events = wet;
+    events.push((95, said(alert(95, Severity::Red, 240))));
+    events.extend((31..=50).map(|step| (step * 10, gauge(step * 10, 0.0))));
+    let (state, said) = live(&book(rain(0, 20)), &events, 500);
+    assert_eq!(
+        tell(&said),
+        "00:20 issued yellow; 00:50 raised orange; 01:40 issued red official; 04:00 expired red official; \
+         04:00 issued orange; 05:40 lowered yellow; 06:10 lifted yellow"
+    );
+    assert_eq!(said[2].replaces, vec![said[1].id.clone()], "the official word takes the place of the rules' own");
+    assert_eq!(state.warnings().count(), 0);
+}
+
+#[test]
+fn an_update_goes_on_in_the_same_number_and_a_cancel_ends_it() {
+    let first = alert(10, Severity::Orange, 240);
+    let mut raised = alert(60, Severity::Red, 300);
+    raised.msg_type = MsgType::Update;
+    raised.references = vec![first.identity.clone()];
+    let mut cancel = alert(120, Severity::Red, 300);
+    cancel.msg_type = MsgType::Cancel;
+    cancel.references = vec![raised.identity.clone()];
+    cancel.areas.clear();
+    let events = [(10, said(first)), (60, said(raised)), (120, said(cancel))];
+    let (_, said) = live(&book(rain(0, 20)), &events, 400);
+    assert_eq!(tell(&said), "00:10 issued orange official; 01:00 raised red official; 02:00 lifted red official");
+    assert!(said.iter().all(|bulletin| bulletin.number == said[0].number));
+    assert_eq!(said.iter().map(|bulletin| bulletin.edition).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(said[2].replaces, vec![said[1].id.clone()]);
+}
+
+#[test]
+fn no_area_is_never_every_area_and_a_test_reaches_nobody() {
+    let mut nowhere = alert(10, Severity::Red, 240);
+    nowhere.areas.clear();
+    nowhere.unplaced = vec!["Atlantis".into()];
+    let mut test = alert(20, Severity::Red, 240);
+    test.status = Status::Test;
+    let late = alert(30, Severity::Red, 20);
+    let (state, said) = live(&book(rain(0, 20)), &[(10, said(nowhere)), (20, said(test)), (30, said(late))], 60);
+    assert_eq!(tell(&said), "");
+    assert_eq!(state.warnings().count(), 0);
+}
+
+#[test]
+fn twins_in_two_languages_are_one_warning() {
+    let arabic = alert(10, Severity::Red, 240);
+    let mut english = arabic.clone();
+    english.identity.identifier = "a10-en".into();
+    english.words[0].language = "en".into();
+    let (_, said) = live(&book(rain(0, 20)), &[(10, said(arabic)), (20, said(english))], 60);
+    assert_eq!(tell(&said), "00:10 issued red official");
+}
+
+#[test]
+fn every_way_of_saying_nothing_is_its_own_line_in_the_journal() {
+    let heard = [
+        Heard::Unchanged,
+        Heard::Nothing,
+        Heard::Unreadable { why: "expected JSON, found a web page (HTML)".into() },
+        Heard::Unreachable { why: "no answer within 20s".into() },
+    ];
+    let mut state = State::default();
+    let mut lines = Vec::new();
+    for (minute, heard) in (0..).zip(heard) {
+        let event = Event::Asked { feed: feed("model"), heard };
+        for _ in 0..3 {
+            let outcome = step(&book(rain(0, 20)), &state, &event, at(minute));
+            lines.extend(outcome.journal.into_iter().map(|entry| entry.text));
+            assert!(outcome.bulletins.is_empty());
+            state.adopt(outcome.changes);
+        }
+    }
+    assert_eq!(
+        lines,
+        [
+            "model answered that nothing has changed",
+            "model answered with nothing in it; that says nothing about the weather",
+            "model answered something that cannot be read: expected JSON, found a web page (HTML)",
+            "model did not answer: no answer within 20s",
+        ]
+    );
+}
+
+/// One thing that may happen in a random life.
+fn any_event() -> impl Strategy<Value = (i64, u8, u8)> {
+    (0i64..600, 0u8..6, 0u8..12)
+}
+
+fn random_life(pieces: &[(i64, u8, u8)]) -> Vec<(i64, Event)> {
+    let mut events: Vec<(i64, Event)> = pieces
+        .iter()
+        .map(|(minute, kind, size)| {
+            let minute = minute / 10 * 10;
+            let severity = Severity::ALL[usize::from(*size) % 4];
+            let event = match kind {
+                0..=2 => gauge(minute, f64::from(*size)),
+                3 => said(alert(minute, severity, minute + 10 + i64::from(*size) * 20)),
+                4 => {
+                    let mut end = alert(minute, severity, minute + 60);
+                    end.msg_type = if size % 2 == 0 { MsgType::Cancel } else { MsgType::Update };
+                    end.identity.identifier.push('u');
+                    end.references = (0..minute).step_by(10).map(|sent| alert(sent, severity, sent).identity).collect();
+                    said(end)
+                }
+                _ => Event::Asked { feed: feed("gauge"), heard: Heard::Nothing },
+            };
+            (minute, event)
+        })
+        .collect();
+    events.sort_by_key(|(minute, _)| *minute);
+    events
+}
+
+/// Lives as [`live`] does, but writes the state to rows and reads it back after every step.
+fn live_with_restarts(book: &RuleBook, events: &[(i64, Event)], end: i64) -> Vec<Bulletin> {
+    let mut rows: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut said = Vec::new();
+    let mut turn = |event: &Event, minute: i64| {
+        let facts = rows.iter().map(|((room, key), value)| (room.clone(), key.clone(), value.clone())).collect();
+        let state = State::restore(&Saved { version: 0, facts }).unwrap();
+        let outcome = step(book, &state, event, at(minute));
+        for fact in outcome.changes.facts().unwrap() {
+            match fact.value {
+                Some(value) => rows.insert((fact.room.to_owned(), fact.key), value),
+                None => rows.remove(&(fact.room.to_owned(), fact.key)),
+            };
+        }
+        said.extend(outcome.bulletins);
+    };
+    for minute in (0..=end).step_by(usize::try_from(TICK).unwrap()) {
+        for (_, event) in events.iter().filter(|(when, _)| (minute - TICK + 1..=minute).contains(when)) {
+            turn(event, minute);
+        }
+        turn(&Event::Tick, minute);
+    }
+    said
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_happens_the_line_of_bulletins_makes_sense(pieces in prop::collection::vec(any_event(), 0..40)) {
+        let book = book(rain(10, 20));
+        let events = random_life(&pieces);
+        let (_, said) = live(&book, &events, 900);
+        let mut lines: BTreeMap<&str, Vec<&Bulletin>> = BTreeMap::new();
+        for bulletin in &said {
+            prop_assert!(!bulletin.areas.is_empty());
+            prop_assert!(bulletin.issued < bulletin.stale_after, "nothing is said that may not be sent any more");
+            lines.entry(&bulletin.number).or_default().push(bulletin);
+        }
+        for line in lines.values() {
+            for (place, bulletin) in line.iter().enumerate() {
+                prop_assert_eq!(bulletin.edition as usize, place + 1, "editions grow one by one");
+                prop_assert_eq!(bulletin.change == Change::Issued, place == 0, "a life begins with issued, once");
+                prop_assert!(!bulletin.change.is_end() || place + 1 == line.len(), "nothing follows an end");
+                if 0 < place {
+                    prop_assert!(bulletin.replaces.contains(&line[place - 1].id));
+                }
+            }
+        }
+        let ids: BTreeSet<_> = said.iter().map(|bulletin| &bulletin.id).collect();
+        prop_assert_eq!(ids.len(), said.len(), "no name is used twice");
+        prop_assert_eq!(&live(&book, &events, 900).1, &said, "the same life is told the same way");
+        prop_assert_eq!(&live_with_restarts(&book, &events, 900), &said, "stopping and restoring changes nothing");
+    }
+}

@@ -1,0 +1,70 @@
+//! Latches: whether a rule holds a severity at a governorate, closed and opened with patience.
+//!
+//! Each severity has its own, so that a sudden red is not held back by a yellow still being weighed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Rule;
+use super::judge::{Judgement, Seen};
+use crate::hazard::Severity;
+use crate::time::Timestamp;
+
+/// One latch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latch {
+    /// Closed: the severity holds.
+    pub is_closed: bool,
+    /// Since when the threshold has been reached while the latch is still open.
+    pub rising: Option<Timestamp>,
+    /// Since when all has been clear while the latch is still closed.
+    pub easing: Option<Timestamp>,
+}
+
+/// The latches of one rule at one governorate.
+pub type Latches = BTreeMap<Severity, Latch>;
+
+/// The worst severity whose latch is closed.
+pub fn worst(latches: &Latches) -> Option<Severity> {
+    latches.iter().rev().find(|(_, latch)| latch.is_closed).map(|(severity, _)| *severity)
+}
+
+/// Turns the latches of a rule by what it sees now. Silence leaves a closed latch closed, and starts its easing over.
+pub fn turn(rule: &Rule, latches: &Latches, judgement: &Judgement, now: Timestamp) -> Latches {
+    judgement
+        .seen
+        .iter()
+        .map(|(severity, seen)| {
+            let latch = latches.get(severity).copied().unwrap_or_default();
+            (*severity, turn_one(rule, latch, seen, now))
+        })
+        .filter(|(_, latch)| *latch != Latch::default())
+        .collect()
+}
+
+fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
+    match (latch.is_closed, seen) {
+        (false, Seen::Reached(_)) => {
+            let since = latch.rising.unwrap_or(now);
+            if rule.rise_after <= now - since {
+                Latch { is_closed: true, rising: None, easing: None }
+            } else {
+                Latch { is_closed: false, rising: Some(since), easing: None }
+            }
+        }
+        (false, Seen::Unknown) => latch,
+        (false, Seen::Between | Seen::Clear) => Latch::default(),
+        (true, Seen::Clear) => {
+            let since = latch.easing.unwrap_or(now);
+            if rule.ease_after <= now - since {
+                Latch::default()
+            } else {
+                Latch { is_closed: true, rising: None, easing: Some(since) }
+            }
+        }
+        (true, Seen::Reached(_) | Seen::Between | Seen::Unknown) => {
+            Latch { is_closed: true, rising: None, easing: None }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Warnings: what people were told of one hazard, against what is so; and which bulletin that calls for.
+//!
+//! Nothing here trusts an event to arrive only once or at all: told and so are compared again at every turn.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::bulletin::{Change, Evidence};
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{BulletinId, FeedId, GovernorateId};
+use crate::rule::WarningTimes;
+use crate::time::{TimeDelta, Timestamp};
+
+/// Which warning: one of the rules for a hazard in a governorate, or one of an authority.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningKey {
+    /// Of the rules of this house.
+    Automatic {
+        /// Of what.
+        hazard: Hazard,
+        /// Where.
+        governorate: GovernorateId,
+    },
+    /// Of an authority: the CAP triple of its first alert, as text.
+    Official {
+        /// `sender,identifier,sent`.
+        root: String,
+    },
+}
+
+/// What more is known of an official warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfficialPart {
+    /// The feed it came by.
+    pub feed: FeedId,
+    /// The alert in force.
+    pub alert: Alert,
+    /// The triples of all alerts of its life, as text, twins in other languages included.
+    pub line: Vec<String>,
+}
+
+/// A warning in force: what was told last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Its number, the same in all editions.
+    pub number: String,
+    /// The last edition.
+    pub edition: u32,
+    /// The last bulletin.
+    pub last: BulletinId,
+    /// Of what.
+    pub hazard: Hazard,
+    /// How bad, as told.
+    pub severity: Severity,
+    /// Where, as told, in official order.
+    pub areas: Vec<GovernorateId>,
+    /// When it begins, as told.
+    pub onset: Timestamp,
+    /// When it ends, as told.
+    pub until: Timestamp,
+    /// Set when it was last told to stand without fresh data.
+    pub silent_since: Option<Timestamp>,
+    /// The values it rests on; empty for an official one.
+    pub evidence: Vec<Evidence>,
+    /// What more is known of an official one.
+    pub official: Option<OfficialPart>,
+}
+
+/// What the rules say is so of a hazard in a governorate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct So {
+    /// The worst severity that holds; none when fresh data have cleared all.
+    pub severity: Option<Severity>,
+    /// When what was seen begins; none when nothing is seen now.
+    pub begins: Option<Timestamp>,
+    /// When it ends.
+    pub ends: Option<Timestamp>,
+    /// The values that say so.
+    pub evidence: Vec<Evidence>,
+    /// When any data on it were last heard.
+    pub heard: Option<Timestamp>,
+    /// False when no rule speaks of it any more: then a live warning is neither lifted nor extended.
+    pub is_judged: bool,
+}
+
+/// What has to be said now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Move {
+    /// What happened.
+    pub change: Change,
+    /// How bad it is now; for an end, how bad it was.
+    pub severity: Severity,
+    /// When it begins.
+    pub onset: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Set when it stands without fresh data.
+    pub silent_since: Option<Timestamp>,
+}
+
+/// Compares what was told of an automatic warning with what is so.
+pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
+    let Some(told) = told else { return begin(so, times, now) };
+    if told.until <= now {
+        return Some(end(told, Change::Expired, told.until));
+    }
+    let Some(severity) = so.severity else {
+        return so.is_judged.then(|| end(told, Change::Lifted, now));
+    };
+    let silent_since = silence(so, times, now);
+    let until = until(so, times, now);
+    let changed = |change| Move { change, severity, onset: told.onset.min(onset(so, now)), until, silent_since };
+    if told.severity < severity {
+        return Some(changed(Change::Raised));
+    }
+    if severity < told.severity {
+        return Some(changed(Change::Lowered));
+    }
+    let is_due = told.until - times.extend_before <= now;
+    let is_too_quiet = so.heard.is_none_or(|heard| times.longest_silence < now - heard);
+    (is_due && !is_too_quiet && told.until < until).then(|| changed(Change::Extended))
+}
+
+fn begin(so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
+    let severity = so.severity?;
+    // A latch that silence has kept closed says nothing new: a warning begins only on a value that is seen now.
+    so.begins?;
+    Some(Move {
+        change: Change::Issued,
+        severity,
+        onset: onset(so, now),
+        until: until(so, times, now),
+        silent_since: silence(so, times, now),
+    })
+}
+
+fn end(told: &Warning, change: Change, at: Timestamp) -> Move {
+    Move { change, severity: told.severity, onset: told.onset.min(at), until: at, silent_since: told.silent_since }
+}
+
+fn onset(so: &So, now: Timestamp) -> Timestamp {
+    so.begins.map_or(now, |begins| begins.max(now))
+}
+
+/// The end that is told: that of what is seen, at least one validity ahead, rounded up to the full hour.
+fn until(so: &So, times: &WarningTimes, now: Timestamp) -> Timestamp {
+    let least = now + times.validity;
+    let end = so.ends.map_or(least, |ends| ends.max(least));
+    let past_the_hour = end.timestamp().rem_euclid(3600);
+    let whole =
+        end - TimeDelta::nanoseconds(i64::from(end.timestamp_subsec_nanos())) - TimeDelta::seconds(past_the_hour);
+    if whole == end { whole } else { whole + TimeDelta::hours(1) }
+}
+
+/// Since when a warning stands without fresh data, once that has lasted a whole validity.
+fn silence(so: &So, times: &WarningTimes, now: Timestamp) -> Option<Timestamp> {
+    so.heard.filter(|heard| times.validity < now - *heard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
+    }
+
+    fn times() -> WarningTimes {
+        WarningTimes {
+            validity: TimeDelta::hours(3),
+            extend_before: TimeDelta::hours(1),
+            longest_silence: TimeDelta::hours(12),
+            end_notice: TimeDelta::hours(6),
+        }
+    }
+
+    fn so(severity: Option<Severity>, heard: i64) -> So {
+        So {
+            severity,
+            begins: severity.map(|_| at(heard)),
+            ends: None,
+            evidence: Vec::new(),
+            heard: Some(at(heard)),
+            is_judged: true,
+        }
+    }
+
+    fn told(severity: Severity, until: i64) -> Warning {
+        Warning {
+            number: "MKH-2025-000001".into(),
+            edition: 1,
+            last: BulletinId::new("MKH-2025-000001", 1),
+            hazard: Hazard::Rain,
+            severity,
+            areas: vec![GovernorateId::new("jeddah").unwrap()],
+            onset: at(0),
+            until: at(until),
+            silent_since: None,
+            evidence: Vec::new(),
+            official: None,
+        }
+    }
+
+    fn check(told: Option<Warning>, so: &So, now: i64, expected: Option<Change>) {
+        let found = compare(told.as_ref(), so, &times(), at(now)).map(|found| found.change);
+        assert_eq!(found, expected, "{told:?} {so:?} at {now}");
+    }
+
+    #[test]
+    fn the_difference_between_told_and_so_is_what_is_said() {
+        use Severity::{Orange, Red, Yellow};
+        check(None, &so(None, 0), 0, None);
+        check(None, &so(Some(Yellow), 0), 0, Some(Change::Issued));
+        check(Some(told(Yellow, 180)), &so(Some(Yellow), 5), 5, None);
+        check(Some(told(Yellow, 180)), &so(Some(Red), 5), 5, Some(Change::Raised));
+        check(Some(told(Red, 180)), &so(Some(Orange), 5), 5, Some(Change::Lowered));
+        check(Some(told(Yellow, 180)), &so(Some(Yellow), 125), 125, Some(Change::Extended));
+        check(Some(told(Yellow, 180)), &so(None, 60), 60, Some(Change::Lifted));
+    }
+
+    #[test]
+    fn silence_never_lifts_and_in_the_end_runs_out_openly() {
+        let quiet = So { begins: None, ..so(Some(Severity::Red), 0) };
+        check(Some(told(Severity::Red, 600)), &quiet, 599, Some(Change::Extended));
+        check(Some(told(Severity::Red, 800)), &quiet, 799, None);
+        check(Some(told(Severity::Red, 800)), &quiet, 800, Some(Change::Expired));
+        check(None, &quiet, 801, None);
+    }
+
+    #[test]
+    fn a_warning_that_no_rule_speaks_of_is_not_lifted() {
+        let orphan = So { is_judged: false, ..so(None, 0) };
+        check(Some(told(Severity::Red, 180)), &orphan, 60, None);
+        check(Some(told(Severity::Red, 180)), &orphan, 180, Some(Change::Expired));
+    }
+
+    #[test]
+    fn the_end_told_is_a_full_hour_at_least_one_validity_ahead() {
+        let found = compare(None, &so(Some(Severity::Yellow), 10), &times(), at(10)).unwrap();
+        assert_eq!(found.until, at(240));
+        assert_eq!(compare(None, &so(Some(Severity::Yellow), 0), &times(), at(0)).unwrap().until, at(180));
+    }
+}
