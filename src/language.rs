@@ -1,4 +1,14 @@
 //! The two languages, and what every text in them needs: plurals, digits, lists, dates, directions.
+//!
+//! Nothing here knows of warnings. What is said of them stands in `config/wording`; how a language counts, joins, dates and
+//! turns is said here, once.
+
+pub mod clock;
+pub mod date;
+pub mod direction;
+pub mod list;
+pub mod number;
+pub mod plural;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,30 @@
 //! Messages: a bulletin in the words of both languages, frozen before anything is sent.
+//!
+//! Rendering is a plain function of the bulletin, the places, the issuer, the style and the wording: the same always gives the
+//! same bytes. It adds no fact of its own, and it never alters what an authority said.
+
+mod area;
+mod automatic;
+mod catalogue;
+mod evidence;
+mod json;
+mod official;
+mod telling;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod wording;
 
 use serde::{Deserialize, Serialize};
 
+use std::sync::Arc;
+
+use crate::bulletin::Bulletin;
+use crate::governorate::GovernorateBook;
 use crate::ids::BulletinId;
-use crate::language::{Both, Language};
+use crate::language::{Both, Language, Style};
+use crate::message::telling::Telling;
+use crate::message::wording::{Wording, WordingError};
 
 /// The shape that a channel takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,4 +88,109 @@ pub struct Issuer {
     pub may_warn: bool,
     /// The number to call: 911 in the Makkah region.
     pub emergency_number: String,
+}
+
+/// Why a bulletin could not be rendered. Wording that was compiled leaves no way to this that we know of.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A text could not be filled.
+    #[error(transparent)]
+    Wording(#[from] WordingError),
+    /// The JSON could not be written.
+    #[error("the JSON of {bulletin} cannot be written")]
+    Json {
+        /// Which bulletin.
+        bulletin: BulletinId,
+        /// What went wrong.
+        source: serde_json::Error,
+    },
+}
+
+/// Renders a bulletin in a form, in the languages and the order given.
+///
+/// # Errors
+/// When a text of the wording cannot be filled or the JSON not be written.
+pub fn render(
+    bulletin: &Bulletin,
+    places: &GovernorateBook,
+    issuer: &Issuer,
+    style: &Style,
+    wording: &Wording,
+    form: Form,
+    languages: &[Language],
+) -> Result<Message, RenderError> {
+    let spoken = languages
+        .iter()
+        .map(|language| text::speak(&Telling { bulletin, places, issuer, style, wording, language: *language }))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (content_type, body) = match form {
+        Form::Text => ("text/plain; charset=utf-8", text::whole(&spoken)),
+        Form::Json => {
+            let spoken: Vec<_> = languages.iter().copied().zip(&spoken).collect();
+            let body = json::whole(bulletin, places, &spoken)
+                .map_err(|source| RenderError::Json { bulletin: bulletin.id.clone(), source })?;
+            ("application/json", body)
+        }
+    };
+    Ok(Message {
+        key: MessageKey::new(&bulletin.id, form, languages),
+        bulletin: bulletin.id.clone(),
+        content_type,
+        body,
+    })
+}
+
+/// The one-line headline of a bulletin in a language, as it stands on top of its text.
+///
+/// # Errors
+/// When a text of the wording cannot be filled.
+pub fn headline(
+    bulletin: &Bulletin,
+    places: &GovernorateBook,
+    issuer: &Issuer,
+    style: &Style,
+    wording: &Wording,
+    language: Language,
+) -> Result<String, RenderError> {
+    Ok(text::headline(&Telling { bulletin, places, issuer, style, wording, language })?)
+}
+
+/// All that is needed to put a bulletin into words.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    /// Who speaks.
+    pub issuer: Issuer,
+    /// How texts are written.
+    pub style: Style,
+    /// In which words.
+    pub wording: Arc<Wording>,
+}
+
+impl Speaker {
+    /// As [`render`].
+    ///
+    /// # Errors
+    /// As [`render`].
+    pub fn render(
+        &self,
+        bulletin: &Bulletin,
+        places: &GovernorateBook,
+        form: Form,
+        languages: &[Language],
+    ) -> Result<Message, RenderError> {
+        render(bulletin, places, &self.issuer, &self.style, &self.wording, form, languages)
+    }
+
+    /// As [`headline`].
+    ///
+    /// # Errors
+    /// As [`headline`].
+    pub fn headline(
+        &self,
+        bulletin: &Bulletin,
+        places: &GovernorateBook,
+        language: Language,
+    ) -> Result<String, RenderError> {
+        headline(bulletin, places, &self.issuer, &self.style, &self.wording, language)
+    }
 }

@@ -1,0 +1,180 @@
+//! Dates as Saudis write them: the weekday, the Hijri date of the Umm al-Qura calendar, and the Gregorian one beside it.
+//!
+//! The Hijri day is told by the civil day, midnight to midnight, as offices do. Outside the years in which the published
+//! calendar and ours are known to agree there is no Hijri date, and texts then show the Gregorian one alone.
+
+use chrono::{Datelike, NaiveDate};
+use icu_calendar::Date;
+use icu_calendar::cal::Hijri as HijriCalendar;
+
+use crate::language::number::plain;
+use crate::language::{Language, Style};
+
+/// The first Hijri year that is told: from here on the calendar's published month starts and ours agree on every month.
+pub const FIRST_HIJRI_YEAR: i32 = 1420;
+/// The last Hijri year that is told: beyond it the months have not been published.
+pub const LAST_HIJRI_YEAR: i32 = 1450;
+
+/// A date of the Umm al-Qura calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hijri {
+    /// The year.
+    pub year: i32,
+    /// The month, 1 to 12.
+    pub month: u8,
+    /// The day, 1 to 30.
+    pub day: u8,
+}
+
+/// The Hijri date of a civil day, when the calendar is known for it.
+pub fn hijri(date: NaiveDate) -> Option<Hijri> {
+    let month = u8::try_from(date.month()).ok()?;
+    let day = u8::try_from(date.day()).ok()?;
+    let date = Date::try_new_iso(date.year(), month, day).ok()?.to_calendar(HijriCalendar::new_umm_al_qura());
+    let found = Hijri { year: date.year().extended_year(), month: date.month().number(), day: date.day_of_month().0 };
+    (FIRST_HIJRI_YEAR..=LAST_HIJRI_YEAR).contains(&found.year).then_some(found)
+}
+
+const HIJRI_MONTHS: [[&str; 2]; 12] = [
+    ["محرم", "Muharram"],
+    ["صفر", "Safar"],
+    ["ربيع الأول", "Rabi' al-Awwal"],
+    ["ربيع الآخر", "Rabi' al-Akhir"],
+    ["جمادى الأولى", "Jumada al-Ula"],
+    ["جمادى الآخرة", "Jumada al-Akhirah"],
+    ["رجب", "Rajab"],
+    ["شعبان", "Sha'ban"],
+    ["رمضان", "Ramadan"],
+    ["شوال", "Shawwal"],
+    ["ذو القعدة", "Dhu al-Qa'dah"],
+    ["ذو الحجة", "Dhu al-Hijjah"],
+];
+
+const GREGORIAN_MONTHS: [[&str; 2]; 12] = [
+    ["يناير", "January"],
+    ["فبراير", "February"],
+    ["مارس", "March"],
+    ["أبريل", "April"],
+    ["مايو", "May"],
+    ["يونيو", "June"],
+    ["يوليو", "July"],
+    ["أغسطس", "August"],
+    ["سبتمبر", "September"],
+    ["أكتوبر", "October"],
+    ["نوفمبر", "November"],
+    ["ديسمبر", "December"],
+];
+
+const WEEKDAYS: [[&str; 2]; 7] = [
+    ["الاثنين", "Monday"],
+    ["الثلاثاء", "Tuesday"],
+    ["الأربعاء", "Wednesday"],
+    ["الخميس", "Thursday"],
+    ["الجمعة", "Friday"],
+    ["السبت", "Saturday"],
+    ["الأحد", "Sunday"],
+];
+
+fn name(names: &[[&'static str; 2]], place: usize, language: Language) -> &'static str {
+    let [ar, en] = names.get(place).copied().unwrap_or_default();
+    match language {
+        Language::Ar => ar,
+        Language::En => en,
+    }
+}
+
+/// The name of a day of the week.
+pub fn weekday(language: Language, date: NaiveDate) -> &'static str {
+    name(&WEEKDAYS, usize::try_from(date.weekday().num_days_from_monday()).unwrap_or_default(), language)
+}
+
+/// The Gregorian date without the weekday: «9 ديسمبر 2025م», "9 December 2025".
+pub fn gregorian_text(language: Language, style: &Style, date: NaiveDate) -> String {
+    let month = name(&GREGORIAN_MONTHS, usize::try_from(date.month0()).unwrap_or_default(), language);
+    let day = plain(language, style, date.day().into());
+    let year = plain(language, style, date.year().into());
+    match language {
+        Language::Ar => format!("{day} {month} {year}م"),
+        Language::En => format!("{day} {month} {year}"),
+    }
+}
+
+/// The Hijri date without the weekday: «18 جمادى الآخرة 1447هـ», "18 Jumada al-Akhirah 1447 AH".
+pub fn hijri_text(language: Language, style: &Style, date: NaiveDate) -> Option<String> {
+    let hijri = hijri(date)?;
+    let month = name(&HIJRI_MONTHS, usize::from(hijri.month).checked_sub(1)?, language);
+    let day = plain(language, style, hijri.day.into());
+    let year = plain(language, style, hijri.year.into());
+    Some(match language {
+        Language::Ar => format!("{day} {month} {year}هـ"),
+        Language::En => format!("{day} {month} {year} AH"),
+    })
+}
+
+/// The whole date: «الثلاثاء 18 جمادى الآخرة 1447هـ الموافق 9 ديسمبر 2025م»,
+/// "Tuesday 9 December 2025 (18 Jumada al-Akhirah 1447 AH)".
+pub fn date_text(language: Language, style: &Style, date: NaiveDate) -> String {
+    let weekday = weekday(language, date);
+    let gregorian = gregorian_text(language, style, date);
+    match (language, hijri_text(language, style, date)) {
+        (Language::Ar, Some(hijri)) => format!("{weekday} {hijri} الموافق {gregorian}"),
+        (Language::En, Some(hijri)) => format!("{weekday} {gregorian} ({hijri})"),
+        (Language::Ar | Language::En, None) => format!("{weekday} {gregorian}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Digits;
+
+    const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn };
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn known_days_have_their_hijri_dates() {
+        let check = |civil: &str, year, month, dom| {
+            assert_eq!(hijri(day(civil)), Some(Hijri { year, month, day: dom }), "{civil}");
+        };
+        check("2009-11-25", 1430, 12, 8);
+        check("2011-01-26", 1432, 2, 22);
+        check("2017-11-21", 1439, 3, 3);
+        check("2025-12-09", 1447, 6, 18);
+    }
+
+    #[test]
+    fn beyond_the_published_calendar_only_the_gregorian_date_is_told() {
+        assert_eq!(hijri(day("2040-01-01")), None);
+        assert_eq!(hijri(day("1900-01-01")), None);
+        assert_eq!(date_text(Language::Ar, &STYLE, day("2040-01-01")), "الأحد 1 يناير 2040م");
+        assert_eq!(date_text(Language::En, &STYLE, day("2040-01-01")), "Sunday 1 January 2040");
+    }
+
+    #[test]
+    fn dates_read_as_offices_write_them() {
+        let date = day("2025-12-09");
+        assert_eq!(date_text(Language::Ar, &STYLE, date), "الثلاثاء 18 جمادى الآخرة 1447هـ الموافق 9 ديسمبر 2025م");
+        assert_eq!(date_text(Language::En, &STYLE, date), "Tuesday 9 December 2025 (18 Jumada al-Akhirah 1447 AH)");
+        let arab = Style { arabic_digits: Digits::Arab, ..STYLE };
+        assert_eq!(date_text(Language::Ar, &arab, date), "الثلاثاء ١٨ جمادى الآخرة ١٤٤٧هـ الموافق ٩ ديسمبر ٢٠٢٥م");
+    }
+
+    #[test]
+    fn month_starts_agree_with_the_published_table_when_it_is_here() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/hijri/umalqura_month_starts.csv");
+        let Ok(table) = std::fs::read_to_string(path) else { return };
+        let mut checked = 0;
+        for line in table.lines().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            let (year, month): (i32, u8) = (fields[0].parse().unwrap(), fields[1].parse().unwrap());
+            if (FIRST_HIJRI_YEAR..=LAST_HIJRI_YEAR).contains(&year) {
+                assert_eq!(hijri(day(fields[2])), Some(Hijri { year, month, day: 1 }), "{line}");
+                checked += 1;
+            }
+        }
+        assert!(350 < checked);
+    }
+}

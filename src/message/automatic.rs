@@ -1,0 +1,65 @@
+//! What is said of a warning that the rules of this house made: what to expect, what it rests on, what to do, and that it is
+//! not official unless the law lets the issuer warn.
+
+use crate::bulletin::Change;
+use crate::language::clock::Edge;
+use crate::message::catalogue::Slot;
+use crate::message::evidence;
+use crate::message::telling::{Headlines, Telling, Told};
+use crate::message::wording::WordingError;
+use crate::reading::Basis;
+
+/// The headline.
+pub(super) fn headline(telling: &Telling<'_>) -> Told {
+    telling.headline(Headlines::Own)
+}
+
+/// The paragraphs under the headline.
+pub(super) fn paragraphs(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
+    let mut paragraphs = match telling.bulletin.change {
+        Change::Issued | Change::Raised | Change::Lowered | Change::Extended | Change::Updated => in_force(telling)?,
+        Change::Lifted => vec![end(telling, "body.lifted")?],
+        Change::Expired => {
+            std::iter::once(end(telling, "body.expired")?).chain(telling.silence("body.no_data")?).collect()
+        }
+    };
+    let sources = evidence::sources(telling);
+    paragraphs.push(if telling.issuer.may_warn {
+        let issuer = telling.issuer.name.get(telling.language);
+        telling.say("notice.issuer", &[(Slot::Issuer, issuer), (Slot::Sources, &sources)])?
+    } else {
+        telling.say("notice.automatic", &[(Slot::Sources, &sources)])?
+    });
+    Ok(paragraphs)
+}
+
+fn in_force(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
+    let mut paragraphs = vec![situation(telling)?];
+    let evidence = evidence::sentences(telling)?;
+    if !evidence.is_empty() {
+        paragraphs.push(evidence.join(" "));
+    }
+    let effects = telling.by_hazard("effects", &[])?;
+    if !effects.is_empty() {
+        paragraphs.push(telling.say("body.effects", &[(Slot::Effects, &effects)])?);
+    }
+    paragraphs.extend(telling.caveats()?);
+    paragraphs.push(telling.by_hazard("advice", &[(Slot::EmergencyNumber, &telling.emergency_number())])?);
+    Ok(paragraphs)
+}
+
+/// What to expect; that it goes on is only said when it was seen to, and not while the data are silent.
+fn situation(telling: &Telling<'_>) -> Told {
+    let was_seen = evidence::of(&telling.bulletin.origin).iter().any(|one| one.basis == Basis::Observed);
+    let goes_on = telling.has_begun() && was_seen && telling.bulletin.silent_since.is_none();
+    let key = if goes_on { "body.ongoing" } else { "body.expected" };
+    let phenomenon = telling.by_hazard("phenomenon", &[])?;
+    let (reach, period) = (telling.reach()?, telling.period()?);
+    telling.say(key, &[(Slot::Phenomenon, &phenomenon), (Slot::Reach, &reach), (Slot::Period, &period)])
+}
+
+fn end(telling: &Telling<'_>, key: &str) -> Told {
+    let reach = telling.reach()?;
+    let ended = telling.moment(telling.bulletin.until, Edge::End)?;
+    telling.say(key, &[(Slot::Reach, &reach), (Slot::Ended, &ended)])
+}

@@ -1,0 +1,255 @@
+//! Which texts the wording holds, and which slots each of them may use. Both languages must have all of them.
+//!
+//! No wording stands here: only the names under which it is written.
+
+use crate::bulletin::Change;
+use crate::hazard::{Hazard, Severity};
+use crate::unit::Metric;
+
+macro_rules! slots {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
+        /// A place in a text that is filled when a bulletin is told.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(super) enum Slot {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Slot {
+            /// Its name in the wording.
+            pub(super) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+        }
+    };
+}
+
+slots! {
+    /// The formal name of one governorate.
+    Name = "name",
+    /// A list of bare names of governorates.
+    Names = "names",
+    /// One place of an evidence.
+    Place = "place",
+    /// All places of a bulletin, in the genitive.
+    Places = "places",
+    /// The places as the hazard reaches them: for waves, their coast.
+    Reach = "reach",
+    /// The region.
+    Region = "region",
+    /// The places that are not counted among the governorates: the Holy Capital.
+    Capital = "capital",
+    /// The places beside the capital.
+    Rest = "rest",
+    /// The name of a station.
+    Station = "station",
+    /// The severity as a headline begins with it.
+    Level = "level",
+    /// The severity as a warning that is already known.
+    TheLevel = "the_level",
+    /// The severity as what a warning was raised or lowered to.
+    Colour = "colour",
+    /// What threatens, at its severity.
+    Phenomenon = "phenomenon",
+    /// What threatens, by its name.
+    Hazard = "hazard",
+    /// From when until when.
+    Period = "period",
+    /// The time at which it begins.
+    FromClock = "from_clock",
+    /// The day on which it begins.
+    FromDate = "from_date",
+    /// The time at which it ends.
+    UntilClock = "until_clock",
+    /// The day on which it ends.
+    UntilDate = "until_date",
+    /// A time of day.
+    Clock = "clock",
+    /// A day.
+    Date = "date",
+    /// What comes along with the hazard.
+    Effects = "effects",
+    /// The places where a warning does not hold any more.
+    Left = "left",
+    /// When the last data came.
+    Since = "since",
+    /// When the warning ended.
+    Ended = "ended",
+    /// The authority that said it.
+    Authority = "authority",
+    /// Who speaks here.
+    Issuer = "issuer",
+    /// The number to call.
+    EmergencyNumber = "emergency_number",
+    /// The feeds that the data came from; may be empty.
+    Sources = "sources",
+    /// The number of the warning.
+    Number = "number",
+    /// The edition.
+    Edition = "edition",
+    /// The editions that it takes the place of.
+    Replaced = "replaced",
+    /// A value with its unit.
+    Value = "value",
+    /// A length of time.
+    Window = "window",
+    /// A moment.
+    At = "at",
+    /// A count.
+    Count = "n",
+    /// The words that mark a drill or test.
+    Banner = "banner",
+    /// The words of an authority; may be several lines.
+    Quote = "quote",
+    /// A whole headline.
+    Headline = "headline",
+}
+
+/// One text: the key it is written under and the slots it may use.
+pub(super) type Entry = (&'static str, &'static [Slot]);
+
+/// How the texts of a section are written.
+pub(super) enum Shape {
+    /// `[section]` with a text for each key.
+    Plain(Vec<Entry>),
+    /// `[section.group]` for each group, with a text for each key.
+    Grouped(Vec<&'static str>, Vec<Entry>),
+    /// `[section]` with one text for a key, or `[section.key]` with a text for each plural of the language.
+    Counted(Vec<&'static str>),
+}
+
+/// One top table of the wording.
+pub(super) struct Section {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// How its texts are written.
+    pub(super) shape: Shape,
+    /// True when there may be nothing to say.
+    pub(super) may_be_empty: bool,
+}
+
+/// Every section, in the order of the files.
+pub(super) fn sections() -> Vec<Section> {
+    use Slot as S;
+    let each = |names: Vec<&'static str>, slots: &'static [Slot]| names.into_iter().map(|name| (name, slots)).collect();
+    let hazards = || Hazard::ALL.iter().map(|hazard| hazard.name()).collect::<Vec<_>>();
+    let severities = || Severity::ALL.iter().map(|severity| severity.name()).collect::<Vec<_>>();
+    let changes = || Change::ALL.iter().map(|change| change.name()).collect::<Vec<_>>();
+    let plain = |name, entries: Vec<Entry>| Section { name, shape: Shape::Plain(entries), may_be_empty: false };
+    let by_hazard = |name, slots| Section {
+        name,
+        shape: Shape::Grouped(hazards(), each(severities(), slots)),
+        may_be_empty: name == "effects",
+    };
+    let counted = |name, keys| Section { name, shape: Shape::Counted(keys), may_be_empty: false };
+    vec![
+        plain("level", each(severities(), &[])),
+        plain("the_level", each(severities(), &[])),
+        plain("colour", each(severities(), &[])),
+        plain("hazard", each(hazards(), &[])),
+        plain("reach", each(hazards(), &[S::Places])),
+        plain("places", places()),
+        plain("banner", banners()),
+        plain("headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Phenomenon, S::Hazard, S::Reach])),
+        plain("official_headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Hazard, S::Reach])),
+        plain("period", periods()),
+        plain("body", body()),
+        plain("notice", notices()),
+        by_hazard("phenomenon", &[]),
+        by_hazard("effects", &[]),
+        by_hazard("advice", &[S::EmergencyNumber]),
+        Section { name: "evidence", shape: evidence(), may_be_empty: false },
+        plain("weather", each(vec!["thunderstorm", "fog", "dust", "rain", "other"], &[])),
+        counted("unit", UNITS.to_vec()),
+        counted("span", SPANS.to_vec()),
+    ]
+}
+
+fn evidence() -> Shape {
+    use Slot as S;
+    Shape::Grouped(
+        Metric::ALL.iter().map(|metric| metric.name()).collect(),
+        vec![("forecast", &[S::Value, S::Window, S::Place]), ("observed", &[S::Value, S::Window, S::Place, S::At])],
+    )
+}
+
+/// The units that the public reads.
+const UNITS: [&str; 8] = [
+    "millimetre",
+    "celsius",
+    "percent",
+    "kilometre_per_hour",
+    "metre",
+    "joule_per_kilogram",
+    "microgram_per_cubic_metre",
+    "code",
+];
+
+/// The lengths of time that are counted.
+const SPANS: [&str; 3] = ["minute", "hour", "day"];
+
+fn places() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("one", &[S::Name]),
+        ("two", &[S::Names]),
+        ("many", &[S::Names]),
+        ("all", &[S::Region]),
+        ("with_capital", &[S::Capital, S::Rest]),
+        ("at_station", &[S::Place, S::Station]),
+    ]
+}
+
+fn banners() -> Vec<Entry> {
+    vec![
+        ("exercise", &[]),
+        ("system", &[]),
+        ("test", &[]),
+        ("draft", &[]),
+        ("headline", &[Slot::Banner, Slot::Headline]),
+    ]
+}
+
+fn periods() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("until", &[S::UntilClock, S::UntilDate]),
+        ("same_day", &[S::FromClock, S::UntilClock, S::UntilDate]),
+        ("two_days", &[S::FromClock, S::FromDate, S::UntilClock, S::UntilDate]),
+        ("moment", &[S::Clock, S::Date]),
+    ]
+}
+
+fn body() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("expected", &[S::Phenomenon, S::Reach, S::Period]),
+        ("ongoing", &[S::Phenomenon, S::Reach, S::Period]),
+        ("effects", &[S::Effects]),
+        ("left", &[S::Left]),
+        ("silent", &[S::Since]),
+        ("no_data", &[S::Since]),
+        ("lifted", &[S::Reach, S::Ended]),
+        ("lifted_official", &[S::Authority, S::Reach, S::Ended]),
+        ("expired", &[S::Reach, S::Ended]),
+        ("covers", &[S::Headline, S::Period]),
+        ("emergency", &[S::EmergencyNumber]),
+    ]
+}
+
+fn notices() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("automatic", &[S::Sources]),
+        ("issuer", &[S::Issuer, S::Sources]),
+        ("relayed", &[S::Authority]),
+        ("quoted_ar", &[S::Authority]),
+        ("quoted_en", &[S::Authority]),
+        ("quoted_other", &[S::Authority]),
+        ("quotation", &[S::Quote]),
+        ("cancelled", &[S::Authority]),
+        ("number", &[S::Number, S::Edition]),
+        ("number_replacing", &[S::Number, S::Edition, S::Replaced]),
+    ]
+}

@@ -1,0 +1,163 @@
+//! What was measured or forecast, in plain sentences: for each metric and window the worst value, and where.
+
+use std::collections::BTreeSet;
+
+use crate::bulletin::{Evidence, Origin};
+use crate::hazard::Hazard;
+use crate::language::clock::{Edge, clock_text};
+use crate::language::direction::{isolate, tame};
+use crate::language::list::join;
+use crate::language::number::Rounded;
+use crate::message::area;
+use crate::message::catalogue::Slot;
+use crate::message::telling::{Telling, Told};
+use crate::message::wording::WordingError;
+use crate::reading::Basis;
+use crate::time::TimeDelta;
+use crate::unit::{Metric, Unit};
+
+/// The most sentences of evidence that a text carries; all of it stands in the JSON form.
+pub(super) const MAX_SENTENCES: usize = 3;
+
+/// The evidence of a bulletin; an authority gives none.
+pub(super) fn of(origin: &Origin) -> &[Evidence] {
+    match origin {
+        Origin::Automatic { evidence } => evidence,
+        Origin::Official { .. } => &[],
+    }
+}
+
+/// True when a smaller value is a worse one.
+fn is_worse_below(hazard: Hazard, metric: Metric) -> bool {
+    metric == Metric::Visibility || hazard == Hazard::Cold
+}
+
+/// The worst value of each metric, basis and window: what was seen first, then what models say, each in the order given.
+fn worst(hazard: Hazard, evidence: &[Evidence]) -> Vec<&Evidence> {
+    let mut worst: Vec<&Evidence> = Vec::new();
+    for one in evidence {
+        let kind = |other: &Evidence| (other.metric, other.basis, other.statistic, other.window);
+        match worst.iter_mut().find(|other| kind(other) == kind(one)) {
+            None => worst.push(one),
+            Some(other) => {
+                let is_lower = one.value < other.value;
+                if one.value.total_cmp(&other.value).is_ne() && is_lower == is_worse_below(hazard, one.metric) {
+                    *other = one;
+                }
+            }
+        }
+    }
+    worst.sort_by_key(|one| one.basis);
+    worst.truncate(MAX_SENTENCES);
+    worst
+}
+
+/// The sentences of a bulletin's evidence.
+pub(super) fn sentences(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
+    worst(telling.bulletin.hazard, of(&telling.bulletin.origin)).into_iter().map(|one| sentence(telling, one)).collect()
+}
+
+fn sentence(telling: &Telling<'_>, evidence: &Evidence) -> Told {
+    let value = value(telling, evidence)?;
+    let window = span(telling, evidence.window)?;
+    let place = place(telling, evidence)?;
+    let key = |basis: &str| format!("evidence.{}.{basis}", evidence.metric);
+    let slots = [(Slot::Value, value.as_str()), (Slot::Window, &window), (Slot::Place, &place)];
+    match evidence.basis {
+        Basis::Forecast => telling.say(&key("forecast"), &slots),
+        Basis::Observed => {
+            let at = at(telling, evidence)?;
+            let [value, window, place] = slots;
+            telling.say(&key("observed"), &[value, window, place, (Slot::At, &at)])
+        }
+    }
+}
+
+/// How many decimal places of a metric mean something to the public.
+pub(super) fn decimal_places(metric: Metric) -> u8 {
+    match metric {
+        Metric::Precipitation | Metric::Temperature | Metric::ApparentTemperature | Metric::WaveHeight => 1,
+        Metric::Humidity
+        | Metric::WindSpeed
+        | Metric::WindGust
+        | Metric::Visibility
+        | Metric::WeatherCode
+        | Metric::Dust
+        | Metric::Pm10
+        | Metric::Cape => 0,
+    }
+}
+
+/// The key under which a public unit is counted; each is the public unit of some metric.
+fn unit_key(metric: Metric) -> &'static str {
+    match metric.public_unit() {
+        Unit::Millimetre | Unit::Centimetre | Unit::Inch => "unit.millimetre",
+        Unit::Celsius | Unit::Fahrenheit | Unit::Kelvin => "unit.celsius",
+        Unit::Percent => "unit.percent",
+        Unit::MetrePerSecond | Unit::KilometrePerHour | Unit::Knot | Unit::MilePerHour => "unit.kilometre_per_hour",
+        Unit::Metre | Unit::Kilometre | Unit::StatuteMile | Unit::Foot => "unit.metre",
+        Unit::JoulePerKilogram => "unit.joule_per_kilogram",
+        Unit::MicrogramPerCubicMetre => "unit.microgram_per_cubic_metre",
+        Unit::Code => "unit.code",
+    }
+}
+
+fn value(telling: &Telling<'_>, evidence: &Evidence) -> Told {
+    if evidence.metric == Metric::WeatherCode {
+        return telling.say(weather_key(evidence.value), &[]);
+    }
+    let public = evidence.metric.public_unit().from_canonical(evidence.value);
+    let number = Rounded::new(public, decimal_places(evidence.metric));
+    telling.wording.count(telling.language, telling.style, unit_key(evidence.metric), &number)
+}
+
+/// The kind of weather of a WMO 4677 code.
+fn weather_key(code: f64) -> &'static str {
+    match code {
+        code if (95.0..=99.0).contains(&code) => "weather.thunderstorm",
+        code if (40.0..50.0).contains(&code) => "weather.fog",
+        code if (6.0..10.0).contains(&code) || (30.0..36.0).contains(&code) => "weather.dust",
+        code if (50.0..70.0).contains(&code) || (80.0..83.0).contains(&code) => "weather.rain",
+        _ => "weather.other",
+    }
+}
+
+/// A length of time in its largest whole unit; days only from two on, since a day's rain is told as that of 24 hours.
+fn span(telling: &Telling<'_>, window: TimeDelta) -> Told {
+    let minutes = window.num_minutes();
+    let (key, count) = match minutes {
+        _ if 2 * 24 * 60 <= minutes && minutes % (24 * 60) == 0 => ("span.day", minutes / (24 * 60)),
+        _ if 60 <= minutes && minutes % 60 == 0 => ("span.hour", minutes / 60),
+        _ => ("span.minute", minutes),
+    };
+    let count = f64::from(i32::try_from(count).unwrap_or(i32::MAX));
+    telling.wording.count(telling.language, telling.style, key, &Rounded::new(count, 0))
+}
+
+fn place(telling: &Telling<'_>, evidence: &Evidence) -> Told {
+    let place = area::formal(telling, &evidence.governorate);
+    match &evidence.station {
+        None => Ok(place),
+        Some(station) => {
+            let station = isolate(telling.language, tame(station).trim());
+            telling.say("places.at_station", &[(Slot::Place, &place), (Slot::Station, &station)])
+        }
+    }
+}
+
+/// The time of an observation; its day only when it is another than that of the bulletin.
+fn at(telling: &Telling<'_>, evidence: &Evidence) -> Told {
+    let local = telling.local(evidence.at);
+    if local.date() == telling.local(telling.bulletin.issued).date() {
+        Ok(clock_text(telling.language, telling.style, local.time()))
+    } else {
+        telling.moment(evidence.at, Edge::Start)
+    }
+}
+
+/// The feeds that the evidence came from, in words; empty when there is none.
+pub(super) fn sources(telling: &Telling<'_>) -> String {
+    let feeds: BTreeSet<_> = of(&telling.bulletin.origin).iter().map(|one| &one.feed).collect();
+    let names: Vec<String> = feeds.into_iter().map(|feed| isolate(telling.language, feed.as_str())).collect();
+    join(telling.language, &names)
+}

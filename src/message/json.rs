@@ -1,0 +1,195 @@
+//! The JSON form, for machines: one compact object, its keys always in the same order.
+//!
+//! The envelope is that of Standard Webhooks: `type`, `timestamp`, `data`. Instants are RFC 3339 in UTC. Numbers carry their unit
+//! beside them, the one that the public reads. New keys may be added at the end of an object; none is renamed or taken away.
+//!
+//! ```json
+//! {"type":"warning.raised","timestamp":"2025-12-08T22:00:00Z","data":{"id":"MKH-2025-000012.2","number":"MKH-2025-000012",
+//! "edition":2,"replaces":["MKH-2025-000012.1"],"change":"raised","status":"Actual","hazard":"rain","severity":"red",
+//! "was":"orange","areas":[{"id":"jeddah","code":"0202","name":{"ar":"جدة","en":"Jeddah"}}],"left":[],
+//! "issued":"…","onset":"…","until":"…","official":false,
+//! "source":{"feeds":["metar"],"authority":null,"alert":null},
+//! "evidence":[{"rule":"rain-sum-6h","governorate":"jeddah","metric":"precipitation","basis":"observed","statistic":"sum",
+//! "window_s":21600,"at":"…","value":51.0,"threshold":40.0,"unit":"mm","feed":"metar","station":"OEJN"}],
+//! "silent_since":null,"text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}}}}
+//! ```
+
+use std::collections::BTreeSet;
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+use crate::alert::Status;
+use crate::bulletin::{Bulletin, Change, Evidence, Origin};
+use crate::governorate::GovernorateBook;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
+use crate::language::{Both, Language};
+use crate::message::evidence;
+use crate::message::text::Spoken;
+use crate::reading::Basis;
+use crate::rule::Statistic;
+use crate::time::Timestamp;
+use crate::unit::Metric;
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    r#type: String,
+    timestamp: String,
+    data: Data<'a>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    id: &'a BulletinId,
+    number: &'a str,
+    edition: u32,
+    replaces: &'a [BulletinId],
+    change: Change,
+    status: Status,
+    hazard: Hazard,
+    severity: Severity,
+    was: Option<Severity>,
+    areas: Vec<Area<'a>>,
+    left: Vec<Area<'a>>,
+    issued: String,
+    onset: String,
+    until: String,
+    official: bool,
+    source: Source<'a>,
+    evidence: Vec<Value<'a>>,
+    silent_since: Option<String>,
+    text: Texts<'a>,
+}
+
+#[derive(Serialize)]
+struct Area<'a> {
+    id: &'a GovernorateId,
+    code: Option<&'a str>,
+    name: Option<&'a Both<String>>,
+}
+
+#[derive(Serialize)]
+struct Source<'a> {
+    feeds: Vec<&'a FeedId>,
+    authority: Option<&'a str>,
+    alert: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Value<'a> {
+    rule: &'a RuleId,
+    governorate: &'a GovernorateId,
+    metric: Metric,
+    basis: Basis,
+    statistic: Statistic,
+    window_s: i64,
+    at: String,
+    value: f64,
+    threshold: f64,
+    unit: &'static str,
+    feed: &'a FeedId,
+    station: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Texts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ar: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    en: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    headline: &'a str,
+    body: &'a str,
+}
+
+fn instant(moment: Timestamp) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn areas<'a>(ids: &'a [GovernorateId], places: &'a GovernorateBook) -> Vec<Area<'a>> {
+    ids.iter()
+        .map(|id| {
+            let known = places.get(id);
+            Area { id, code: known.map(|place| place.code.as_str()), name: known.map(|place| &place.name) }
+        })
+        .collect()
+}
+
+/// A canonical value in the public's unit, without the crumbs of floating point.
+fn public(metric: Metric, canonical: f64) -> f64 {
+    let value = metric.public_unit().from_canonical(canonical);
+    let steps = 10_f64.powi(i32::from(evidence::decimal_places(metric)) + 1);
+    (value * steps).round() / steps
+}
+
+fn value(evidence: &Evidence) -> Value<'_> {
+    Value {
+        rule: &evidence.rule,
+        governorate: &evidence.governorate,
+        metric: evidence.metric,
+        basis: evidence.basis,
+        statistic: evidence.statistic,
+        window_s: evidence.window.num_seconds(),
+        at: instant(evidence.at),
+        value: public(evidence.metric, evidence.value),
+        threshold: public(evidence.metric, evidence.threshold),
+        unit: evidence.metric.public_unit().symbol(),
+        feed: &evidence.feed,
+        station: evidence.station.as_deref(),
+    }
+}
+
+fn source(origin: &Origin) -> Source<'_> {
+    match origin {
+        Origin::Automatic { evidence } => {
+            let feeds: BTreeSet<&FeedId> = evidence.iter().map(|one| &one.feed).collect();
+            Source { feeds: feeds.into_iter().collect(), authority: None, alert: None }
+        }
+        Origin::Official { feed, identity, words } => Source {
+            feeds: vec![feed],
+            authority: words.iter().find_map(|words| words.sender_name.as_deref()).or(Some(&identity.sender)),
+            alert: Some(identity.to_string()),
+        },
+    }
+}
+
+/// The JSON of a bulletin, with the texts in the languages given.
+pub(super) fn whole(
+    bulletin: &Bulletin,
+    places: &GovernorateBook,
+    spoken: &[(Language, &Spoken)],
+) -> Result<String, serde_json::Error> {
+    let text = |wanted: Language| {
+        let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
+        Some(Text { headline: &spoken.headline, body: &spoken.body })
+    };
+    serde_json::to_string(&Envelope {
+        r#type: format!("warning.{}", bulletin.change.name()),
+        timestamp: instant(bulletin.issued),
+        data: Data {
+            id: &bulletin.id,
+            number: &bulletin.number,
+            edition: bulletin.edition,
+            replaces: &bulletin.replaces,
+            change: bulletin.change,
+            status: bulletin.status,
+            hazard: bulletin.hazard,
+            severity: bulletin.severity,
+            was: bulletin.was,
+            areas: areas(&bulletin.areas, places),
+            left: areas(&bulletin.left, places),
+            issued: instant(bulletin.issued),
+            onset: instant(bulletin.onset),
+            until: instant(bulletin.until),
+            official: matches!(bulletin.origin, Origin::Official { .. }),
+            source: source(&bulletin.origin),
+            evidence: evidence::of(&bulletin.origin).iter().map(value).collect(),
+            silent_since: bulletin.silent_since.map(instant),
+            text: Texts { ar: text(Language::Ar), en: text(Language::En) },
+        },
+    })
+}

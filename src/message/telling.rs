@@ -1,0 +1,202 @@
+//! One bulletin being told in one language: the facts at hand, and the ways to put moments, periods and places into words.
+//!
+//! Nothing here decides what belongs into a message; `automatic` and `official` do.
+
+use chrono::{DateTime, NaiveDateTime};
+
+use crate::alert::Status;
+use crate::bulletin::Bulletin;
+use crate::governorate::GovernorateBook;
+use crate::ids::GovernorateId;
+use crate::language::clock::{Edge, told};
+use crate::language::date::date_text;
+use crate::language::direction::isolate;
+use crate::language::list::join;
+use crate::language::number::plain;
+use crate::language::{Language, Style};
+use crate::message::Issuer;
+use crate::message::area;
+use crate::message::catalogue::Slot;
+use crate::message::wording::{Wording, WordingError};
+use crate::time::Timestamp;
+
+/// What telling a bulletin in a language needs.
+#[derive(Clone, Copy)]
+pub(super) struct Telling<'a> {
+    pub(super) bulletin: &'a Bulletin,
+    pub(super) places: &'a GovernorateBook,
+    pub(super) issuer: &'a Issuer,
+    pub(super) style: &'a Style,
+    pub(super) wording: &'a Wording,
+    pub(super) language: Language,
+}
+
+/// Which headlines of the wording are meant.
+#[derive(Clone, Copy)]
+pub(super) enum Headlines {
+    /// Those of warnings that the rules of this house made.
+    Own,
+    /// Those of an authority's warnings.
+    Official,
+}
+
+/// A text, or why it could not be made.
+pub(super) type Told = Result<String, WordingError>;
+
+impl Telling<'_> {
+    /// Fills a text of the wording.
+    pub(super) fn say(&self, key: &str, slots: &[(Slot, &str)]) -> Told {
+        self.wording.say(self.language, key, slots)
+    }
+
+    /// A text that stands for the bulletin's severity.
+    pub(super) fn by_severity(&self, section: &str) -> Told {
+        self.say(&format!("{section}.{}", self.bulletin.severity), &[])
+    }
+
+    /// A text that stands for the bulletin's hazard at its severity.
+    pub(super) fn by_hazard(&self, section: &str, slots: &[(Slot, &str)]) -> Told {
+        self.say(&format!("{section}.{}.{}", self.bulletin.hazard, self.bulletin.severity), slots)
+    }
+
+    /// Places in words, in the genitive.
+    pub(super) fn areas(&self, areas: &[GovernorateId]) -> Told {
+        area::told(self, areas)
+    }
+
+    /// Where the hazard reaches.
+    pub(super) fn reach(&self) -> Told {
+        let places = self.areas(&self.bulletin.areas)?;
+        self.say(&format!("reach.{}", self.bulletin.hazard), &[(Slot::Places, &places)])
+    }
+
+    /// A moment on the clocks of the reader.
+    pub(super) fn local(&self, moment: Timestamp) -> NaiveDateTime {
+        DateTime::with_timezone(&moment, &self.style.zone).naive_local()
+    }
+
+    /// The day and the time told for a moment.
+    fn day_and_clock(&self, moment: Timestamp, edge: Edge) -> (String, String) {
+        let (day, clock) = told(self.local(moment), edge, self.language, self.style);
+        (date_text(self.language, self.style, day), clock)
+    }
+
+    /// A single moment, with its day.
+    pub(super) fn moment(&self, moment: Timestamp, edge: Edge) -> Told {
+        let (date, clock) = self.day_and_clock(moment, edge);
+        self.say("period.moment", &[(Slot::Clock, &clock), (Slot::Date, &date)])
+    }
+
+    /// True when the danger has begun by the time of the bulletin.
+    pub(super) fn has_begun(&self) -> bool {
+        self.bulletin.onset <= self.bulletin.issued
+    }
+
+    /// From when until when; what has begun is told by its end alone.
+    pub(super) fn period(&self) -> Told {
+        let (until_date, until_clock) = self.day_and_clock(self.bulletin.until, Edge::End);
+        if self.has_begun() || self.bulletin.until <= self.bulletin.onset {
+            return self.say("period.until", &[(Slot::UntilClock, &until_clock), (Slot::UntilDate, &until_date)]);
+        }
+        let (from_date, from_clock) = self.day_and_clock(self.bulletin.onset, Edge::Start);
+        let ends =
+            [(Slot::FromClock, from_clock.as_str()), (Slot::UntilClock, &until_clock), (Slot::UntilDate, &until_date)];
+        if from_date == until_date {
+            self.say("period.same_day", &ends)
+        } else {
+            let [from, until, day] = ends;
+            self.say("period.two_days", &[from, until, day, (Slot::FromDate, &from_date)])
+        }
+    }
+
+    /// A headline from the facts, on one line: by what is to be expected for our own warnings, by the hazard's name alone for an
+    /// authority's, whose words say what is to be expected.
+    pub(super) fn headline(&self, section: Headlines) -> Told {
+        let level = self.by_severity("level")?;
+        let the_level = self.by_severity("the_level")?;
+        let colour = self.by_severity("colour")?;
+        let hazard = self.say(&format!("hazard.{}", self.bulletin.hazard), &[])?;
+        let reach = self.reach()?;
+        let mut slots = vec![
+            (Slot::Level, level.as_str()),
+            (Slot::TheLevel, &the_level),
+            (Slot::Colour, &colour),
+            (Slot::Hazard, &hazard),
+            (Slot::Reach, &reach),
+        ];
+        let change = self.bulletin.change.name();
+        match section {
+            Headlines::Official => self.say(&format!("official_headline.{change}"), &slots),
+            Headlines::Own => {
+                let phenomenon = self.by_hazard("phenomenon", &[])?;
+                slots.push((Slot::Phenomenon, &phenomenon));
+                self.say(&format!("headline.{change}"), &slots)
+            }
+        }
+    }
+
+    /// The words that mark what is not meant for everyone; none for what is.
+    pub(super) fn banner(&self) -> Result<Option<String>, WordingError> {
+        let key = match self.bulletin.status {
+            Status::Actual => return Ok(None),
+            Status::Exercise => "banner.exercise",
+            Status::System => "banner.system",
+            Status::Test => "banner.test",
+            Status::Draft => "banner.draft",
+        };
+        self.say(key, &[]).map(Some)
+    }
+
+    /// The headline, marked when it is not meant for everyone.
+    pub(super) fn marked(&self, headline: String) -> Told {
+        match self.banner()? {
+            None => Ok(headline),
+            Some(banner) => self.say("banner.headline", &[(Slot::Banner, &banner), (Slot::Headline, &headline)]),
+        }
+    }
+
+    /// The number to call, in the digits that stand on every telephone.
+    pub(super) fn emergency_number(&self) -> String {
+        isolate(self.language, &self.issuer.emergency_number)
+    }
+
+    /// Number and edition, and what this takes the place of.
+    pub(super) fn number(&self) -> Told {
+        let bulletin = self.bulletin;
+        let number = isolate(self.language, &bulletin.number);
+        let edition = plain(self.language, self.style, bulletin.edition.into());
+        let own = format!("{}.", bulletin.number);
+        let replaced: Vec<String> = bulletin
+            .replaces
+            .iter()
+            .map(|id| match id.as_str().strip_prefix(&own).and_then(|edition| edition.parse::<i64>().ok()) {
+                Some(edition) => plain(self.language, self.style, edition),
+                None => isolate(self.language, id.as_str()),
+            })
+            .collect();
+        let slots = [(Slot::Number, number.as_str()), (Slot::Edition, &edition)];
+        if replaced.is_empty() {
+            return self.say("notice.number", &slots);
+        }
+        let [number, edition] = slots;
+        self.say("notice.number_replacing", &[number, edition, (Slot::Replaced, &join(self.language, &replaced))])
+    }
+
+    /// The paragraphs about places left and about silence, where there is something to say.
+    pub(super) fn caveats(&self) -> Result<Vec<String>, WordingError> {
+        let mut caveats = Vec::new();
+        if !self.bulletin.left.is_empty() {
+            let left = self.areas(&self.bulletin.left)?;
+            caveats.push(self.say("body.left", &[(Slot::Left, &left)])?);
+        }
+        caveats.extend(self.silence("body.silent")?);
+        Ok(caveats)
+    }
+
+    /// Since when there are no fresh data, when that is so.
+    pub(super) fn silence(&self, key: &str) -> Result<Option<String>, WordingError> {
+        let Some(since) = self.bulletin.silent_since else { return Ok(None) };
+        let since = self.moment(since, Edge::Start)?;
+        self.say(key, &[(Slot::Since, &since)]).map(Some)
+    }
+}

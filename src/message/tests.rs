@@ -1,0 +1,227 @@
+//! What people and machines will read: every change, every hazard, and every mixture of what the engine can make.
+
+mod every;
+mod golden;
+mod wordings;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use chrono::{TimeZone, Utc};
+use geo::{Coord, MultiPolygon, Rect};
+
+use super::*;
+use crate::alert::{Identity, Status, Words};
+use crate::bulletin::{Change, Evidence, Origin};
+use crate::governorate::Governorate;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::{FeedId, GovernorateId, RuleId};
+use crate::language::Digits;
+use crate::problem::{Problems, SourceFile};
+use crate::reading::Basis;
+use crate::rule::Statistic;
+use crate::time::{TimeDelta, Timestamp};
+use crate::unit::Metric;
+
+const NAMES: [[&str; 3]; 17] = [
+    ["makkah", "مكة المكرمة", "Makkah"],
+    ["jeddah", "جدة", "Jeddah"],
+    ["taif", "الطائف", "Taif"],
+    ["al-qunfudhah", "القنفذة", "Al Qunfudhah"],
+    ["al-lith", "الليث", "Al Lith"],
+    ["rabigh", "رابغ", "Rabigh"],
+    ["al-jumum", "الجموم", "Al Jumum"],
+    ["khulais", "خليص", "Khulais"],
+    ["al-kamil", "الكامل", "Al Kamil"],
+    ["al-khurmah", "الخرمة", "Al Khurmah"],
+    ["ranyah", "رنية", "Ranyah"],
+    ["turabah", "تربة", "Turabah"],
+    ["maysan", "ميسان", "Maysan"],
+    ["al-muwayh", "المويه", "Al Muwayh"],
+    ["adham", "أضم", "Adham"],
+    ["al-ardiyat", "العرضيات", "Al Ardiyat"],
+    ["bahrah", "بحرة", "Bahrah"],
+];
+
+fn both(ar: &str, en: &str) -> Both<String> {
+    Both { ar: ar.to_owned(), en: en.to_owned() }
+}
+
+fn place(number: usize, [id, ar, en]: [&str; 3]) -> Governorate {
+    let formal = match id {
+        "makkah" => both("العاصمة المقدسة", "the Holy Capital (Makkah)"),
+        _ => both(&format!("محافظة {ar}"), &format!("{en} Governorate")),
+    };
+    Governorate {
+        id: GovernorateId::new(id).unwrap(),
+        code: format!("02{:02}", number + 1),
+        name: both(ar, en),
+        formal,
+        variants: Vec::new(),
+        centres: Vec::new(),
+        seat: Coord { x: 40.0, y: 21.0 },
+        elevation_m: 0.0,
+        coastal: false,
+        tags: BTreeSet::new(),
+        outline: MultiPolygon::new(Vec::new()),
+    }
+}
+
+fn book() -> GovernorateBook {
+    let bounds = Rect::new(Coord { x: 38.0, y: 18.0 }, Coord { x: 44.0, y: 24.0 });
+    let list = NAMES.into_iter().enumerate().map(|(number, names)| place(number, names)).collect();
+    GovernorateBook::new(both("منطقة مكة المكرمة", "Makkah Region"), bounds, list).unwrap()
+}
+
+fn source(name: &str, text: &str) -> Arc<SourceFile> {
+    Arc::new(SourceFile { name: format!("config/wording/{name}.toml"), text: text.to_owned() })
+}
+
+const AR: &str = include_str!("../../config/wording/ar.toml");
+const EN: &str = include_str!("../../config/wording/en.toml");
+
+/// Compiles a wording and lists its problems as `ar.toml:12: what is wrong [help]`.
+fn compile(ar: &str, en: &str) -> (Option<Wording>, Vec<String>) {
+    let problems = Problems::new();
+    let wording = Wording::compile(&source("ar", ar), &source("en", en), &problems);
+    let list = problems.into_sorted();
+    let told = |problem: &crate::problem::Problem| {
+        let file = problem.file.name.trim_start_matches("config/wording/");
+        let help = problem.help.as_deref().map(|help| format!(" [{help}]")).unwrap_or_default();
+        let marked = problem.file.text.get(problem.span.clone()).unwrap_or("?").lines().next().unwrap_or_default();
+        format!("{file}:{}: {}{help} <{marked}>", problem.line(), problem.message)
+    };
+    (wording, list.iter().map(told).collect())
+}
+
+static SHIPPED: LazyLock<Wording> = LazyLock::new(|| {
+    let (wording, problems) = compile(AR, EN);
+    assert_eq!(problems, Vec::<String>::new());
+    wording.unwrap()
+});
+
+static BOOK: LazyLock<GovernorateBook> = LazyLock::new(book);
+
+fn issuer(may_warn: bool) -> Issuer {
+    Issuer {
+        code: "MKH".to_owned(),
+        name: both("إمارة منطقة مكة المكرمة", "the Emirate of Makkah Region"),
+        may_warn,
+        emergency_number: "911".to_owned(),
+    }
+}
+
+const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn };
+
+/// A moment on the clocks of Jeddah, in December 2025.
+fn riyadh(day: u32, hour: u32, minute: u32) -> Timestamp {
+    chrono_tz::Asia::Riyadh.with_ymd_and_hms(2025, 12, day, hour, minute, 0).unwrap().with_timezone(&Utc)
+}
+
+fn areas(ids: &[&str]) -> Vec<GovernorateId> {
+    ids.iter().map(|id| GovernorateId::new(id).unwrap()).collect()
+}
+
+fn evidence(metric: Metric, basis: Basis, hours: i64, value: f64) -> Evidence {
+    Evidence {
+        rule: RuleId::new("a-rule").unwrap(),
+        governorate: GovernorateId::new("jeddah").unwrap(),
+        metric,
+        basis,
+        statistic: if metric == Metric::Precipitation { Statistic::Sum } else { Statistic::Max },
+        window: TimeDelta::hours(hours),
+        at: riyadh(9, 3, 0),
+        value,
+        threshold: value / 2.0,
+        feed: FeedId::new(if basis == Basis::Observed { "metar" } else { "open-meteo" }).unwrap(),
+        station: (basis == Basis::Observed).then(|| "OEJN".to_owned()),
+    }
+}
+
+fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
+    let edition = if change == Change::Issued { 1 } else { 3 };
+    let number = "MKH-2025-000012".to_owned();
+    Bulletin {
+        id: BulletinId::new(&number, edition),
+        replaces: if edition == 1 { Vec::new() } else { vec![BulletinId::new(&number, 2)] },
+        edition,
+        change,
+        status: Status::Actual,
+        hazard,
+        severity,
+        was: None,
+        areas: areas(&["jeddah"]),
+        left: Vec::new(),
+        issued: if change == Change::Issued { riyadh(8, 22, 10) } else { riyadh(9, 3, 5) },
+        onset: riyadh(9, 1, 0),
+        until: riyadh(9, 13, 0),
+        stale_after: riyadh(9, 13, 0),
+        silent_since: None,
+        origin: Origin::Automatic {
+            evidence: if change.is_end() {
+                Vec::new()
+            } else if change == Change::Issued {
+                vec![evidence(Metric::Precipitation, Basis::Forecast, 6, 28.0)]
+            } else {
+                vec![
+                    evidence(Metric::Precipitation, Basis::Forecast, 6, 28.0),
+                    evidence(Metric::Precipitation, Basis::Observed, 3, 51.04),
+                ]
+            },
+        },
+        number,
+    }
+}
+
+fn words(language: &str, texts: [&str; 4]) -> Words {
+    let [sender, headline, description, instruction] = texts.map(|text| Some(text.to_owned()));
+    Words {
+        language: language.to_owned(),
+        event: "Rain".to_owned(),
+        headline,
+        description,
+        instruction,
+        sender_name: sender,
+        web: None,
+    }
+}
+
+/// Words in the manner of an authority, made up for these tests.
+fn synthetic_words() -> Vec<Words> {
+    vec![
+        words(
+            "ar-SA",
+            [
+                "المركز الوطني للأرصاد",
+                "إنذار أحمر على محافظة جدة",
+                "أمطار غزيرة تستمر حتى الساعة الواحدة ظهرًا.\nالتأثيرات: جريان السيول.",
+                "اتباع تعليمات الدفاع المدني.",
+            ],
+        ),
+        words(
+            "en",
+            [
+                "National Center for Meteorology",
+                "Red alert for Jeddah",
+                "Heavy rain until 1 pm.\nEffects: flash floods.",
+                "Follow the instructions of Civil Defence.",
+            ],
+        ),
+    ]
+}
+
+fn official(change: Change, severity: Severity, words: Vec<Words>) -> Bulletin {
+    let identity = Identity {
+        sender: "cap@ncm.gov.sa".to_owned(),
+        identifier: "2.49.0.1.682.0.2025.12.9".to_owned(),
+        sent: riyadh(8, 22, 0),
+    };
+    Bulletin {
+        origin: Origin::Official { feed: FeedId::new("ncm-cap").unwrap(), identity, words },
+        ..automatic(change, Hazard::Rain, severity)
+    }
+}
+
+fn text(bulletin: &Bulletin, languages: &[Language]) -> String {
+    render(bulletin, &BOOK, &issuer(false), &STYLE, &SHIPPED, Form::Text, languages).unwrap().body
+}

@@ -1,0 +1,313 @@
+//! The wording of both languages, read from `config/wording` and checked so that nothing can go wrong with it at night.
+//!
+//! A text is a template with slots and nothing more: it may choose with `if`, it cannot loop, include or reach outside.
+//! What is checked when it is read: every key in both languages, only known slots, the same slots in both, and that every text
+//! can be filled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use crate::language::direction::is_balanced;
+use crate::language::number::Rounded;
+use crate::language::{Both, Language, Style, plural};
+use crate::message::catalogue::{Section, Shape, Slot, sections};
+use crate::problem::{Problems, SourceFile, advice};
+use crate::table::{Found, Table, read_file};
+
+/// How many steps a template may take; a text of ours takes some dozens.
+pub const MAX_TEMPLATE_STEPS: u64 = 2_000;
+
+/// The longest template, in bytes.
+pub const MAX_TEMPLATE_LEN: usize = 4_000;
+
+/// Why a text could not be filled. The checks at reading make this a fault of ours, not of who wrote the wording.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the text `{key}` of config/wording/{}.toml cannot be filled: {why}", language.tag())]
+pub struct WordingError {
+    /// The key of the text.
+    pub key: String,
+    /// Of which language.
+    pub language: Language,
+    /// What went wrong.
+    pub why: String,
+}
+
+/// The texts of both languages, checked.
+#[derive(Debug, Clone)]
+pub struct Wording {
+    environment: Environment<'static>,
+    texts: Both<BTreeMap<String, String>>,
+}
+
+/// One text as it was read, with its place and the slots that it may use.
+struct Draft {
+    found: Found<String>,
+    slots: &'static [Slot],
+    may_be_empty: bool,
+    /// True when the text under this key in the other language must use the same slots; forms of a plural need not.
+    twin: bool,
+}
+
+type Drafts = BTreeMap<String, Draft>;
+
+impl Wording {
+    /// Reads and checks both files; every fault is noted, and with any there is no wording.
+    pub fn compile(ar: &Arc<SourceFile>, en: &Arc<SourceFile>, problems: &Problems) -> Option<Self> {
+        let own = Problems::new();
+        let environment = environment();
+        let drafts = Both { ar: read(ar, Language::Ar, &own), en: read(en, Language::En, &own) };
+        for (language, file) in [(Language::Ar, ar), (Language::En, en)] {
+            for (key, draft) in drafts.get(language) {
+                check_alone(&environment, file, key, draft, &own);
+            }
+        }
+        check_twins(&environment, (en, &drafts.en), (ar, &drafts.ar), &own);
+        check_twins(&environment, (ar, &drafts.ar), (en, &drafts.en), &own);
+        let is_sound = !own.has_errors();
+        for problem in own.into_sorted() {
+            problems.push(problem);
+        }
+        let texts = |drafts: Drafts| drafts.into_iter().map(|(key, draft)| (key, draft.found.value)).collect();
+        is_sound.then(|| Self { environment, texts: Both { ar: texts(drafts.ar), en: texts(drafts.en) } })
+    }
+
+    /// Fills a text.
+    ///
+    /// # Errors
+    /// When there is no such text or it cannot be filled with these slots.
+    pub(super) fn say(&self, language: Language, key: &str, slots: &[(Slot, &str)]) -> Result<String, WordingError> {
+        let fail = |why: String| WordingError { key: key.to_owned(), language, why };
+        let text = self.texts.get(language).get(key).ok_or_else(|| fail("it is missing".to_owned()))?;
+        fill(&self.environment, key, text, slots).map_err(|why| fail(why.to_string()))
+    }
+
+    /// Says how many of something there are: «3 ساعات», "3 hours".
+    ///
+    /// # Errors
+    /// As [`Wording::say`].
+    pub(super) fn count(
+        &self,
+        language: Language,
+        style: &Style,
+        key: &str,
+        number: &Rounded,
+    ) -> Result<String, WordingError> {
+        let form = format!("{key}.{}", plural::form(language, number));
+        let key = if self.texts.get(language).contains_key(&form) { &form } else { key };
+        self.say(language, key, &[(Slot::Count, &number.show(language, style))])
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(MAX_TEMPLATE_STEPS));
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment
+}
+
+fn fill(
+    environment: &Environment<'static>,
+    key: &str,
+    text: &str,
+    slots: &[(Slot, &str)],
+) -> Result<String, minijinja::Error> {
+    let context = Value::from_pairs(slots.iter().map(|(slot, value)| (slot.name(), *value)));
+    environment.render_named_str(key, text, context)
+}
+
+fn read(file: &Arc<SourceFile>, language: Language, problems: &Problems) -> Drafts {
+    read_file(file, problems, |root| {
+        let mut drafts = Drafts::new();
+        for section in sections() {
+            match root.table(section.name) {
+                Some(table) => read_section(table, &section, language, &mut drafts),
+                None if !root.has(section.name) => root.missing(section.name, "{ … }"),
+                None => {}
+            }
+        }
+        root.finish();
+        drafts
+    })
+}
+
+fn read_section(table: Table<'_>, section: &Section, language: Language, drafts: &mut Drafts) {
+    let mut put = |table: &Table<'_>, key: &'static str, slots: &'static [Slot], twin: bool| {
+        if let Some(found) = table.need_text(key, "\"…\"", |text| Ok(text.to_owned())) {
+            let path = format!("{}.{key}", table.name());
+            drafts.insert(path, Draft { found, slots, may_be_empty: section.may_be_empty, twin });
+        }
+    };
+    match &section.shape {
+        Shape::Plain(entries) => {
+            for (key, slots) in entries {
+                put(&table, key, slots, true);
+            }
+        }
+        Shape::Grouped(groups, entries) => {
+            for group in groups {
+                match table.table(group) {
+                    Some(inner) => {
+                        for (key, slots) in entries {
+                            put(&inner, key, slots, true);
+                        }
+                        inner.finish();
+                    }
+                    None if !table.has(group) => table.missing(group, "{ … }"),
+                    None => {}
+                }
+            }
+        }
+        Shape::Counted(keys) => {
+            for key in keys {
+                let is_text = table.get(key, |value| Ok(value.as_str().is_some())).is_none_or(|found| found.value);
+                if is_text {
+                    put(&table, key, &[Slot::Count], false);
+                } else if let Some(inner) = table.table(key) {
+                    for form in plural::forms(language) {
+                        put(&inner, form, &[Slot::Count], false);
+                    }
+                    inner.finish();
+                }
+            }
+        }
+    }
+    table.finish();
+}
+
+/// What a text has to be by itself.
+fn check_alone(
+    environment: &Environment<'static>,
+    file: &Arc<SourceFile>,
+    key: &str,
+    draft: &Draft,
+    problems: &Problems,
+) {
+    let text = &draft.found.value;
+    if MAX_TEMPLATE_LEN < text.len() {
+        let message = format!("`{key}` is {} bytes long; a text is at most {MAX_TEMPLATE_LEN}", text.len());
+        return problems.error(file, draft.found.span.clone(), message, None);
+    }
+    if text.trim().is_empty() {
+        if !draft.may_be_empty {
+            problems.error(
+                file,
+                draft.found.span.clone(),
+                format!("`{key}` is empty"),
+                Some("write its text".to_owned()),
+            );
+        }
+        return;
+    }
+    if let Some(tag) = tags(text).find(|tag| !ALLOWED_TAGS.contains(tag)) {
+        let help = Some("a text may only choose with `if`, `elif`, `else` and `endif`".to_owned());
+        return problems.error(file, place_of(file, &draft.found, tag), format!("`{tag}` is not allowed here"), help);
+    }
+    let template = match environment.template_from_named_str(key, text) {
+        Ok(template) => template,
+        Err(error) => {
+            let span =
+                error.range().map_or_else(|| draft.found.span.clone(), |range| inside(file, &draft.found, range));
+            let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+            return problems.error(file, span, format!("`{key}` cannot be read: {why}"), None);
+        }
+    };
+    let known: Vec<&str> = draft.slots.iter().map(|slot| slot.name()).collect();
+    let mut is_known = true;
+    for used in template.undeclared_variables(false).into_iter().collect::<BTreeSet<_>>() {
+        if !known.contains(&used.as_str()) {
+            is_known = false;
+            let help = if known.is_empty() { Some("this text has no slots".to_owned()) } else { advice(&used, &known) };
+            problems.error(file, place_of(file, &draft.found, &used), format!("`{key}` has no slot `{used}`"), help);
+        }
+    }
+    if is_known {
+        check_filled(environment, file, key, draft, problems);
+    }
+}
+
+/// Fills a text with a sample and looks at what comes out, with the sources given and without.
+fn check_filled(
+    environment: &Environment<'static>,
+    file: &Arc<SourceFile>,
+    key: &str,
+    draft: &Draft,
+    problems: &Problems,
+) {
+    for sources in [SAMPLE, ""] {
+        let slots: Vec<(Slot, &str)> =
+            draft.slots.iter().map(|slot| (*slot, if *slot == Slot::Sources { sources } else { SAMPLE })).collect();
+        let fault = match fill(environment, key, &draft.found.value, &slots) {
+            Err(error) => Some(error.to_string()),
+            Ok(filled) if filled.trim() != filled => Some("it begins or ends with a space".to_owned()),
+            Ok(filled) if filled.contains("  ") => Some("it has two spaces in a row".to_owned()),
+            Ok(filled) if filled.contains(['\n', '\r', '\t']) => Some("it is more than one line".to_owned()),
+            Ok(filled) if !is_balanced(&filled) => Some("its direction marks do not match".to_owned()),
+            Ok(filled) if filled.is_empty() => Some("it says nothing".to_owned()),
+            Ok(_) => None,
+        };
+        if let Some(fault) = fault {
+            let message = format!("`{key}` cannot be told: {fault}");
+            return problems.error(file, draft.found.span.clone(), message, None);
+        }
+    }
+}
+
+/// Every slot that one language uses and the other does not is missing where it is not.
+fn check_twins(
+    environment: &Environment<'static>,
+    (from, theirs): (&Arc<SourceFile>, &Drafts),
+    (file, ours): (&Arc<SourceFile>, &Drafts),
+    problems: &Problems,
+) {
+    // A text that cannot be read or has slots unknown here has had its error; its twin is not to blame.
+    let used = |key: &str, draft: &Draft| {
+        let template = environment.template_from_named_str(key, &draft.found.value).ok()?;
+        let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+        used.iter().all(|name| draft.slots.iter().any(|slot| slot.name() == name)).then_some(used)
+    };
+    for (key, draft) in ours.iter().filter(|(_, draft)| draft.twin) {
+        let Some(twin) = theirs.get(key) else { continue };
+        let (Some(there), Some(here)) = (used(key, twin), used(key, draft)) else { continue };
+        for slot in there.difference(&here) {
+            let message = format!("slot `{slot}` is used in {} and missing here", from.name);
+            let help = Some(format!("write {{{{ {slot} }}}} where it belongs, or take it out of `{key}` there"));
+            problems.error(file, draft.found.span.clone(), message, help);
+        }
+        if draft.may_be_empty && draft.found.value.is_empty() && !twin.found.value.is_empty() {
+            let message = format!("`{key}` says something in {} and nothing here", from.name);
+            problems.error(file, draft.found.span.clone(), message, None);
+        }
+    }
+}
+
+/// The tags that a text may use.
+const ALLOWED_TAGS: [&str; 4] = ["if", "elif", "else", "endif"];
+
+/// What every slot is filled with when a text is tried.
+const SAMPLE: &str = "sample";
+
+/// The words that open the tags of a template.
+fn tags(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{%")
+        .skip(1)
+        .map(|rest| rest.trim_start_matches(['-', '+']).split_whitespace().next().unwrap_or_default())
+}
+
+/// The place of a word of a text in its file; the whole text when the word is written with escapes.
+fn place_of(file: &Arc<SourceFile>, found: &Found<String>, word: &str) -> Range<usize> {
+    found.value.find(word).map_or_else(|| found.span.clone(), |start| inside(file, found, start..start + word.len()))
+}
+
+/// The place of a part of a text in its file; the whole text when it is written with escapes.
+fn inside(file: &Arc<SourceFile>, found: &Found<String>, part: Range<usize>) -> Range<usize> {
+    let written = file.text.get(found.span.clone()).and_then(|quoted| quoted.find(found.value.as_str()));
+    match written {
+        Some(offset) => found.span.start + offset + part.start..found.span.start + offset + part.end,
+        None => found.span.clone(),
+    }
+}
