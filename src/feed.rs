@@ -2,6 +2,7 @@
 //!
 //! A new kind of feed is one file below and one line in [`KINDS`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,12 @@ use crate::governorate::GovernorateBook;
 use crate::reading::Reading;
 use crate::table::Table;
 use crate::time::Timestamp;
+use crate::unit::Metric;
 
+pub mod address;
 pub mod cap;
 pub mod index;
+mod keys;
 pub mod metar;
 pub mod open_meteo;
 
@@ -34,6 +38,13 @@ pub struct Validators {
     pub etag: Option<String>,
     /// The `Last-Modified` date as it came.
     pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// True when there is nothing to send back.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
 }
 
 /// A document that an index points to and that has to be fetched as well.
@@ -114,6 +125,12 @@ pub trait Feed: Send + Sync {
     /// What to ask now.
     fn request(&self, now: Timestamp) -> Request;
 
+    /// The metrics that its readings may be of, so that `check` can warn of a rule that would wait for ever; none when that
+    /// cannot be said beforehand.
+    fn gives(&self) -> Option<BTreeSet<Metric>> {
+        None
+    }
+
     /// Reads an answer. Values without a place, a time or a possible size are skipped with a reason, never guessed.
     ///
     /// # Errors
@@ -149,8 +166,11 @@ pub struct Kind {
     /// A commented TOML example.
     pub example: &'static str,
     /// Reads its own keys of the feed's table; faults are noted in the table. Keys common to all feeds are read elsewhere.
-    pub parse: fn(&Table<'_>, &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>>,
+    pub parse: Parse,
 }
+
+/// Reads the keys of one kind of feed.
+pub type Parse = fn(&Table<'_>, &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>>;
 
 /// Every kind of feed.
 pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, cap::KIND];

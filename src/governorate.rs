@@ -45,8 +45,9 @@ pub struct GovernorateBook {
     pub bounds: Rect<f64>,
     list: Vec<Governorate>,
     places: BTreeMap<GovernorateId, usize>,
-    names: BTreeMap<String, usize>,
-    centres: BTreeMap<String, Vec<usize>>,
+    /// By [`spelled`] and by [`normalise`].
+    names: [BTreeMap<String, usize>; 2],
+    centres: [BTreeMap<String, Vec<usize>>; 2],
 }
 
 /// A name that two governorates claim.
@@ -67,14 +68,17 @@ impl GovernorateBook {
     /// # Errors
     /// Every name that two governorates claim. The name of a centre may be claimed twice; it then finds nobody.
     pub fn new(region: Both<String>, bounds: Rect<f64>, list: Vec<Governorate>) -> Result<Self, Vec<NameClash>> {
-        let mut book =
-            Self { region, bounds, places: BTreeMap::new(), names: BTreeMap::new(), centres: BTreeMap::new(), list };
+        let (names, centres) = Default::default();
+        let mut book = Self { region, bounds, places: BTreeMap::new(), names, centres, list };
+        let [exact_names, names] = &mut book.names;
+        let [exact_centres, centres] = &mut book.centres;
         let mut clashes = Vec::new();
         for (place, governorate) in book.list.iter().enumerate() {
             book.places.insert(governorate.id.clone(), place);
             let own = [&governorate.name.ar, &governorate.name.en, &governorate.formal.ar, &governorate.formal.en];
             for name in own.into_iter().chain(&governorate.variants) {
-                match book.names.insert(normalise(name), place) {
+                exact_names.insert(spelled(name), place);
+                match names.insert(normalise(name), place) {
                     Some(first) if first != place => clashes.push(NameClash {
                         name: name.clone(),
                         first: book.list.get(first).map_or_else(|| governorate.id.clone(), |other| other.id.clone()),
@@ -84,9 +88,11 @@ impl GovernorateBook {
                 }
             }
             for name in &governorate.centres {
-                let claims = book.centres.entry(normalise(name)).or_default();
-                if !claims.contains(&place) {
-                    claims.push(place);
+                for (map, key) in [(&mut *exact_centres, spelled(name)), (&mut *centres, normalise(name))] {
+                    let claims = map.entry(key).or_default();
+                    if !claims.contains(&place) {
+                        claims.push(place);
+                    }
                 }
             }
         }
@@ -121,16 +127,28 @@ impl GovernorateBook {
     /// Finds the one governorate of a name in either language: its own names first, then those of its centres.
     ///
     /// Spelling differences of one word are forgiven (hamza, ta marbuta, alif maqsura, article, case, hyphens); one word is
-    /// never taken for another, and a centre that two governorates share finds nobody.
+    /// never taken for another, and a centre that two governorates share finds nobody. The article is forgiven last: «بحرة» is
+    /// a governorate, «البحرة» a centre of another one.
     pub fn named(&self, name: &str) -> Option<&Governorate> {
-        let key = normalise(name);
-        let place = match self.names.get(&key) {
-            Some(place) => Some(*place),
-            None => match self.centres.get(&key).map(Vec::as_slice) {
-                Some([only]) => Some(*only),
-                _ => None,
-            },
+        let (exact, loose) = (spelled(name), normalise(name));
+        let [exact_names, names] = &self.names;
+        let [exact_centres, centres] = &self.centres;
+        // Who writes «محافظة» before a name means no centre.
+        let says_so = name.split(|c: char| !c.is_alphanumeric()).any(|word| {
+            let word = plain(word);
+            word == "محافظه" || word == "governorate"
+        });
+        let only = |map: &BTreeMap<String, Vec<usize>>, key: &str| match map.get(key).map(Vec::as_slice) {
+            Some([only]) => Some(*only),
+            _ => None,
         };
+        let place = exact_names
+            .get(&exact)
+            .or_else(|| names.get(&loose).filter(|_| says_so))
+            .copied()
+            .or_else(|| only(exact_centres, &exact))
+            .or_else(|| names.get(&loose).copied())
+            .or_else(|| only(centres, &loose));
         place.and_then(|place| self.list.get(place))
     }
 
@@ -144,16 +162,43 @@ impl GovernorateBook {
 /// The words that say what kind of place a name names; they are dropped before names are compared.
 const KIND_WORDS: &[&str] = &["محافظه", "مدينه", "مركز", "governorate", "city", "centre", "center"];
 
+/// The article as transliterations write it before a name, also as it sounds before the sun letters.
+const LATIN_ARTICLES: &[&str] = &["al", "at", "ath", "ar", "az", "as", "ash", "ad", "adh", "an", "el"];
+
 /// Brings a place name to the form in which names are compared.
 ///
-/// Arabic: marks and tatweel dropped, the forms of alif and hamza made one, ta marbuta to ha, alif maqsura to ya, the article
-/// dropped from each word. Latin: lower case, marks and apostrophes dropped, hyphens to spaces, the article `al`/`at` dropped.
+/// Arabic: marks and tatweel dropped, the forms of alif and hamza made one, a hamza that stands alone dropped, ta marbuta to ha,
+/// alif maqsura to ya, the article dropped from each word. Latin: lower case, marks and apostrophes dropped, hyphens to spaces,
+/// the article before the name dropped.
 pub fn normalise(name: &str) -> String {
+    let plain = plain(name);
+    let words: Vec<&str> = plain
+        .split_whitespace()
+        .filter(|word| !KIND_WORDS.contains(word))
+        .map(|word| word.strip_prefix("ال").filter(|rest| 2 <= rest.chars().count()).unwrap_or(word))
+        .collect();
+    let words = match words.as_slice() {
+        [first, rest @ ..] if !rest.is_empty() && LATIN_ARTICLES.contains(first) => rest,
+        all => all,
+    };
+    words.join(" ")
+}
+
+/// The same with the articles kept.
+fn spelled(name: &str) -> String {
+    let plain = plain(name);
+    let words: Vec<&str> = plain.split_whitespace().filter(|word| !KIND_WORDS.contains(word)).collect();
+    words.join(" ")
+}
+
+/// A name in plain letters, without marks.
+fn plain(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     for c in name.chars() {
         match c {
             '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{640}' | '\'' | '’' | '‘' | 'ʿ' | 'ʾ' | '`' => {}
-            '\u{300}'..='\u{36f}' | '\u{200e}' | '\u{200f}' | '\u{2066}'..='\u{2069}' => {}
+            'ء' | '\u{61c}' | '\u{feff}' => {}
+            '\u{300}'..='\u{36f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
             'أ' | 'إ' | 'آ' | 'ٱ' => plain.push('ا'),
             'ؤ' => plain.push('و'),
             'ئ' | 'ى' => plain.push('ي'),
@@ -162,16 +207,7 @@ pub fn normalise(name: &str) -> String {
             other => plain.extend(other.to_lowercase().map(plain_latin)),
         }
     }
-    let words: Vec<&str> = plain
-        .split_whitespace()
-        .filter(|word| !KIND_WORDS.contains(word))
-        .map(|word| word.strip_prefix("ال").filter(|rest| 2 <= rest.chars().count()).unwrap_or(word))
-        .collect();
-    let words = match words.as_slice() {
-        ["al" | "at" | "ar" | "as" | "el", rest @ ..] if !rest.is_empty() => rest,
-        all => all,
-    };
-    words.join(" ")
+    plain
 }
 
 /// The plain letter under the marks that transliterations carry.
@@ -186,5 +222,130 @@ fn plain_latin(c: char) -> char {
         'ḑ' | 'ḍ' => 'd',
         'ẓ' => 'z',
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn same(names: &[&str]) {
+        let keys: BTreeSet<String> = names.iter().map(|name| normalise(name)).collect();
+        assert_eq!(keys.len(), 1, "{names:?}: {keys:?}");
+        assert!(keys.iter().all(|key| !key.is_empty()));
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_one() {
+        same(&["جدة", "جده", "محافظة جدة", "مدينة جدة", " جِدّة ", "جــدة", "\u{202b}جدة\u{202c}"]);
+        same(&["الطائف", "الطايف", "طائف", "محافظة الطائف"]);
+        same(&["أضم", "اضم", "إضم"]);
+        same(&["مكة المكرمة", "مكه المكرمه", "محافظة مكة المكرمة"]);
+        same(&["الهدى", "الهدي"]);
+        same(&["الشفاء", "الشفا"]);
+        same(&["الليث", "ليث", "محافظة الليث"]);
+        same(&["Al-Lith", "Al Lith", "al lith", "AL-LITH", "Lith", "Al Lith Governorate", "Al‑Līth"]);
+        same(&["Ta'if", "Taif", "At-Tā’if", "Aţ Ţā’if", "Ṭāʾif"]);
+        same(&["Ash Shafa", "Al Shafa", "Shafa"]);
+    }
+
+    #[test]
+    fn one_name_is_never_taken_for_another() {
+        for (one, other) in [
+            ("مكة المكرمة", "منطقة مكة المكرمة"),
+            ("الكامل", "الكاملية"),
+            ("جدة", "جدية"),
+            ("رابغ", "رابع"),
+            ("تربة", "تربية"),
+            ("Adham", "Ad Dammam"),
+            ("Al", "Al Lith"),
+            ("Makkah", "Makkah Region"),
+        ] {
+            assert_ne!(normalise(one), normalise(other), "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn no_two_governorates_share_a_name() {
+        let names = [
+            ("مكة المكرمة", "Makkah"),
+            ("جدة", "Jeddah"),
+            ("الطائف", "Taif"),
+            ("القنفذة", "Al Qunfudhah"),
+            ("الليث", "Al Lith"),
+            ("رابغ", "Rabigh"),
+            ("الجموم", "Al Jumum"),
+            ("خليص", "Khulais"),
+            ("الكامل", "Al Kamil"),
+            ("الخرمة", "Al Khurmah"),
+            ("رنية", "Ranyah"),
+            ("تربة", "Turabah"),
+            ("ميسان", "Maysan"),
+            ("المويه", "Al Muwayh"),
+            ("أضم", "Adham"),
+            ("العرضيات", "Al Ardiyat"),
+            ("بحرة", "Bahrah"),
+        ];
+        let keys: BTreeSet<String> = names.iter().flat_map(|(ar, en)| [normalise(ar), normalise(en)]).collect();
+        assert_eq!(keys.len(), 2 * names.len());
+    }
+
+    /// The gazetteer and the centres, when they lie beside the project: every name leads to one governorate. Centres may share
+    /// a name among themselves, and then find nobody.
+    #[test]
+    fn no_name_variant_or_centre_of_the_gazetteer_leads_astray() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/geo");
+        let table = std::fs::read_to_string(directory.join("governorates_makkah.csv")).unwrap_or_default();
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        for line in table.lines().skip(1) {
+            let cells: Vec<&str> = line.split(',').collect();
+            for name in cells[5..=8].iter().flat_map(|list| list.split('|')).filter(|name| !name.is_empty()) {
+                let first = owners.entry(normalise(name)).or_insert_with(|| cells[5].to_owned());
+                assert_eq!(first, cells[5], "{name}");
+            }
+        }
+        let centres = std::fs::read_to_string(directory.join("makkah_centres.tsv")).unwrap_or_default();
+        for line in centres.lines().skip(1) {
+            let (owner, names) = line.split_once('\t').unwrap();
+            for name in names.split('|') {
+                // «البحره» is a centre of Al Muwayh, «بحرة» a governorate: there the article tells.
+                let known = owners.get(&normalise(name)).filter(|_| !name.starts_with("البحر"));
+                assert!(known.is_none_or(|known| known == owner), "{name} of {owner}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_two_claim_is_refused_and_a_centre_that_two_claim_finds_nobody() {
+        let place = |id: &str, name: &str, centre: &str| Governorate {
+            id: GovernorateId::new(id).unwrap(),
+            code: id.to_owned(),
+            name: Both { ar: name.to_owned(), en: id.to_owned() },
+            formal: Both { ar: format!("محافظة {name}"), en: format!("{id} Governorate") },
+            variants: Vec::new(),
+            centres: vec![centre.to_owned(), format!("{centre} {name}")],
+            seat: Coord { x: 40.0, y: 21.0 },
+            elevation_m: 0.0,
+            coastal: false,
+            tags: BTreeSet::new(),
+            outline: MultiPolygon::new(Vec::new()),
+        };
+        let bounds = Rect::new(Coord { x: 38.0, y: 18.0 }, Coord { x: 45.0, y: 25.0 });
+        let region = Both { ar: "منطقة مكة المكرمة".to_owned(), en: "Makkah Region".to_owned() };
+        let list = vec![place("taif", "الطائف", "العقيق"), place("adham", "أضم", "العقيق")];
+        let book = GovernorateBook::new(region.clone(), bounds, list).unwrap();
+        assert!(book.named("العقيق").is_none());
+        assert_eq!(book.named("عقيق الطائف").unwrap().id.as_str(), "taif");
+        assert_eq!(book.named("محافظة اضم").unwrap().id.as_str(), "adham");
+        assert!(book.named("منطقة مكة المكرمة").is_none() && book.named("").is_none());
+        let list = vec![place("bahrah", "بحرة", "أ"), place("muwayh", "المويه", "البحره")];
+        let told = GovernorateBook::new(region.clone(), bounds, list).unwrap();
+        let told = |name: &str| told.named(name).unwrap().id.to_string();
+        assert_eq!([told("بحره"), told("البحرة"), told("محافظة البحرة")], ["bahrah", "muwayh", "bahrah"]);
+        let list = vec![place("taif", "الطائف", "أ"), place("other", "طايف", "ب")];
+        let clashes = GovernorateBook::new(region, bounds, list).unwrap_err();
+        assert!(clashes.iter().all(|clash| clash.first.as_str() == "taif" && clash.second.as_str() == "other"));
     }
 }

@@ -1,1 +1,197 @@
-//! Placeholder.
+//! Atom and RSS lists of alerts: which documents are to be fetched, and which alerts stand in the list itself.
+//!
+//! Never fetches, and never takes a list without entries for good news: it is an empty batch.
+
+use roxmltree::Node;
+use url::Url;
+
+use super::address::{is_loopback, shown};
+use super::cap::xml::{child_text, children, is_alert, own_text};
+use super::{Follow, Request, Skip};
+
+/// The most entries of one list that are followed.
+pub const MAX_ENTRIES: usize = 500;
+/// What is asked of a document that a list points to.
+pub(super) const ACCEPT_CAP: &str = "application/cap+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
+/// The longest identity that is kept whole, in characters.
+const MAX_IDENTITY: usize = 1000;
+
+/// What a list holds.
+#[derive(Debug, Default)]
+pub(super) struct Index<'a, 'i> {
+    /// Documents to fetch.
+    pub(super) follow: Vec<Follow>,
+    /// Alerts that stand in the list itself.
+    pub(super) inline: Vec<Node<'a, 'i>>,
+    /// Entries that were passed over.
+    pub(super) skipped: Vec<Skip>,
+}
+
+/// Finds the link of an entry that leads to its alert.
+type LinkOf = fn(Node<'_, '_>) -> Option<String>;
+
+/// Reads the root of a list; `base` is where it came from. None when the root is neither Atom nor RSS.
+pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url) -> Option<Index<'a, 'i>> {
+    let (entries, link): (Vec<Node<'a, 'i>>, LinkOf) = match root.tag_name().name() {
+        "feed" => (children(root, "entry").collect(), atom_link),
+        // RSS 1.0 has its items beside the channel, RSS 2.0 within.
+        "rss" | "RDF" => {
+            let within = children(root, "channel").flat_map(|channel| children(channel, "item"));
+            (within.chain(children(root, "item")).collect(), rss_link)
+        }
+        _ => return None,
+    };
+    let mut index = Index::default();
+    for (number, entry) in entries.iter().take(MAX_ENTRIES).enumerate() {
+        let inline: Vec<_> = entry.descendants().filter(is_alert).collect();
+        if !inline.is_empty() {
+            index.inline.extend(inline);
+            continue;
+        }
+        match follow(*entry, link, base) {
+            Ok(follow) => index.follow.push(follow),
+            Err(why) => index.skipped.push(Skip { part: format!("entry {}", number + 1), why }),
+        }
+    }
+    if MAX_ENTRIES < entries.len() {
+        let why = format!("{} entries; only the first {MAX_ENTRIES} are followed", entries.len());
+        index.skipped.push(Skip { part: "the rest".to_owned(), why });
+    }
+    Some(index)
+}
+
+/// Where an entry leads, and what tells it from every other and from its own later versions.
+fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, String> {
+    let link = link(entry).ok_or("it has no link")?;
+    let url = base.join(&link).map_err(|why| format!("its link is not an address: {why}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err("its link is not an address of the web".to_owned());
+    }
+    if is_loopback(&url) && !is_loopback(base) {
+        return Err(format!("its link leads into this machine: {}", shown(&url)));
+    }
+    let first = |names: [&'static str; 3]| names.into_iter().find_map(|name| child_text(entry, name));
+    let id = first(["id", "guid", "identifier"]).unwrap_or_else(|| url.to_string());
+    let version = first(["updated", "pubDate", "date"]).unwrap_or_default();
+    let identity = format!("{id} {version}").trim().chars().take(MAX_IDENTITY).collect();
+    Ok(Follow { identity, request: Request { url, accept: ACCEPT_CAP } })
+}
+
+fn is_cap_type(link: &Node<'_, '_>) -> bool {
+    let kind = link.attribute("type").unwrap_or_default();
+    kind.starts_with("application/cap+xml") || kind.starts_with("application/common-alerting-protocol+xml")
+}
+
+/// The link to the alert: the one typed as CAP, else the alternate one, else the first.
+fn atom_link(entry: Node<'_, '_>) -> Option<String> {
+    let links: Vec<_> = children(entry, "link").filter(|link| link.has_attribute("href")).collect();
+    // A link without a relation is an alternate one (RFC 4287, 4.2.7.2).
+    let alternate = |link: &&Node<'_, '_>| link.attribute("rel").is_none_or(|rel| rel == "alternate");
+    let chosen = links.iter().find(|link| is_cap_type(link)).or_else(|| links.iter().find(alternate)).or(links.first());
+    chosen.and_then(|link| link.attribute("href")).map(|href| href.trim().to_owned())
+}
+
+/// The same for an item of RSS: an enclosure or Atom link typed as CAP, else the item's own link, else a permanent guid.
+fn rss_link(item: Node<'_, '_>) -> Option<String> {
+    let typed =
+        item.children().filter(|child| matches!(child.tag_name().name(), "enclosure" | "link")).find(is_cap_type);
+    let address = |node: Node<'_, '_>| node.attribute("href").or_else(|| node.attribute("url")).map(str::to_owned);
+    let permanent = || {
+        let guid = children(item, "guid").next().filter(|guid| guid.attribute("isPermaLink") != Some("false"))?;
+        own_text(guid).filter(|text| text.starts_with("http"))
+    };
+    typed.and_then(address).or_else(|| children(item, "link").find_map(own_text)).or_else(permanent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cap::xml::parse;
+    use super::*;
+
+    /// Reads a list at `https://example.org/cap/feed`; tells its entries as `identity -> address`, then what was passed over.
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let document = parse(text).unwrap();
+        let index = read(document.root_element(), &Url::parse("https://example.org/cap/feed").unwrap()).unwrap();
+        let follow = index.follow.iter().map(|follow| format!("{} -> {}", follow.identity, follow.request.url));
+        let skipped = index.skipped.iter().map(|skip| format!("{}: {}", skip.part, skip.why));
+        let inline = index.inline.iter().map(|alert| format!("inline {}", child_text(*alert, "identifier").unwrap()));
+        assert_eq!(follow.chain(inline).chain(skipped).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    fn atom(entry: &str) -> String {
+        format!(
+            "<a:feed xmlns:a=\"http://www.w3.org/2005/Atom\" xmlns=\"http://www.w3.org/2005/Atom\">{entry}</a:feed>"
+        )
+    }
+
+    #[test]
+    fn an_entry_leads_to_its_cap_document() {
+        check(
+            &atom(
+                "<a:entry><id>urn:1</id><updated>2025-12-09</updated><link rel='related' href='/no'/><link href='page.html'/>\
+                 <link type='application/cap+xml' href='1.xml'/></a:entry>\
+                 <entry><id>urn:2</id><link rel='self' href='/self'/><link rel='alternate' href='2.xml?a=b'/></entry>\
+                 <entry><link rel='self' href='http://other.example/3.xml'/></entry>",
+            ),
+            &[
+                "urn:1 2025-12-09 -> https://example.org/cap/1.xml",
+                "urn:2 -> https://example.org/cap/2.xml?a=b",
+                "http://other.example/3.xml -> http://other.example/3.xml",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_item_of_rss_leads_to_its_cap_document() {
+        check(
+            "<rss version='2.0'><channel><link>/</link><item><title>x</title><link> /1.xml </link><guid>g1</guid>\
+             <pubDate>Tue, 09 Dec 2025 01:00:00 +0300</pubDate></item>\
+             <item><enclosure type='application/cap+xml' url='2.xml'/><link>page.html</link></item>\
+             <item><guid isPermaLink='true'>https://example.org/3.xml</guid></item>\
+             <item><guid isPermaLink='false'>https://example.org/4</guid></item></channel></rss>",
+            &[
+                "g1 Tue, 09 Dec 2025 01:00:00 +0300 -> https://example.org/1.xml",
+                "https://example.org/cap/2.xml -> https://example.org/cap/2.xml",
+                "https://example.org/3.xml -> https://example.org/3.xml",
+                "entry 4: it has no link",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_link_never_leads_out_of_the_web_or_into_this_machine() {
+        check(
+            &atom(
+                "<entry><link href='file:///etc/passwd'/></entry><entry><link href='http://127.0.0.1/x?key=hush'/></entry>\
+                 <entry><link href='http://['/></entry><entry><id>x</id></entry>",
+            ),
+            &[
+                "entry 1: its link is not an address of the web",
+                "entry 2: its link leads into this machine: http://127.0.0.1/x",
+                "entry 3: its link is not an address: invalid IPv6 address",
+                "entry 4: it has no link",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_alert_within_the_list_needs_no_fetching() {
+        check(
+            &atom(
+                "<entry><link href='x'/><content type='text/xml'><alert xmlns='urn:oasis:names:tc:emergency:cap:1.1'>\
+                 <identifier>i1</identifier></alert></content></entry>",
+            ),
+            &["inline i1"],
+        );
+    }
+
+    #[test]
+    fn a_list_without_end_is_followed_to_a_limit_and_says_so() {
+        let text = atom(&"<entry><link href='x'/></entry>".repeat(MAX_ENTRIES + 3));
+        let document = parse(&text).unwrap();
+        let index = read(document.root_element(), &Url::parse("https://example.org/").unwrap()).unwrap();
+        assert_eq!(index.follow.len(), MAX_ENTRIES);
+        assert_eq!(index.skipped.len(), 1);
+    }
+}

@@ -1,0 +1,49 @@
+//! Addresses: which may be shown, and which lead into this machine. Never resolves a name.
+
+use url::{Host, Url};
+
+/// True for an address of this machine itself.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        None => false,
+    }
+}
+
+/// An address as it may be shown: without user, password, query and fragment.
+pub fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or(""), url.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        assert_eq!(shown(&url("https://me:hush@example.org:8443/feed?key=hush#hush")), "https://example.org:8443/feed");
+    }
+
+    #[test]
+    fn this_machine_is_known_by_all_its_names() {
+        for own in [
+            "http://localhost/",
+            "http://a.localhost:1/",
+            "http://127.9.9.9/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+        ] {
+            assert!(is_loopback(&url(own)), "{own}");
+        }
+        for other in ["http://localhost.example/", "http://128.0.0.1/", "http://[::2]/"] {
+            assert!(!is_loopback(&url(other)), "{other}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Stories of CAP documents. Those written here are synthetic; real ones are walked over when they lie beside the project.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::alert::{Alert, MsgType, Status};
+use crate::feed::keys::tests::{feed, read};
+use crate::hazard::{Hazard, Severity};
+
+const CONFIG: &str = "url = \"https://example.org/cap/feed.xml\"";
+const SENT: &str = "<sent>2025-12-09T00:30:00+03:00</sent>";
+
+fn decode(body: &[u8]) -> Result<Batch, DecodeError> {
+    feed(&KIND, CONFIG).decode(body, "2025-12-09T00:00:00Z".parse().unwrap())
+}
+
+/// An alert with the given parts beside the ones it must have.
+fn document(head: &str, info: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\"?>\n<alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"><identifier>urn:oid:1.2.3</identifier>\
+         <sender>ncm@example.org</sender>{head}<scope>Public</scope>{info}</alert>"
+    )
+}
+
+fn red() -> String {
+    let head = format!("{SENT}<status>Actual</status><msgType>Alert</msgType>");
+    document(
+        &head,
+        "<info><language>ar</language><event>أمطار رعدية</event><severity>Extreme</severity><certainty>Likely</certainty>\
+         <onset>2025-12-09T01:00:00+03:00</onset><expires>2025-12-09T13:00:00+03:00</expires>\
+         <headline>الإنذار الأحمر على جدة</headline><area><areaDesc>محافظة جدة</areaDesc></area></info>",
+    )
+}
+
+#[track_caller]
+fn only(text: &str) -> Alert {
+    let mut batch = decode(text.as_bytes()).unwrap();
+    assert_eq!((batch.alerts.len(), batch.skipped.len()), (1, 0), "{batch:?}");
+    batch.alerts.remove(0)
+}
+
+fn areas(alert: &Alert) -> String {
+    let ids: Vec<&str> = alert.areas.iter().map(crate::ids::GovernorateId::as_str).collect();
+    ids.join(" ")
+}
+
+#[test]
+fn an_alert_is_read_in_its_own_words() {
+    let alert = only(&red());
+    assert_eq!((alert.status, alert.msg_type), (Status::Actual, MsgType::Alert));
+    assert_eq!((alert.hazard, alert.severity), (Hazard::Thunderstorm, Severity::Red));
+    assert_eq!(areas(&alert), "jeddah");
+    assert_eq!(alert.identity.to_string(), "ncm@example.org,urn:oid:1.2.3,2025-12-08T21:30:00-00:00");
+    assert_eq!(
+        (alert.onset.to_rfc3339(), alert.expires.to_rfc3339()),
+        ("2025-12-08T22:00:00+00:00".into(), "2025-12-09T10:00:00+00:00".into())
+    );
+    assert_eq!(alert.words_in("ar").unwrap().headline.as_deref(), Some("الإنذار الأحمر على جدة"));
+    assert!(alert.defects.is_empty() && alert.unplaced.is_empty() && !alert.all_clear, "{alert:?}");
+}
+
+#[test]
+fn versions_prefixes_marks_and_encodings_read_alike() {
+    let alert = only(&red());
+    let text = red();
+    for space in ["urn:oasis:names:tc:emergency:cap:1.1", "http://www.incident.com/cap/1.0"] {
+        assert_eq!(only(&text.replace("urn:oasis:names:tc:emergency:cap:1.2", space)), alert);
+    }
+    let prefixed = text.replace("</", "</c:").replace("<?", "\u{1}").replace('<', "<c:").replace("<c:/c:", "</c:");
+    let prefixed = prefixed.replace('\u{1}', "<?").replace("xmlns=", "xmlns:c=");
+    assert_eq!(only(&prefixed), alert);
+    assert_eq!(only(&format!("\u{feff}{text}")), alert);
+    let declared = |label: &str| text.replace("version=\"1.0\"", &format!("version=\"1.0\" encoding='{label}'"));
+    let (arabic, _, lost) = encoding_rs::WINDOWS_1256.encode(&text);
+    assert!(!lost);
+    let mut windows = b"<?xml version='1.0' encoding = 'windows-1256'?>".to_vec();
+    windows.extend(arabic.split(|byte| *byte == b'\n').nth(1).unwrap());
+    assert_eq!(decode(&windows).unwrap().alerts, std::slice::from_ref(&alert));
+    for wide in [u16::to_le_bytes, u16::to_be_bytes] {
+        for mark in ["\u{feff}", ""] {
+            let bytes: Vec<u8> = format!("{mark}{}", declared("UTF-16")).encode_utf16().flat_map(wide).collect();
+            assert_eq!(decode(&bytes).unwrap().alerts, std::slice::from_ref(&alert));
+        }
+    }
+    let unknown = decode(declared("klingon").as_bytes()).unwrap_err();
+    assert!(unknown.to_string().contains("`klingon` is not known"), "{unknown}");
+}
+
+#[test]
+fn what_cannot_be_placed_is_held_and_never_everywhere() {
+    let place = |area: &str| only(&red().replace("<areaDesc>محافظة جدة</areaDesc>", area));
+    let placed = |area: &str| {
+        let alert = place(area);
+        (areas(&alert), alert.unplaced)
+    };
+    let none = Vec::<String>::new();
+    let square = "<polygon>21.3,39.0 21.8,39.0 21.8,39.5 21.3,39.5 21.3,39.0</polygon>";
+    assert_eq!(placed("<areaDesc>المهد</areaDesc>"), (String::new(), vec!["المهد".to_owned()]));
+    assert_eq!(placed(""), (String::new(), vec!["an area without a description".to_owned()]));
+    assert_eq!(placed(&format!("<areaDesc>الساحل الغربي</areaDesc>{square}")), ("jeddah".to_owned(), none.clone()));
+    assert_eq!(placed(&format!("<areaDesc>الطائف</areaDesc>{square}")), ("jeddah taif".to_owned(), none.clone()));
+    assert_eq!(placed("<areaDesc>x</areaDesc><circle>21.42,39.83 5</circle>"), ("makkah".to_owned(), none.clone()));
+    assert_eq!(placed("<areaDesc>منطقة مكة المكرمة</areaDesc>"), ("makkah jeddah taif".to_owned(), none));
+    let torn = place("<areaDesc>جدة</areaDesc><polygon>21.3,39.0 x</polygon>");
+    assert_eq!((areas(&torn).as_str(), torn.defects.len()), ("jeddah", 1));
+    let alert = only(&red().replace("<area><areaDesc>محافظة جدة</areaDesc></area>", ""));
+    assert_eq!((areas(&alert), alert.unplaced), (String::new(), vec!["an alert that names no area".to_owned()]));
+    assert_eq!(placed("<areaDesc>محافظات:</areaDesc>"), (String::new(), vec!["محافظات:".to_owned()]));
+}
+
+#[test]
+fn severity_is_raised_by_a_colour_and_never_lowered() {
+    let with = |severity: &str, headline: &str, more: &str| {
+        let text = red().replace("Extreme", severity).replace("الإنذار الأحمر على جدة", headline);
+        only(&text.replace("<area>", &format!("{more}<area>"))).severity
+    };
+    assert_eq!(with("Minor", "الإنذار البرتقالي على جدة", ""), Severity::Orange);
+    assert_eq!(with("Extreme", "الإنذار الأصفر", ""), Severity::Red);
+    assert_eq!(with("Minor", "أمواج البحر الأحمر", ""), Severity::Advisory);
+    assert_eq!(with("Unknown", "تنبيه", ""), Severity::Yellow);
+    let level = "<parameter><valueName>awareness_level</valueName><value>4; red; Extreme</value></parameter>";
+    assert_eq!(with("Moderate", "تنبيه", level), Severity::Red);
+}
+
+#[test]
+fn an_end_that_is_missing_or_past_is_noted() {
+    let endless = only(&red().replace("<expires>2025-12-09T13:00:00+03:00</expires>", ""));
+    assert_eq!(endless.expires - endless.onset, DEFAULT_LIFE);
+    assert_eq!(endless.defects.len(), 1);
+    let past = only(&red().replace("2025-12-09T13:00:00+03:00", "2025-12-08T13:00:00+03:00"));
+    assert!(past.defects.concat().contains("ended before it was sent"));
+}
+
+#[test]
+fn an_alert_without_identity_or_not_for_the_public_is_passed_over_with_the_reason() {
+    let why = |text: &str| {
+        let batch = decode(text.as_bytes()).unwrap();
+        assert!(batch.alerts.is_empty(), "{text}");
+        batch.skipped.first().unwrap().why.clone()
+    };
+    assert!(why(&red().replace(SENT, "<sent>soon</sent>")).contains("«soon»"));
+    assert!(why(&red().replace(SENT, "")).contains("sent"));
+    assert!(why(&red().replace("<sender>ncm@example.org</sender>", "")).contains("sender"));
+    assert!(why(&red().replace("<identifier>urn:oid:1.2.3</identifier>", "<identifier/>")).contains("identifier"));
+    assert!(why(&red().replace(">Public<", ">Restricted<")).contains("scope"));
+}
+
+#[test]
+fn a_drill_a_cancel_and_an_all_clear_stay_what_they_are() {
+    assert_eq!(only(&red().replace(">Actual<", ">Exercise<")).status, Status::Exercise);
+    assert_eq!(only(&red().replace(">Actual<", ">Training<")).status, Status::Draft, "it may be somebody's drill");
+    let head = format!(
+        "{SENT}<status>Actual</status><msgType>Cancel</msgType><references>a@b,i1,2025-12-08T10:00:00+03:00 \n a@b,i2,soon</references>"
+    );
+    let cancel = only(&document(&head, ""));
+    assert_eq!((cancel.msg_type, cancel.references.len()), (MsgType::Cancel, 1));
+    assert_eq!(cancel.references.first().unwrap().identifier, "i1");
+    assert!(cancel.defects.concat().contains("a@b,i2,soon"));
+    assert!(only(&red().replace("<severity>", "<responseType>AllClear</responseType><severity>")).all_clear);
+    let many = format!("<references>{}</references><info>", "a@b,i,2025-12-08T10:00:00+03:00 ".repeat(600));
+    let many = only(&red().replace("<info>", &many));
+    assert_eq!((many.references.len(), many.defects.len()), (500, 1));
+    let loose = only(&red().replace(">Alert<", ">Update<"));
+    assert!(loose.defects.concat().contains("does not say which"));
+}
+
+#[test]
+fn infos_in_several_languages_are_one_alert() {
+    let text = red().replace(
+        "</alert>",
+        "<info><event>Dust</event><severity>Minor</severity><certainty>Observed</certainty>\
+         <expires>2025-12-09T15:00:00+03:00</expires><area><areaDesc>Taif</areaDesc></area></info></alert>",
+    );
+    let alert = only(&text);
+    assert_eq!(
+        (alert.severity, alert.hazard, areas(&alert).as_str()),
+        (Severity::Red, Hazard::Thunderstorm, "jeddah taif")
+    );
+    assert_eq!(alert.words_in("en").unwrap().event, "Dust");
+    assert_eq!(alert.expires.to_rfc3339(), "2025-12-09T12:00:00+00:00");
+    let unsaid = only(&red().replace("<language>ar</language>", ""));
+    assert_eq!(unsaid.words.first().unwrap().language, "ar");
+}
+
+#[test]
+fn what_is_built_to_harm_is_refused() {
+    let refused = |body: &str| match decode(body.as_bytes()) {
+        Err(DecodeError::Refused { why }) => why,
+        other => panic!("{other:?}"),
+    };
+    let dtd = "<!DOCTYPE alert [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>";
+    assert!(refused(&red().replace("?>\n", &format!("?>{dtd}"))).contains("DTD"));
+    assert!(refused(&red().replace("رعدية", "&xxe;")).contains("entity"));
+    assert!(refused(&"<a>".repeat(100_000)).contains("deeper"));
+    let many: String = (0..1000).map(|number| format!(" a{number}=''")).collect();
+    assert!(refused(&format!("<a{many}/>")).contains("attributes"));
+    assert!(refused(&format!("<a>{}</a>", "<b/>".repeat(500_000))).contains("nodes"));
+    assert!(refused(&format!("<a>{}</a>", "x".repeat(xml::MAX_BYTES))).contains("bytes"));
+    // An XInclude is an element like any other, and is not followed.
+    let include = "<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='file:///etc/passwd'/>";
+    assert_eq!(only(&red().replace("<area>", &format!("{include}<area>"))), only(&red()));
+}
+
+#[test]
+fn a_web_page_and_other_things_are_no_alerts() {
+    let told = |body: &str| decode(body.as_bytes()).unwrap_err().to_string();
+    assert_eq!(told("<!DOCTYPE html><html></html>"), "expected CAP, Atom or RSS, found a web page (HTML)");
+    let xhtml = "<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0//EN' 'x'><html/>";
+    assert_eq!(told(xhtml), "expected CAP, Atom or RSS, found a web page (XHTML)");
+    assert_eq!(told(""), "expected CAP, Atom or RSS, found an empty body");
+    assert_eq!(told("{}"), "expected CAP, Atom or RSS, found some other JSON");
+    assert_eq!(told("<svg/>"), "expected CAP, Atom or RSS, found XML that begins with <svg>");
+    assert!(told(&red().replace("</alert>", "")).starts_with("the XML: "));
+    let empty = decode(b"<feed xmlns='http://www.w3.org/2005/Atom'><id>x</id></feed>").unwrap();
+    assert!(empty.is_empty());
+}
+
+#[test]
+fn the_table_is_checked() {
+    let (feed, faults) = read(&KIND, "default_life = \"9d\"\nlanguage = \"عربي\"");
+    assert!(feed.is_none());
+    let all = faults.join("\n");
+    for part in ["`url` is missing", "1: `default_life`", "2: `language`"] {
+        assert!(all.contains(part), "{part} in {all}");
+    }
+    let (_, faults) = read(&KIND, KIND.example.split_once('\n').unwrap().1);
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+/// Every file below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths.into_iter().flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Files below a directory of recorded documents, when it lies beside the project.
+fn recorded(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    files(&directory).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn recorded_alerts_are_read_or_refused_and_nothing_far_away_is_placed_here() {
+    let documents = recorded("cap");
+    let mut unread = Vec::new();
+    for (path, body) in &documents {
+        match decode(body) {
+            Ok(batch) => {
+                for alert in &batch.alerts {
+                    assert!(alert.areas.is_empty(), "{}: {:?}", path.display(), alert.areas);
+                }
+                if batch.alerts.is_empty() {
+                    unread.push(format!("{}: {:?}", path.display(), batch.skipped));
+                }
+            }
+            Err(why) => unread.push(format!("{}: {why}", path.display())),
+        }
+    }
+    // Only the one that brings a DTD.
+    assert!(unread.len() <= 1 && unread.iter().all(|why| why.contains("DTD")), "{unread:#?}");
+}
+
+#[test]
+fn recorded_lists_are_read_or_refused() {
+    let documents = recorded("feeds");
+    let mut unread = Vec::new();
+    for (path, body) in &documents {
+        match decode(body) {
+            Ok(batch) if batch.follow.is_empty() && batch.alerts.is_empty() => {
+                unread.push(format!("{}: {:?}", path.display(), batch.skipped));
+            }
+            Ok(_) => {}
+            Err(why) => unread.push(format!("{}: {why}", path.display())),
+        }
+    }
+    assert!(unread.len() * 3 <= documents.len(), "{} of {}: {unread:#?}", unread.len(), documents.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a broken line or a hostile hand makes of a document, it is read or refused.
+    #[test]
+    fn a_mutated_document_never_breaks_the_reader(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+        torn in any::<bool>(),
+    ) {
+        let square = "<polygon>21.3,39.0 21.8,39.0 21.8,39.5 21.3,39.5 21.3,39.0</polygon><circle>21,39 5</circle>";
+        let mut body = red().replace("</area>", &format!("{square}</area>")).into_bytes();
+        for (place, byte) in changes {
+            let place = place.index(body.len());
+            body[place] = byte;
+        }
+        if torn {
+            body.truncate(cut.index(body.len()));
+        }
+        if let Ok(batch) = decode(&body) {
+            prop_assert!(batch.alerts.len() + batch.skipped.len() <= 1);
+        }
+    }
+
+    /// Corners anywhere on earth, crossing as they like, never break the geometry.
+    #[test]
+    fn any_polygon_is_placed_or_refused(points in proptest::collection::vec((18.0..25.0_f64, 38.0..45.0_f64), 0..40)) {
+        let text: Vec<String> = points.iter().map(|(lat, lon)| format!("{lat},{lon}")).collect();
+        let area = format!("</areaDesc><polygon>{}</polygon></area>", text.join(" "));
+        let alert = only(&red().replace("</areaDesc></area>", &area));
+        prop_assert!(areas(&alert).contains("jeddah"));
+    }
+}

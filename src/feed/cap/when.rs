@@ -1,0 +1,131 @@
+//! The dates of CAP, as the standard has them and as authorities write them. What was wrong and read all the same is noted.
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime};
+
+use crate::time::{TimeDelta, Timestamp};
+
+/// The offset of a time that has none: Saudi Arabia's, which knows no summer time.
+const HOME_OFFSET_SECONDS: i32 = 3 * 3600;
+/// The years that are believed.
+const YEARS: std::ops::RangeInclusive<i32> = 1990..=2200;
+/// What the Buddhist calendar counts more.
+const BUDDHIST_YEARS: i32 = 543;
+
+/// Reads a date of CAP: `2025-12-09T01:00:00+03:00`. `name` is its element, for the defects.
+///
+/// # Errors
+/// Says what stands there when it cannot be read.
+pub(super) fn read(name: &str, text: &str, defects: &mut Vec<String>) -> Result<Timestamp, String> {
+    let unreadable = || format!("`{name}` is not a date: «{}»", text.chars().take(40).collect::<String>());
+    let mut defect = |what: &str| defects.push(format!("`{name}` {what}: «{text}»"));
+    let plain = western_digits(text.trim());
+    if plain != text.trim() {
+        defect("is written in other digits");
+    }
+    let civil = plain.get(..19).ok_or_else(unreadable)?;
+    let mut zone = plain.get(19..).unwrap_or_default();
+    let mut civil = match NaiveDateTime::parse_from_str(civil, "%Y-%m-%dT%H:%M:%S") {
+        Ok(civil) => civil,
+        Err(_) => {
+            let civil = NaiveDateTime::parse_from_str(civil, "%Y-%m-%d %H:%M:%S").map_err(|_| unreadable())?;
+            defect("has a blank for the T");
+            civil
+        }
+    };
+    if let Some(fraction) = zone.strip_prefix('.') {
+        zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+        defect("has a fraction of a second");
+    }
+    let offset = match zone.trim() {
+        "" => {
+            defect("has no offset, read as +03:00");
+            FixedOffset::east_opt(HOME_OFFSET_SECONDS)
+        }
+        "Z" | "z" => {
+            defect("ends with Z");
+            FixedOffset::east_opt(0)
+        }
+        zone => offset(zone),
+    };
+    let offset = offset.ok_or_else(unreadable)?;
+    if !YEARS.contains(&civil.year()) {
+        let year = Some(civil.year() - BUDDHIST_YEARS).filter(|year| YEARS.contains(year));
+        civil = year.and_then(|year| civil.with_year(year)).ok_or_else(unreadable)?;
+        defect("counts the years of the Buddhist calendar");
+    }
+    let utc = civil.checked_sub_signed(TimeDelta::seconds(i64::from(offset.local_minus_utc())));
+    utc.map(|utc| DateTime::from_naive_utc_and_offset(utc, chrono::Utc)).ok_or_else(unreadable)
+}
+
+/// An offset: `+03:00`, `-00:00`, `+0300`. A comma for the sign, which the schema lets through, is not read.
+fn offset(text: &str) -> Option<FixedOffset> {
+    let (sign, rest) = match text.strip_prefix('+') {
+        Some(rest) => (1, rest),
+        None => (-1, text.strip_prefix('-')?),
+    };
+    let digits: String = rest.chars().filter(|c| *c != ':').collect();
+    if digits.len() != 4 || !digits.chars().all(|c| c.is_ascii_digit()) || 5 < rest.len() {
+        return None;
+    }
+    let number: i32 = digits.parse().ok()?;
+    let (hours, minutes) = (number / 100, number % 100);
+    (hours <= 14 && minutes < 60).then(|| FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60))).flatten()
+}
+
+/// Arabic-Indic and Persian digits as the digits of the standard.
+fn western_digits(text: &str) -> String {
+    let western = |c: char| {
+        let value = match c {
+            '٠'..='٩' => u32::from(c) - u32::from('٠'),
+            '۰'..='۹' => u32::from(c) - u32::from('۰'),
+            _ => return c,
+        };
+        char::from_digit(value, 10).unwrap_or(c)
+    };
+    text.chars().map(western).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str, expected_defects: usize) {
+        let mut defects = Vec::new();
+        let read = read("sent", text, &mut defects);
+        let told = read.map_or_else(|why| why, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string());
+        assert_eq!((told.as_str(), defects.len()), (expected, expected_defects), "{text}: {defects:?}");
+    }
+
+    #[test]
+    fn dates_are_read_as_the_standard_and_as_authorities_write_them() {
+        check("2025-12-09T01:00:00+03:00", "2025-12-08T22:00:00", 0);
+        check("2025-12-09T01:00:00-00:00", "2025-12-09T01:00:00", 0);
+        check(" 2025-12-09T01:00:00+0300 ", "2025-12-08T22:00:00", 0);
+        check("2025-12-09T01:00:00Z", "2025-12-09T01:00:00", 1);
+        check("2025-12-09T01:00:00.123+03:00", "2025-12-08T22:00:00", 1);
+        check("2025-12-09T01:00:00", "2025-12-08T22:00:00", 1);
+        check("2025-12-09 01:00:00+03:00", "2025-12-08T22:00:00", 1);
+        check("٢٠٢٥-١٢-٠٩T٠١:٠٠:٠٠+٠٣:٠٠", "2025-12-08T22:00:00", 1);
+        check("2568-02-25T17:13:00+07:00", "2025-02-25T10:13:00", 1);
+    }
+
+    #[test]
+    fn a_date_that_could_be_another_is_not_read() {
+        for wrong in [
+            "",
+            "soon",
+            "2025-12-09T01:00:00,03:00",
+            "1447-06-18T01:00:00+03:00",
+            "2025-13-09T01:00:00+03:00",
+            "2025-12-09T01:00:00+99:00",
+            "2025-12-09T01:00:00 AM",
+            "0000-00-00T00:00:00+00:00",
+            "2025-12-09T01:00:00+3",
+            "99999-12-09T01:00:00Z",
+            "١٤٤٧-٠٦-١٨T٠١:٠٠:٠٠+٠٣:٠٠",
+        ] {
+            assert!(read("sent", wrong, &mut Vec::new()).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Stories of METAR answers, all of them synthetic.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::feed::keys::tests::{feed, read};
+
+const CONFIG: &str = r#"stations = { OEJN = ["jeddah", "makkah"], OETF = ["taif"] }"#;
+const FULL: &str = r#"{"icaoId":"OEJN","obsTime":1765238400,"temp":20,"dewp":"20","wdir":"VRB","wspd":"10","wgst":null,"visib":"6+","wxString":null,"rawOb":"METAR OEJN 090000Z VRB10KT 3000 TSRA BKN020 20/20 Q1010"}"#;
+
+fn now() -> Timestamp {
+    "2025-12-09T00:10:00Z".parse().unwrap()
+}
+
+fn check(body: &str, expected: &[&str]) {
+    assert_eq!(tell(body), expected, "{body}");
+}
+
+fn tell(body: &str) -> Vec<String> {
+    match feed(&KIND, CONFIG).decode(body.as_bytes(), now()) {
+        Err(why) => vec![why.to_string()],
+        Ok(batch) => {
+            let readings = batch.readings.iter().map(|reading| {
+                assert_eq!((reading.basis, reading.covers), (Basis::Observed, TimeDelta::hours(1)));
+                let (station, at) = (reading.station.as_deref().unwrap(), reading.at.format("%H:%M"));
+                format!("{at} {station} {} {} {:.1}", reading.governorate, reading.metric, reading.value)
+            });
+            let skips = batch.skipped.iter().map(|skip| format!("{}: {}", skip.part, skip.why));
+            readings.chain(skips).collect()
+        }
+    }
+}
+
+#[test]
+fn a_report_is_given_to_every_governorate_of_its_station() {
+    let told = tell(&format!("[{FULL}]"));
+    for line in [
+        "00:00 OEJN jeddah temperature 20.0",
+        "00:00 OEJN makkah temperature 20.0",
+        "00:00 OEJN jeddah humidity 100.0",
+        "00:00 OEJN jeddah wind_speed 5.1",
+        "00:00 OEJN jeddah wind_gust 5.1",
+        "00:00 OEJN jeddah visibility 3000.0",
+        "00:00 OEJN jeddah weather_code 95.0",
+        "OETF: the station did not report",
+    ] {
+        assert!(told.contains(&line.to_owned()), "{line} in {told:?}");
+    }
+}
+
+#[test]
+fn an_empty_list_is_empty_and_a_web_page_is_none() {
+    check("[]", &[]);
+    check("", &["expected METAR JSON, found an empty body"]);
+    check("{\"status\":\"error\"}", &["expected METAR JSON, found some other JSON"]);
+    check("<html>down for maintenance", &["expected METAR JSON, found a web page (HTML)"]);
+    assert!(tell("[{").concat().starts_with("the JSON: "));
+}
+
+#[test]
+fn a_time_of_observation_is_never_made_up() {
+    let silent = "OETF: the station did not report";
+    let nil = r#"[{"icaoId":"OEJN","obsTime":1765238400,"rawOb":"METAR OEJN NIL"}]"#;
+    check(nil, &["OEJN: the station sent a report without an observation (NIL)", silent]);
+    let timeless = r#"[{"icaoId":"OEJN","obsTime":null,"temp":20}]"#;
+    check(timeless, &["OEJN: the report has no readable time of observation", silent]);
+    let future = r#"[{"icaoId":"OEJN","obsTime":"1765240000","temp":20}]"#;
+    check(future, &["OEJN: the report is dated 2025-12-09T00:26Z, which is still to come", silent]);
+    for written in ["2025-12-09T00:00:00.000Z", "2025-12-09 00:00:00", "2025-12-09T03:00:00+03:00"] {
+        let body = format!(r#"[{{"icaoId":"OETF","reportTime":"{written}","temp":9}}]"#);
+        check(&body, &["00:00 OETF taif temperature 9.0", "OEJN: the station did not report"]);
+    }
+}
+
+#[test]
+fn what_is_missing_or_impossible_is_not_read() {
+    let body = r#"[7,{"icaoId":"EGLL"},{"icaoId":"OETF","obsTime":1765238400,"temp":999,"wspd":"VRB","visib":"1 1/2"},
+        {"icaoId":"OEJN","obsTime":1765238400}]"#;
+    check(
+        body,
+        &[
+            "00:00 OETF taif visibility 2414.0",
+            "report 0: it is not of a station that was asked for",
+            "EGLL: it is not of a station that was asked for",
+            "OETF temperature: 999 is not possible",
+            "OEJN: the report says nothing that is read here",
+        ],
+    );
+}
+
+#[test]
+fn humidity_follows_magnus() {
+    assert!((relative_humidity(34.0, 20.0) - 43.9).abs() < 0.3);
+    assert!((relative_humidity(10.0, 10.0) - 100.0).abs() < 1e-9);
+}
+
+#[test]
+fn stations_are_checked_and_asked_in_one_request() {
+    let url = feed(&KIND, CONFIG).request(now()).url;
+    assert_eq!(url.query(), Some("ids=OEJN%2COETF&format=json"));
+    let (_, faults) = read(&KIND, "[stations]\nOEJN = [\"jedah\"]\njed = []\nOETF = 7");
+    let all = faults.join("\n");
+    for part in
+        ["2: `jedah`", "did you mean `jeddah`?", "3: `jed` is not a station", "3: `jed` stands for no", "4: `OETF`"]
+    {
+        assert!(all.contains(part), "{part} in {all}");
+    }
+    assert!(read(&KIND, "").1.concat().contains("`stations` is missing"));
+    let (_, faults) = read(&KIND, KIND.example.split_once('\n').unwrap().1);
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a broken line makes of an answer, what is read of it is possible and everything else is refused.
+    #[test]
+    fn a_mutated_answer_never_gives_an_impossible_reading(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut body = format!("[{FULL}]").into_bytes();
+        for (place, byte) in changes {
+            let place = place.index(body.len());
+            body[place] = byte;
+        }
+        if let Ok(batch) = feed(&KIND, CONFIG).decode(&body, now()) {
+            prop_assert!(batch.readings.iter().all(|reading| reading.metric.possible().contains(&reading.value)));
+        }
+    }
+}
