@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bulletin::Change;
+use crate::hazard::Severity;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::MessageKey;
 use crate::time::{TimeDelta, Timestamp};
@@ -101,10 +103,164 @@ pub enum Standing {
     Owed,
     /// Arrived.
     Delivered,
-    /// A newer edition took its place before it was ever tried.
+    /// A newer edition took its place: it was never tried, or the newer one arrived first.
     Superseded,
     /// Not sent: its time ran out.
     Expired,
     /// Given up.
     Dead,
+}
+
+/// What goes first through a channel that cannot send everything at once: higher before lower.
+///
+/// Severity decides: nothing goes before red. Among equals comes first what changes something already told, because people
+/// act on it now: a raise above all, since they believe themselves safer than they are, then every other correction or end.
+/// A new bulletin comes after these: nobody is acting on an older word of it.
+pub fn urgency(change: Change, severity: Severity) -> u8 {
+    let severity = match severity {
+        Severity::Advisory => 0,
+        Severity::Yellow => 1,
+        Severity::Orange => 2,
+        Severity::Red => 3,
+    };
+    let change = match change {
+        Change::Issued => 0,
+        Change::Lowered | Change::Extended | Change::Updated | Change::Lifted | Change::Expired => 1,
+        Change::Raised => 2,
+    };
+    severity * 3 + change
+}
+
+/// How a courier waits between tries. A warning is worth most in its first minute, so tries are dense and never thin out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Patience {
+    /// The waits after the first tries, in order.
+    pub early: &'static [TimeDelta],
+    /// The wait after every later try.
+    pub steady: TimeDelta,
+    /// The share by which a wait is made shorter or longer at random, so that channels do not all knock at once.
+    pub spread: f64,
+    /// The longest wait that the other side may ask for when a longer one would leave no try before the end.
+    pub longest_asked: TimeDelta,
+}
+
+impl Patience {
+    /// The patience of every channel: six tries in the first forty seconds, then two a minute until the end.
+    pub const DENSE: Self = Self {
+        early: &[
+            TimeDelta::seconds(1),
+            TimeDelta::seconds(2),
+            TimeDelta::seconds(5),
+            TimeDelta::seconds(10),
+            TimeDelta::seconds(20),
+        ],
+        steady: TimeDelta::seconds(30),
+        spread: 0.2,
+        longest_asked: TimeDelta::minutes(5),
+    };
+
+    /// When to try again after a try (counted from 1) that failed now; none when that would be at or after the end.
+    ///
+    /// `chance` lies in 0 to 1 and comes from the caller. What the other side asked for (`retry_after`) is the earliest
+    /// moment, with one bound: an asking longer than [`Patience::longest_asked`] counts in full only while it ends before the
+    /// delivery expires; otherwise one try is made after the bound rather than none at all.
+    pub fn next_try(
+        &self,
+        attempt: u32,
+        now: Timestamp,
+        expires: Timestamp,
+        retry_after: Option<TimeDelta>,
+        chance: f64,
+    ) -> Option<Timestamp> {
+        let tried = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        let plain = self.early.get(tried).copied().unwrap_or(self.steady);
+        let own = jittered(plain, self.spread, chance);
+        let left = expires - now;
+        let asked = match retry_after {
+            Some(asked) if self.longest_asked < asked && left <= asked => self.longest_asked,
+            Some(asked) => asked,
+            None => TimeDelta::zero(),
+        };
+        let wait = own.max(asked);
+        if wait < left { now.checked_add_signed(wait) } else { None }
+    }
+}
+
+/// A wait made shorter or longer by up to a share of itself.
+fn jittered(wait: TimeDelta, spread: f64, chance: f64) -> TimeDelta {
+    let milliseconds = wait.num_milliseconds() as f64 * (1.0 + spread * (2.0 * chance.clamp(0.0, 1.0) - 1.0));
+    TimeDelta::milliseconds(milliseconds as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_765_238_400 + second, 0).unwrap()
+    }
+
+    #[test]
+    fn nothing_goes_before_red() {
+        for change in Change::ALL {
+            for other in Change::ALL {
+                for pair in Severity::ALL.windows(2) {
+                    assert!(urgency(*other, pair[0]) < urgency(*change, pair[1]), "{other:?} {change:?} {pair:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn among_equals_what_changes_an_older_word_goes_before_a_new_one() {
+        for change in Change::ALL.iter().filter(|change| **change != Change::Issued) {
+            assert!(urgency(Change::Issued, Severity::Orange) < urgency(*change, Severity::Orange), "{change:?}");
+        }
+        assert!(urgency(Change::Lifted, Severity::Red) < urgency(Change::Raised, Severity::Red));
+    }
+
+    #[test]
+    fn early_tries_are_dense_and_late_ones_never_thin_out() {
+        let waits: Vec<i64> = (1..=8)
+            .map(|attempt| {
+                let next = Patience::DENSE.next_try(attempt, at(0), at(86_400), None, 0.5).unwrap();
+                (next - at(0)).num_seconds()
+            })
+            .collect();
+        assert_eq!(waits, [1, 2, 5, 10, 20, 30, 30, 30]);
+        let late = Patience::DENSE.next_try(u32::MAX, at(0), at(86_400), None, 0.5).unwrap();
+        assert_eq!(late, at(30));
+    }
+
+    #[test]
+    fn chance_moves_a_wait_by_a_fifth_and_no_more() {
+        let wait =
+            |chance| (Patience::DENSE.next_try(4, at(0), at(86_400), None, chance).unwrap() - at(0)).num_milliseconds();
+        assert_eq!([wait(0.0), wait(0.5), wait(1.0)], [8_000, 10_000, 12_000]);
+        assert_eq!([wait(-9.0), wait(9.0)], [8_000, 12_000]);
+    }
+
+    #[test]
+    fn no_try_is_earlier_than_the_other_side_asked() {
+        let next = |asked, end| Patience::DENSE.next_try(1, at(0), at(end), Some(TimeDelta::seconds(asked)), 0.0);
+        assert_eq!(next(60, 3600), Some(at(60)));
+        assert_eq!(next(1800, 3600), Some(at(1800)), "a long asking counts while it ends before the end");
+        assert_eq!(next(0, 3600).map(|next| (next - at(0)).num_milliseconds()), Some(800));
+        assert_eq!(next(120, 100), None, "a short asking is never cut");
+    }
+
+    #[test]
+    fn an_asking_beyond_the_end_still_leaves_one_try() {
+        let day = TimeDelta::days(1);
+        assert_eq!(Patience::DENSE.next_try(1, at(0), at(3600), Some(day), 0.5), Some(at(300)));
+        assert_eq!(Patience::DENSE.next_try(1, at(0), at(300), Some(day), 0.5), None);
+        assert_eq!(Patience::DENSE.next_try(1, at(0), at(3600), Some(TimeDelta::MAX), 0.5), Some(at(300)));
+    }
+
+    #[test]
+    fn nothing_is_tried_at_or_after_its_end() {
+        assert_eq!(Patience::DENSE.next_try(1, at(0), at(1), None, 0.5), None);
+        assert_eq!(Patience::DENSE.next_try(1, at(0), at(2), None, 0.5), Some(at(1)));
+        assert_eq!(Patience::DENSE.next_try(1, at(5), at(2), None, 0.5), None);
+    }
 }

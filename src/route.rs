@@ -20,6 +20,17 @@ pub enum Audience {
     Drill,
 }
 
+impl Audience {
+    /// Its name in TOML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Staff => "staff",
+            Self::Drill => "drill",
+        }
+    }
+}
+
 /// What a channel wants to hear and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {

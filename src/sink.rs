@@ -10,12 +10,14 @@ use futures_util::future::BoxFuture;
 
 use crate::ids::BulletinId;
 use crate::message::Form;
+use crate::outbox::{Outcome, Patience};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
 pub mod console;
 pub mod file;
 pub mod signature;
+mod turn;
 pub mod webhook;
 
 /// One message on its way to one channel.
@@ -73,6 +75,84 @@ pub struct World {
     pub dir: PathBuf,
 }
 
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How long an idle connection is kept for the next message.
+const IDLE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What sinks call themselves to others.
+const USER_AGENT: &str = concat!("nadhir/", env!("CARGO_PKG_VERSION"));
+
+impl World {
+    /// The world as it is: a client that follows no redirect, and asks a proxy (`HTTPS_PROXY`, `ALL_PROXY`) only for hosts
+    /// beyond this machine. On a machine without certificate authorities, sinks that need none work all the same.
+    ///
+    /// # Errors
+    /// A sentence for the operator when the proxy is mistyped or TLS cannot be set up.
+    pub fn new(dir: PathBuf) -> Result<Self, String> {
+        // When someone installed a provider before, that one is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = client()?.build().or_else(|why| {
+            let why = webhook::reasons(&why.without_url());
+            tracing::warn!(error = %why, "No host can be trusted over HTTPS ({why}); install the package ca-certificates");
+            let without = client()?.tls_certs_only([]).build();
+            without.map_err(|why| format!("HTTPS cannot be set up: {}", webhook::reasons(&why.without_url())))
+        })?;
+        Ok(Self { http, dir })
+    }
+}
+
+fn client() -> Result<reqwest::ClientBuilder, String> {
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .no_proxy();
+    Ok(match proxy_of_environment()? {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    })
+}
+
+fn proxy_of_environment() -> Result<Option<reqwest::Proxy>, String> {
+    let first = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok().filter(|text| !text.is_empty()));
+    let Some(address) = first(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]) else { return Ok(None) };
+    let beside = first(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    let proxy = reqwest::Proxy::https(address)
+        .map_err(|_| "the proxy in HTTPS_PROXY or ALL_PROXY is not an address; write it as http://host:port")?;
+    let direct = reqwest::NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,{beside}"));
+    Ok(Some(proxy.no_proxy(direct)))
+}
+
+/// What becomes of a delivery after a try (counted from 1) that ended now. `chance` lies in 0 to 1.
+///
+/// When there is no time for another try, what surely did not arrive has expired; what may have arrived is given up as not
+/// known, since nobody may say that it was not sent.
+pub fn outcome(
+    sent: Result<Receipt, SendError>,
+    attempt: u32,
+    now: Timestamp,
+    expires: Timestamp,
+    chance: f64,
+) -> Outcome {
+    let next = |retry_after| Patience::DENSE.next_try(attempt, now, expires, retry_after, chance);
+    match sent {
+        Ok(Receipt(receipt)) => Outcome::Delivered { receipt },
+        Err(SendError::Never { why }) => Outcome::Dead { why },
+        Err(SendError::Later { why, retry_after }) => match next(retry_after) {
+            Some(due) => Outcome::Again { due, why },
+            None => Outcome::Expired,
+        },
+        Err(SendError::Unknown { why }) => match next(None) {
+            Some(due) => Outcome::Again { due, why },
+            None => Outcome::Dead { why: format!("it may have arrived and there is no time to try again: {why}") },
+        },
+    }
+}
+
 /// Speaks one protocol to one channel.
 pub trait Sink: Send + Sync {
     /// Sends one message. Bounded in time by the sink itself.
@@ -106,3 +186,44 @@ pub struct Kind {
 
 /// Every kind of sink.
 pub const KINDS: &[Kind] = &[console::KIND, file::KIND, webhook::KIND];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_765_238_400 + second, 0).unwrap()
+    }
+
+    fn later(asked: Option<i64>) -> Result<Receipt, SendError> {
+        Err(SendError::Later { why: "503".to_owned(), retry_after: asked.map(TimeDelta::seconds) })
+    }
+
+    fn unknown() -> Result<Receipt, SendError> {
+        Err(SendError::Unknown { why: "reset".to_owned() })
+    }
+
+    #[test]
+    fn every_end_of_a_try_has_its_outcome() {
+        let of = |sent| outcome(sent, 1, at(0), at(3600), 0.5);
+        assert_eq!(of(Ok(Receipt("200".into()))), Outcome::Delivered { receipt: "200".into() });
+        assert_eq!(of(Err(SendError::Never { why: "410".into() })), Outcome::Dead { why: "410".into() });
+        assert_eq!(of(later(None)), Outcome::Again { due: at(1), why: "503".into() });
+        assert_eq!(of(later(Some(60))), Outcome::Again { due: at(60), why: "503".into() });
+        assert_eq!(of(unknown()), Outcome::Again { due: at(1), why: "reset".into() });
+    }
+
+    #[test]
+    fn at_the_end_only_what_surely_did_not_arrive_has_expired() {
+        let of = |sent| outcome(sent, 1, at(0), at(1), 0.5);
+        assert_eq!(of(later(None)), Outcome::Expired);
+        assert!(matches!(of(unknown()), Outcome::Dead { why } if why.contains("may have arrived")));
+    }
+
+    #[test]
+    fn every_kind_has_a_name_of_its_own_and_says_what_it_is() {
+        let names: std::collections::BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), KINDS.len());
+        assert!(KINDS.iter().all(|kind| !kind.about.is_empty() && kind.example.contains(kind.name)));
+    }
+}

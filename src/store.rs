@@ -7,10 +7,12 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use crate::bulletin::Bulletin;
-use crate::ids::ChannelId;
-use crate::message::Message;
+use crate::ids::{BulletinId, ChannelId};
+use crate::message::{Message, MessageKey};
 use crate::outbox::{Claimed, NewDelivery, Settlement, Standing};
 use crate::time::{TimeDelta, Timestamp};
+
+pub use crate::record::{Entry, Fact, Saved};
 
 pub mod sqlite;
 
@@ -37,6 +39,12 @@ pub enum StoreError {
         /// In the words of the database.
         why: String,
     },
+    /// What was asked contradicts what is stored, or is more than may be asked; nothing changed, and asking again is in vain.
+    #[error("the store refused: {why}")]
+    Refused {
+        /// What contradicts what.
+        why: String,
+    },
     /// The file is of another make or is damaged.
     #[error("{path} cannot be used: {why}")]
     Unusable {
@@ -52,30 +60,6 @@ pub enum StoreError {
 pub struct Lease {
     /// Grows by one with each new leader.
     pub epoch: i64,
-}
-
-/// One fact of the state: `room` and `key` find it, `value` is JSON; no value means that it is gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// Which part of the state: `warning`, `latch`, `series`, `feed`.
-    pub room: &'static str,
-    /// Which one of them.
-    pub key: String,
-    /// What it is now.
-    pub value: Option<String>,
-}
-
-/// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entry {
-    /// When.
-    pub at: Timestamp,
-    /// What kind of thing: `bulletin`, `feed`, `quiet`, `reload`, `start`.
-    pub kind: String,
-    /// About whom: a feed, a rule, a bulletin.
-    pub subject: String,
-    /// The sentence.
-    pub text: String,
 }
 
 /// All that one step changes.
@@ -95,15 +79,6 @@ pub struct Commit {
     pub deliveries: Vec<NewDelivery>,
 }
 
-/// The state as it was last committed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Saved {
-    /// How many commits made it.
-    pub version: u64,
-    /// All facts: room, key, value.
-    pub facts: Vec<(String, String, String)>,
-}
-
 /// How many deliveries stand where, for one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -114,6 +89,28 @@ pub struct Tally {
     /// How many.
     pub count: u64,
 }
+
+/// One delivery and how it stands, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryRow {
+    /// To whom.
+    pub channel: String,
+    /// What.
+    pub message: MessageKey,
+    /// Of which bulletin.
+    pub bulletin: BulletinId,
+    /// Where it stands.
+    pub standing: Standing,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it came to its end; none while it is owed.
+    pub settled_at: Option<Timestamp>,
+    /// The receipt, or why it did not arrive.
+    pub note: Option<String>,
+}
+
+/// The most rows that [`Archive`] lists at once; whoever has more asks for the tally.
+pub const MAX_LISTED: usize = 200_000;
 
 /// The brain's side.
 pub trait Ledger: Send + Sync {
@@ -128,7 +125,7 @@ pub trait Ledger: Send + Sync {
 /// The couriers' side.
 pub trait Outbox: Send + Sync {
     /// Takes deliveries that are due: the most urgent first, the oldest first among equals. What has expired is marked so and
-    /// not handed out.
+    /// not handed out; nor is an older edition, even one that was tried, beside or after a newer one of the same number.
     fn claim(
         &self,
         channel: ChannelId,
@@ -136,9 +133,10 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
         lease: TimeDelta,
     ) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>>;
-    /// Records how tries ended; a settlement whose token is not valid any more changes nothing. Returns how many counted.
+    /// Records how tries ended. A token holds until the delivery is settled or handed to another; a settlement whose token
+    /// does not hold any more changes nothing. Returns how many counted.
     fn settle(&self, settlements: Vec<Settlement>) -> BoxFuture<'_, Result<usize, StoreError>>;
-    /// When the next delivery of a channel falls due, or the next lease ends; none when nothing is owed.
+    /// When the next delivery of a channel falls due or runs out of time, or the next lease ends; none when nothing is owed.
     fn next_due(&self, channel: ChannelId) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
     /// Where all deliveries stand.
     fn tally(&self) -> BoxFuture<'_, Result<Vec<Tally>, StoreError>>;
@@ -150,6 +148,8 @@ pub trait Archive: Send + Sync {
     fn journal(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
     /// All bulletins, or those of one warning's number, in the order of their making.
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>>;
+    /// All deliveries in the order of their making, [`MAX_LISTED`] at most.
+    fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>>;
 }
 
 /// A store does all three.

@@ -1,0 +1,67 @@
+//! What people ask: the journal, the bulletins, the deliveries. Reads only.
+
+use rusqlite::{Connection, Row};
+
+use super::super::{DeliveryRow, Entry, MAX_LISTED, StoreError};
+use super::values::{moment, name, standing};
+use crate::bulletin::Bulletin;
+
+/// The newest lines of the journal, oldest of them first.
+pub(super) fn journal(db: &Connection, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    let sql = "SELECT at, kind, subject, text FROM (SELECT * FROM journal ORDER BY id DESC LIMIT ?1) ORDER BY id";
+    list(db, sql, [limit.min(MAX_LISTED) as i64], |row| {
+        Ok(Entry { at: moment(row.get(0)?)?, kind: row.get(1)?, subject: row.get(2)?, text: row.get(3)? })
+    })
+}
+
+/// All bulletins, or those of one number, in the order of their making.
+pub(super) fn bulletins(db: &Connection, number: Option<&str>) -> Result<Vec<Bulletin>, StoreError> {
+    let read = |row: &Row<'_>| {
+        let json: String = row.get(0)?;
+        serde_json::from_str(&json)
+            .map_err(|why| StoreError::Failed { why: format!("a stored bulletin cannot be read: {why}") })
+    };
+    match number {
+        Some(number) => list(db, "SELECT json FROM bulletins WHERE number = ?1 ORDER BY seq", [number], read),
+        None => list(db, "SELECT json FROM bulletins ORDER BY seq", [], read),
+    }
+}
+
+/// All deliveries in the order of their making.
+pub(super) fn deliveries(db: &Connection) -> Result<Vec<DeliveryRow>, StoreError> {
+    let sql = "SELECT c.name, m.key, m.bulletin, d.standing, d.attempts, d.settled_at, d.note
+        FROM deliveries d JOIN channels c ON c.id = d.channel JOIN messages m ON m.id = d.message ORDER BY d.id";
+    list(db, sql, [], |row| {
+        let settled_at: Option<i64> = row.get(5)?;
+        Ok(DeliveryRow {
+            channel: row.get(0)?,
+            message: name(row.get(1)?)?,
+            bulletin: name(row.get(2)?)?,
+            standing: standing(row.get(3)?)?,
+            attempts: row.get(4)?,
+            settled_at: settled_at.map(moment).transpose()?,
+            note: row.get(6)?,
+        })
+    })
+}
+
+/// Reads all rows of a question, and refuses to cut the answer short in silence.
+fn list<T>(
+    db: &Connection,
+    sql: &str,
+    of: impl rusqlite::Params,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(of)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        if MAX_LISTED <= all.len() {
+            return Err(StoreError::Refused {
+                why: format!("there are more than {MAX_LISTED} rows to list; ask for fewer, or for the tally"),
+            });
+        }
+        all.push(read(row)?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,202 @@
+//! The brain's side: who leads, what is so, and the commit of one step.
+
+use std::collections::BTreeMap;
+
+use ring::digest::{SHA256, digest};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::{Commit, Lease, Saved, StoreError};
+use super::values::{code, meta, set_meta};
+use crate::bulletin::Bulletin;
+use crate::message::Message;
+use crate::outbox::{NewDelivery, Standing};
+use crate::time::Timestamp;
+
+/// The most lines that the journal keeps; the oldest go first.
+pub(super) const MAX_JOURNAL: i64 = 500_000;
+
+/// Takes the lead: the epoch grows, and every lease ends at once.
+pub(super) fn lead(db: &Connection, now: Timestamp) -> Result<Lease, StoreError> {
+    let epoch = meta(db, "epoch")? + 1;
+    set_meta(db, "epoch", epoch)?;
+    set_meta(db, "led_at", now.timestamp_millis())?;
+    db.prepare_cached("UPDATE deliveries SET lease_until = NULL WHERE standing = 0 AND lease_until IS NOT NULL")?
+        .execute([])?;
+    Ok(Lease { epoch })
+}
+
+/// Reads the state.
+pub(super) fn load(db: &Connection) -> Result<Saved, StoreError> {
+    let mut statement = db.prepare_cached("SELECT room, key, value FROM facts ORDER BY room, key")?;
+    let facts = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(Saved { version: meta(db, "version")?.cast_unsigned(), facts })
+}
+
+/// Writes all that one step changes. The caller's savepoint makes it all or nothing.
+pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(), StoreError> {
+    let epoch = meta(db, "epoch")?;
+    if epoch != lease.epoch {
+        return Err(StoreError::Fenced { epoch });
+    }
+    let found = meta(db, "version")?.cast_unsigned();
+    if found != commit.version {
+        return Err(StoreError::Moved { expected: commit.version, found });
+    }
+    write_facts(db, commit)?;
+    write_journal(db, commit)?;
+    for bulletin in &commit.bulletins {
+        write_bulletin(db, bulletin)?;
+    }
+    for message in &commit.messages {
+        write_message(db, message)?;
+    }
+    let mut known = Known::default();
+    for delivery in &commit.deliveries {
+        write_delivery(db, delivery, &mut known)?;
+    }
+    set_meta(db, "version", found.wrapping_add(1).cast_signed())
+}
+
+fn write_facts(db: &Connection, commit: &Commit) -> Result<(), StoreError> {
+    let mut put = db.prepare_cached("INSERT OR REPLACE INTO facts (room, key, value) VALUES (?1, ?2, ?3)")?;
+    let mut drop = db.prepare_cached("DELETE FROM facts WHERE room = ?1 AND key = ?2")?;
+    for fact in &commit.facts {
+        match &fact.value {
+            Some(value) => put.execute((fact.room, &fact.key, value))?,
+            None => drop.execute((fact.room, &fact.key))?,
+        };
+    }
+    Ok(())
+}
+
+fn write_journal(db: &Connection, commit: &Commit) -> Result<(), StoreError> {
+    if commit.journal.is_empty() {
+        return Ok(());
+    }
+    let mut put = db.prepare_cached("INSERT INTO journal (at, kind, subject, text) VALUES (?1, ?2, ?3, ?4)")?;
+    for entry in &commit.journal {
+        put.execute((entry.at.timestamp_millis(), &entry.kind, &entry.subject, &entry.text))?;
+    }
+    let newest = db.last_insert_rowid();
+    db.prepare_cached("DELETE FROM journal WHERE id <= ?1")?.execute([newest - MAX_JOURNAL])?;
+    Ok(())
+}
+
+fn write_bulletin(db: &Connection, bulletin: &Bulletin) -> Result<(), StoreError> {
+    let json = serde_json::to_string(bulletin)
+        .map_err(|why| StoreError::Refused { why: format!("bulletin {} cannot be written: {why}", bulletin.id) })?;
+    let said: Option<String> = db
+        .prepare_cached("SELECT json FROM bulletins WHERE id = ?1")?
+        .query_row([bulletin.id.as_str()], |row| row.get(0))
+        .optional()?;
+    match said {
+        Some(said) if said == json => Ok(()),
+        Some(_) => Err(StoreError::Refused { why: format!("bulletin {} was already said differently", bulletin.id) }),
+        None => {
+            let sql = "INSERT INTO bulletins (id, number, edition, issued, json) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let issued = bulletin.issued.timestamp_millis();
+            db.prepare_cached(sql)?.execute((
+                bulletin.id.as_str(),
+                &bulletin.number,
+                bulletin.edition,
+                issued,
+                json,
+            ))?;
+            Ok(())
+        }
+    }
+}
+
+/// Freezes a message. The same bytes again are nothing new; other bytes under the same name are refused, since some may
+/// already have received the first.
+fn write_message(db: &Connection, message: &Message) -> Result<(), StoreError> {
+    let frozen: Option<(String, String, String)> = db
+        .prepare_cached("SELECT bulletin, content_type, body FROM messages WHERE key = ?1")?
+        .query_row([message.key.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    if let Some((bulletin, content_type, body)) = frozen {
+        let is_same =
+            bulletin == message.bulletin.as_str() && content_type == message.content_type && body == message.body;
+        let why = || format!("message {} is already frozen with other bytes", message.key.as_str());
+        return if is_same { Ok(()) } else { Err(StoreError::Refused { why: why() }) };
+    }
+    let sha256 = digest(&SHA256, message.body.as_bytes());
+    db.prepare_cached("INSERT INTO messages (key, bulletin, content_type, body, sha256) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute((
+            message.key.as_str(),
+            message.bulletin.as_str(),
+            message.content_type,
+            &message.body,
+            sha256.as_ref(),
+        ))?;
+    Ok(())
+}
+
+/// The rows of names that were already looked up in this commit.
+#[derive(Default)]
+struct Known<'a> {
+    channels: BTreeMap<&'a str, i64>,
+    messages: BTreeMap<&'a str, i64>,
+}
+
+fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'a>) -> Result<(), StoreError> {
+    let channel = match known.channels.get(new.channel.as_str()) {
+        Some(row) => *row,
+        None => {
+            let row = channel_row(db, new.channel.as_str())?;
+            known.channels.insert(new.channel.as_str(), row);
+            row
+        }
+    };
+    let message = match known.messages.get(new.message.as_str()) {
+        Some(row) => *row,
+        None => {
+            let row = message_row(db, new)?;
+            known.messages.insert(new.message.as_str(), row);
+            row
+        }
+    };
+    let due = new.due.timestamp_millis();
+    let put = "INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (channel, message) DO NOTHING";
+    let is_new = 0 < db.prepare_cached(put)?.execute((
+        channel,
+        message,
+        &new.number,
+        new.edition,
+        new.urgency,
+        due,
+        new.expires.timestamp_millis(),
+    ))?;
+    if is_new {
+        // There is no other clock in a commit than the moment from which the newer edition may go out.
+        let supersede = "UPDATE deliveries SET standing = ?4, settled_at = ?5, note = ?6
+            WHERE channel = ?1 AND number = ?2 AND edition < ?3 AND standing = 0 AND attempts = 0";
+        let note = format!("superseded by {} before it was tried", new.bulletin);
+        let standing = code(Standing::Superseded);
+        db.prepare_cached(supersede)?.execute((channel, &new.number, new.edition, standing, due, note))?;
+    }
+    Ok(())
+}
+
+fn channel_row(db: &Connection, name: &str) -> Result<i64, StoreError> {
+    db.prepare_cached("INSERT INTO channels (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?.execute([name])?;
+    Ok(db.prepare_cached("SELECT id FROM channels WHERE name = ?1")?.query_row([name], |row| row.get(0))?)
+}
+
+fn message_row(db: &Connection, new: &NewDelivery) -> Result<i64, StoreError> {
+    let row: Option<i64> = db
+        .prepare_cached("SELECT id FROM messages WHERE key = ?1 AND bulletin = ?2")?
+        .query_row([new.message.as_str(), new.bulletin.as_str()], |row| row.get(0))
+        .optional()?;
+    row.ok_or_else(|| StoreError::Refused {
+        why: format!(
+            "a delivery to {} names message {} of bulletin {}, which is not there",
+            new.channel,
+            new.message.as_str(),
+            new.bulletin
+        ),
+    })
+}

@@ -1,0 +1,301 @@
+//! The couriers' side: claims with leases, settlements with proofs, and when to come again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::super::{StoreError, Tally};
+use super::values::{code, meta, moment, name, set_meta, standing};
+use crate::ids::ChannelId;
+use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing};
+use crate::time::{TimeDelta, Timestamp};
+
+/// The longest note that is kept of a try, in characters.
+pub(super) const MAX_NOTE: usize = 500;
+
+/// Takes deliveries that are due, the most urgent first.
+pub(super) fn claim(
+    db: &Connection,
+    channel: &ChannelId,
+    limit: usize,
+    now: Timestamp,
+    lease: TimeDelta,
+) -> Result<Vec<Claimed>, StoreError> {
+    let Some(row) = channel_row(db, channel)? else { return Ok(Vec::new()) };
+    let moment_now = now.timestamp_millis();
+    release(db, row, moment_now)?;
+    expire(db, row, moment_now)?;
+    let due = due_rows(db, row, moment_now, limit.min(MAX_CLAIM))?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    let token = meta(db, "token")? + 1;
+    set_meta(db, "token", token)?;
+    let until = moment_now.saturating_add(lease.num_milliseconds());
+    let mut hold =
+        db.prepare_cached("UPDATE deliveries SET attempts = attempts + 1, token = ?2, lease_until = ?3 WHERE id = ?1")?;
+    let mut texts = BTreeMap::new();
+    let mut claimed = Vec::with_capacity(due.len());
+    for delivery in due {
+        let text = match texts.get(&delivery.message) {
+            Some(text) => Option::clone(text),
+            None => {
+                let text = frozen(db, delivery.message)?;
+                texts.insert(delivery.message, text.clone());
+                text
+            }
+        };
+        let Some(text) = text else {
+            bury(db, &delivery, moment_now)?;
+            continue;
+        };
+        hold.execute((delivery.id, token, until))?;
+        claimed.push(Claimed {
+            id: delivery.id,
+            token,
+            attempt: delivery.attempts.saturating_add(1),
+            channel: channel.clone(),
+            message: name(text.key)?,
+            bulletin: name(text.bulletin)?,
+            body: text.body,
+            content_type: text.content_type,
+            expires: moment(delivery.expires)?,
+        });
+    }
+    Ok(claimed)
+}
+
+/// Gives back what couriers held for longer than their lease.
+fn release(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
+    db.prepare_cached(RELEASE)?.execute((channel, now))?;
+    Ok(())
+}
+
+/// Marks what ran out of time; the note keeps why the last try failed, when there was one.
+fn expire(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
+    db.prepare_cached(EXPIRE)?.execute((channel, now, code(Standing::Expired), EXPIRED))?;
+    Ok(())
+}
+
+const RELEASE: &str = "UPDATE deliveries SET lease_until = NULL
+    WHERE channel = ?1 AND standing = 0 AND lease_until IS NOT NULL AND lease_until <= ?2";
+
+const EXPIRE: &str =
+    "UPDATE deliveries SET standing = ?3, settled_at = ?2, note = ?4 || coalesce('; last: ' || note, '')
+    WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND expires <= ?2";
+
+const EXPIRED: &str = "its time ran out before it could be sent";
+
+struct Due {
+    id: i64,
+    message: i64,
+    attempts: u32,
+    expires: i64,
+}
+
+/// Holds for a delivery `d` unless a newer edition of its number is owed to the channel too, has arrived there, or has run
+/// out of time: whoever read the newer word must not be given the older one after it, and a word that was replaced so long
+/// ago (a warning that was lifted, say) must not be given at all. Only a newer one that was given up lets the older go.
+const IS_NEWEST: &str = "NOT EXISTS (SELECT 1 FROM deliveries n
+    WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing IN (0, 1, 3))";
+
+/// The worst urgency below a given one that is owed to a channel and free.
+const NEXT_URGENCY: &str = "SELECT max(urgency) FROM deliveries
+    WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency < ?2";
+
+fn due_sql() -> String {
+    format!(
+        "SELECT id, message, attempts, expires FROM deliveries d
+        WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND due <= ?3 AND {IS_NEWEST}
+        ORDER BY due, id LIMIT ?4"
+    )
+}
+
+fn first_due_sql() -> String {
+    format!(
+        "SELECT due FROM deliveries d
+        WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND {IS_NEWEST}
+        ORDER BY due, id LIMIT 1"
+    )
+}
+
+/// What is due, walked urgency by urgency: within one, the index is in the order of `due`, so that what waits for a later
+/// try is never read.
+fn due_rows(db: &Connection, channel: i64, now: i64, limit: usize) -> Result<Vec<Due>, StoreError> {
+    let mut next_urgency = db.prepare_cached(NEXT_URGENCY)?;
+    let mut rows = db.prepare_cached(&due_sql())?;
+    let mut due = Vec::new();
+    let mut above = i64::from(u8::MAX) + 1;
+    while due.len() < limit
+        && let Some(urgency) = next_urgency.query_row((channel, above), |row| row.get::<_, Option<i64>>(0))?
+    {
+        let room = (limit - due.len()) as i64;
+        let found = rows.query_map((channel, urgency, now, room), |row| {
+            Ok(Due { id: row.get(0)?, message: row.get(1)?, attempts: row.get(2)?, expires: row.get(3)? })
+        })?;
+        for delivery in found {
+            due.push(delivery?);
+        }
+        above = urgency;
+    }
+    Ok(due)
+}
+
+#[derive(Clone)]
+struct Text {
+    key: String,
+    bulletin: String,
+    content_type: String,
+    body: Arc<str>,
+}
+
+/// Reads a frozen message; none when its bytes are not those that were frozen.
+fn frozen(db: &Connection, message: i64) -> Result<Option<Text>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT key, bulletin, content_type, body, sha256 FROM messages WHERE id = ?1")?;
+    let (text, sha256) = statement.query_row([message], |row| {
+        let body: String = row.get(3)?;
+        let text = Text { key: row.get(0)?, bulletin: row.get(1)?, content_type: row.get(2)?, body: body.into() };
+        Ok((text, row.get::<_, Vec<u8>>(4)?))
+    })?;
+    let is_whole = digest(&SHA256, text.body.as_bytes()).as_ref() == sha256;
+    if !is_whole {
+        tracing::error!(message.key = %text.key, "The stored text of {} is damaged and is not sent", text.key);
+    }
+    Ok(is_whole.then_some(text))
+}
+
+/// Gives up a delivery whose text is damaged: nothing is better than something that nobody said.
+fn bury(db: &Connection, delivery: &Due, now: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE deliveries SET standing = ?2, settled_at = ?3, note = ?4 WHERE id = ?1";
+    let note = "its stored text is damaged and was not sent";
+    db.prepare_cached(sql)?.execute((delivery.id, code(Standing::Dead), now, note))?;
+    Ok(())
+}
+
+/// Records how tries ended, and counts those that had the right to say so.
+pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usize, StoreError> {
+    let mut end = db.prepare_cached(
+        "UPDATE deliveries SET standing = ?3, settled_at = ?4, note = ?5, lease_until = NULL
+        WHERE id = ?1 AND token = ?2 AND standing = 0",
+    )?;
+    let mut run_out = db.prepare_cached(
+        "UPDATE deliveries SET standing = ?3, settled_at = ?4, lease_until = NULL,
+            note = ?5 || coalesce('; last: ' || note, '')
+        WHERE id = ?1 AND token = ?2 AND standing = 0",
+    )?;
+    let mut again = db.prepare_cached(
+        "UPDATE deliveries SET due = ?3, note = ?4, lease_until = NULL, token = NULL
+        WHERE id = ?1 AND token = ?2 AND standing = 0",
+    )?;
+    let mut overtake = db.prepare_cached(OVERTAKE)?;
+    let mut counted = 0;
+    for Settlement { id, token, outcome, at } in settlements {
+        let at = at.timestamp_millis();
+        let changed = match outcome {
+            Outcome::Delivered { receipt } => end.execute((id, token, code(Standing::Delivered), at, cut(receipt)))?,
+            Outcome::Dead { why } => end.execute((id, token, code(Standing::Dead), at, cut(why)))?,
+            Outcome::Expired => run_out.execute((id, token, code(Standing::Expired), at, EXPIRED))?,
+            Outcome::Again { due, why } => again.execute((id, token, due.timestamp_millis(), cut(why)))?,
+        };
+        if changed != 0 {
+            overtake.execute((id, code(Standing::Superseded), at))?;
+        }
+        counted += changed;
+    }
+    Ok(counted)
+}
+
+/// Ends what is owed of older editions, beside a delivery that was just settled, once a newer one has arrived.
+const OVERTAKE: &str = "UPDATE deliveries AS d
+    SET standing = ?2, settled_at = ?3, note = 'a newer edition arrived first' || coalesce('; last: ' || note, '')
+    FROM (SELECT channel, number FROM deliveries WHERE id = ?1) AS own
+    WHERE d.channel = own.channel AND d.number = own.number AND d.standing = 0 AND d.lease_until IS NULL
+        AND EXISTS (SELECT 1 FROM deliveries n
+            WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)";
+
+/// A note of bounded length, cut between characters.
+fn cut(note: &str) -> String {
+    note.chars().take(MAX_NOTE).collect()
+}
+
+const FIRST_LEASE: &str =
+    "SELECT min(lease_until) FROM deliveries WHERE channel = ?1 AND standing = 0 AND lease_until IS NOT NULL";
+
+const FIRST_END: &str =
+    "SELECT min(expires) FROM deliveries WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL";
+
+/// When the next delivery of a channel falls due or runs out of time, or the next lease ends.
+pub(super) fn next_due(db: &Connection, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {
+    let Some(row) = channel_row(db, channel)? else { return Ok(None) };
+    let mut next_urgency = db.prepare_cached(NEXT_URGENCY)?;
+    let mut first_due = db.prepare_cached(&first_due_sql())?;
+    let mut next: Option<i64> = db.prepare_cached(FIRST_LEASE)?.query_row([row], |row| row.get(0))?;
+    // What is held back by a newer edition never falls due, but it still ends.
+    let ends: Option<i64> = db.prepare_cached(FIRST_END)?.query_row([row], |row| row.get(0))?;
+    next = next.into_iter().chain(ends).min();
+    let mut above = i64::from(u8::MAX) + 1;
+    while let Some(urgency) = next_urgency.query_row((row, above), |row| row.get::<_, Option<i64>>(0))? {
+        let due: Option<i64> = first_due.query_row((row, urgency), |row| row.get(0)).optional()?;
+        next = next.into_iter().chain(due).min();
+        above = urgency;
+    }
+    next.map(moment).transpose()
+}
+
+/// Where all deliveries stand, by channel.
+pub(super) fn tally(db: &Connection) -> Result<Vec<Tally>, StoreError> {
+    let sql = "SELECT c.name, d.standing, count(*) FROM deliveries d JOIN channels c ON c.id = d.channel
+        GROUP BY c.name, d.standing ORDER BY c.name, d.standing";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut tallies = Vec::new();
+    while let Some(row) = rows.next()? {
+        let count: i64 = row.get(2)?;
+        tallies.push(Tally { channel: row.get(0)?, standing: standing(row.get(1)?)?, count: count.cast_unsigned() });
+    }
+    Ok(tallies)
+}
+
+fn channel_row(db: &Connection, channel: &ChannelId) -> Result<Option<i64>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT id FROM channels WHERE name = ?1")?;
+    Ok(statement.query_row([channel.as_str()], |row| row.get(0)).optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema::open_in_memory;
+    use super::*;
+
+    /// How SQLite goes about a statement, one step a line.
+    fn plan(sql: &str) -> String {
+        let db = open_in_memory().unwrap();
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let blanks = vec![rusqlite::types::Null; statement.parameter_count()];
+        let steps = statement.query_map(rusqlite::params_from_iter(blanks), |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n")
+    }
+
+    #[test]
+    fn a_claim_reads_only_what_it_hands_out_however_much_is_owed() {
+        let (due, first_due) = (due_sql(), first_due_sql());
+        let cases = [
+            (RELEASE, "held (channel=? AND lease_until>? AND lease_until<?)"),
+            (EXPIRE, "ending (channel=? AND expires<?)"),
+            (NEXT_URGENCY, "free (channel=? AND urgency<?)"),
+            (&due, "free (channel=? AND urgency=? AND due<?)"),
+            (&first_due, "free (channel=? AND urgency=?)"),
+            (FIRST_LEASE, "held (channel=? AND lease_until>?)"),
+            (FIRST_END, "ending (channel=?)"),
+            (OVERTAKE, "editions (channel=? AND number=?)"),
+        ];
+        for (sql, index) in cases {
+            let plan = plan(sql);
+            assert!(plan.contains(index), "{sql}\n{plan}");
+            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        }
+        assert!(plan(&due).contains("editions (channel=? AND number=? AND edition>?)"));
+    }
+}

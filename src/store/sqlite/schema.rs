@@ -1,0 +1,257 @@
+//! The file: how it is opened, what is checked before it is trusted, and its tables.
+//!
+//! A file that this house did not write is never changed, not even when it is an empty-looking database of another program.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB};
+
+use super::super::StoreError;
+
+/// Marks a file as nadhir's: «NADR» in ASCII.
+const APPLICATION_ID: i32 = 0x4e41_4452;
+
+/// The version of the tables; it grows by one with each change of them.
+const SCHEMA_VERSION: i32 = 1;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The largest file that is checked whole after an unclean end; a larger one would hold up the start for too long.
+const MAX_CHECKED_LEN: u64 = 256 * 1024 * 1024;
+
+/// How many statements are kept ready.
+const STATEMENTS: usize = 64;
+
+/// The write-ahead log is cut back to this size after it was emptied, in bytes.
+const MAX_IDLE_LOG_LEN: i64 = 16 * 1024 * 1024;
+
+/// The tables. Times are milliseconds since 1970.
+///
+/// A delivery is small, since there may be one a subscriber. The first three indexes hold only what is owed: `free` gives a claim
+/// its rows in the order in which they go out, `held` gives back what a courier lost, `ending` finds what ran out of time,
+/// `editions`, over all, finds what a newer edition takes the place of.
+const TABLES: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('epoch', 0), ('version', 0), ('token', 0), ('led_at', 0);
+
+CREATE TABLE facts (
+    room TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (room, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE bulletins (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, number TEXT NOT NULL, edition INTEGER NOT NULL,
+    issued INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE (number, edition)
+) STRICT;
+
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, bulletin TEXT NOT NULL, content_type TEXT NOT NULL,
+    body TEXT NOT NULL, sha256 BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    channel INTEGER NOT NULL REFERENCES channels (id),
+    message INTEGER NOT NULL REFERENCES messages (id),
+    number TEXT NOT NULL, edition INTEGER NOT NULL, urgency INTEGER NOT NULL,
+    due INTEGER NOT NULL, expires INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0, standing INTEGER NOT NULL DEFAULT 0,
+    token INTEGER, lease_until INTEGER, settled_at INTEGER, note TEXT,
+    UNIQUE (channel, message)
+) STRICT;
+CREATE INDEX free ON deliveries (channel, urgency DESC, due, id) WHERE standing = 0 AND lease_until IS NULL;
+CREATE INDEX held ON deliveries (channel, lease_until) WHERE standing = 0 AND lease_until IS NOT NULL;
+CREATE INDEX ending ON deliveries (channel, expires) WHERE standing = 0 AND lease_until IS NULL;
+CREATE INDEX editions ON deliveries (channel, number, edition);
+";
+
+/// Opens the file and makes sure that it is nadhir's, whole, and of a version that is known.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let unusable = |why: String| StoreError::Unusable { path: path.display().to_string(), why };
+    let broken = |why: rusqlite::Error| blame(path, &why);
+    if std::fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
+        return Err(unusable(READ_ONLY.to_owned()));
+    }
+    let is_unclean = log_of(path).is_some_and(|log| 0 < log);
+    let connection = Connection::open(path).map_err(broken)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(broken)?;
+    let is_new = identify(&connection).map_err(broken)?.map_err(unusable)?;
+    if connection.is_readonly(MAIN_DB).map_err(broken)? {
+        return Err(unusable(READ_ONLY.to_owned()));
+    }
+    if is_unclean && !is_new {
+        check_whole(&connection, path)?;
+    }
+    set_up(&connection, is_new).map_err(broken)?;
+    Ok(connection)
+}
+
+/// Opens a store that lives in memory only.
+pub(super) fn open_in_memory() -> Result<Connection, StoreError> {
+    let connection = Connection::open_in_memory()?;
+    set_up(&connection, true)?;
+    Ok(connection)
+}
+
+const READ_ONLY: &str =
+    "it is read-only; give the user that nadhir runs as the right to write the file and its directory";
+
+/// Tells a new file (true) from one of ours (false); the inner error says whose it is otherwise.
+fn identify(db: &Connection) -> rusqlite::Result<Result<bool, String>> {
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let make: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let version: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    Ok(match (make, version) {
+        (0, 0) if tables == 0 => Ok(true),
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(false),
+        (APPLICATION_ID, newer) if SCHEMA_VERSION < newer => Err(format!(
+            "it was written by a newer nadhir (tables of version {newer}, this one knows {SCHEMA_VERSION}); \
+             run that nadhir, or give this one another file"
+        )),
+        (APPLICATION_ID, other) => {
+            Err(format!("its tables are of version {other}, which no nadhir wrote; restore a copy"))
+        }
+        _ => Err("it is a database of another program; give nadhir a file of its own".to_owned()),
+    })
+}
+
+/// The size of the write-ahead log beside a file, when there is one: a clean end leaves none.
+fn log_of(path: &Path) -> Option<u64> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(Path::new(&log)).ok().map(|log| log.len())
+}
+
+fn check_whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let size = std::fs::metadata(path).map_or(0, |file| file.len());
+    if MAX_CHECKED_LEN < size {
+        tracing::warn!("The store was not closed cleanly and is too large to be checked whole ({size} bytes)");
+        return Ok(());
+    }
+    let verdict: String =
+        db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|why| blame(path, &why))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Unusable {
+        path: path.display().to_string(),
+        why: format!(
+            "it is damaged ({verdict}); move it away to look into later, and restore a copy or start with a new one"
+        ),
+    })
+}
+
+fn set_up(db: &Connection, is_new: bool) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.query_row(&format!("PRAGMA journal_size_limit = {MAX_IDLE_LOG_LEN}"), [], |_| Ok(()))?;
+    if is_new {
+        db.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; \
+             PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        ))?;
+    }
+    Ok(())
+}
+
+/// What a failure at opening means for the operator.
+fn blame(path: &Path, why: &rusqlite::Error) -> StoreError {
+    let advice = match why.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => "it is not a database; move it away or give nadhir another file",
+        Some(ErrorCode::DatabaseCorrupt) => {
+            "it is damaged; move it away to look into later, and restore a copy or start with a new one"
+        }
+        Some(ErrorCode::CannotOpen) => {
+            "it cannot be opened; make its directory, and let the user that nadhir runs as write there"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => READ_ONLY,
+        _ => return StoreError::Failed { why: format!("{}: {why}", path.display()) },
+    };
+    StoreError::Unusable { path: path.display().to_string(), why: advice.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(path: &Path) -> String {
+        match open(path) {
+            Err(StoreError::Unusable { why, .. }) => why,
+            other => panic!("expected an unusable file, found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_make_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("other.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        let before = std::fs::read(&path).unwrap();
+        assert!(why(&path).contains("another program"));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_file_of_a_newer_nadhir_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("newer.db");
+        let db = open(&path).unwrap();
+        db.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+        drop(db);
+        assert!(why(&path).contains("newer nadhir"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_named_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notes.txt");
+        std::fs::write(&path, "a shopping list, and a long one. ".repeat(200)).unwrap();
+        assert!(why(&path).contains("not a database"));
+    }
+
+    #[test]
+    fn a_place_where_no_file_can_be_is_explained() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(why(&dir.path().join("missing/nadhir.db")).contains("make its directory"));
+    }
+
+    #[test]
+    fn a_read_only_file_is_explained_before_anything_is_promised() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nadhir.db");
+        drop(open(&path).unwrap());
+        let mut rights = std::fs::metadata(&path).unwrap().permissions();
+        rights.set_readonly(true);
+        std::fs::set_permissions(&path, rights).unwrap();
+        assert!(why(&path).contains("read-only"));
+    }
+
+    #[test]
+    fn damage_after_an_unclean_end_is_found_at_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nadhir.db");
+        let db = open(&path).unwrap();
+        let line = "x".repeat(500);
+        for _ in 0..200 {
+            db.execute("INSERT INTO journal (at, kind, subject, text) VALUES (0, 'k', 's', ?1)", [&line]).unwrap();
+        }
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        db.execute("UPDATE meta SET value = 1 WHERE name = 'version'", []).unwrap();
+        let (copy, log) = (dir.path().join("copy.db"), dir.path().join("copy.db-wal"));
+        let mut bytes = std::fs::read(&path).unwrap();
+        let page = bytes.len() - 3 * 4096;
+        bytes[page..page + 4096].fill(0xa5);
+        std::fs::write(&copy, bytes).unwrap();
+        std::fs::copy(dir.path().join("nadhir.db-wal"), log).unwrap();
+        assert!(why(&copy).contains("damaged"));
+    }
+}

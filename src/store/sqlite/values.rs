@@ -1,0 +1,61 @@
+//! How the values of the house are written in columns, and read back.
+
+use rusqlite::Connection;
+use serde::de::value::StringDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
+use super::super::StoreError;
+use crate::outbox::Standing;
+use crate::time::Timestamp;
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(why: rusqlite::Error) -> Self {
+        Self::Failed { why: why.to_string() }
+    }
+}
+
+/// A number of the table `meta`.
+pub(super) fn meta(db: &Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(db.prepare_cached("SELECT value FROM meta WHERE name = ?1")?.query_row([name], |row| row.get(0))?)
+}
+
+/// Writes a number of the table `meta`.
+pub(super) fn set_meta(db: &Connection, name: &str, value: i64) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE meta SET value = ?2 WHERE name = ?1")?.execute((name, value))?;
+    Ok(())
+}
+
+/// A stored moment.
+pub(super) fn moment(milliseconds: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_timestamp_millis(milliseconds)
+        .ok_or_else(|| StoreError::Failed { why: format!("{milliseconds} ms is not a moment; the file is damaged") })
+}
+
+/// A stored name: of a bulletin, a message, a channel.
+pub(super) fn name<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
+    let reader: StringDeserializer<serde::de::value::Error> = text.into_deserializer();
+    T::deserialize(reader).map_err(|why| StoreError::Failed { why: format!("a stored name cannot be read: {why}") })
+}
+
+/// The number under which a standing is stored. Owed is 0, as the partial indexes have it.
+pub(super) fn code(standing: Standing) -> i64 {
+    match standing {
+        Standing::Owed => 0,
+        Standing::Delivered => 1,
+        Standing::Superseded => 2,
+        Standing::Expired => 3,
+        Standing::Dead => 4,
+    }
+}
+
+/// The standing stored under a number.
+pub(super) fn standing(code: i64) -> Result<Standing, StoreError> {
+    Ok(match code {
+        0 => Standing::Owed,
+        1 => Standing::Delivered,
+        2 => Standing::Superseded,
+        3 => Standing::Expired,
+        4 => Standing::Dead,
+        other => return Err(StoreError::Failed { why: format!("{other} is not a standing; the file is damaged") }),
+    })
+}
