@@ -36,9 +36,17 @@ pub struct Table<'a> {
 /// Parses a file and hands its top table to a reader; syntax errors are noted and what could be parsed is read all the same.
 pub fn read_file<T>(file: &Arc<SourceFile>, problems: &Problems, read: impl FnOnce(Table<'_>) -> T) -> T {
     let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let mut twice = 0..0;
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        problems.error(file, span, error.message().to_lowercase(), None);
+        if error.message() != "duplicate key" {
+            problems.error(file, span, error.message().to_lowercase(), None);
+        } else if !twice.contains(&span.start) {
+            let name = file.text.get(span.clone()).unwrap_or("a name");
+            let help = "give each a name of its own, or take one out".to_owned();
+            problems.error(file, span.clone(), format!("`{name}` is written twice"), Some(help));
+            twice = table_from(&file.text, span.start);
+        }
     }
     read(Table {
         file,
@@ -48,6 +56,18 @@ pub fn read_file<T>(file: &Arc<SourceFile>, problems: &Problems, read: impl FnOn
         name: String::new(),
         asked: RefCell::new(Vec::new()),
     })
+}
+
+/// The part of a text that belongs to the table header at a place, up to the next header: where a whole table is written
+/// twice, each of its keys would be called double as well. Empty when no header stands there.
+fn table_from(text: &str, place: usize) -> Range<usize> {
+    let line = text.get(..place).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
+    let rest = text.get(line..).unwrap_or("");
+    if !rest.starts_with('[') {
+        return 0..0;
+    }
+    let end = rest.find("\n[").map_or(text.len(), |end| line + end);
+    place..end
 }
 
 impl<'a> Table<'a> {
@@ -154,7 +174,7 @@ impl<'a> Table<'a> {
             let number = value
                 .as_integer()
                 .and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok())
-                .ok_or_else(|| format!("expected a whole number, found {}", value.type_str()))?;
+                .ok_or_else(|| format!("expected a whole number, found {}", look_of(value)))?;
             if limits.contains(&number) {
                 Ok(number)
             } else {
@@ -171,7 +191,7 @@ impl<'a> Table<'a> {
     /// True or false.
     pub fn flag(&self, key: &'static str) -> Option<Found<bool>> {
         self.get(key, |value| {
-            value.as_bool().ok_or_else(|| format!("expected true or false, found {}", value.type_str()))
+            value.as_bool().ok_or_else(|| format!("expected true or false, found {}", look_of(value)))
         })
     }
 
@@ -181,7 +201,7 @@ impl<'a> Table<'a> {
         let Some(items) = value.get_ref().as_array() else {
             self.error(
                 &value.span(),
-                format!("`{key}`: expected a list of texts, found {}", value.get_ref().type_str()),
+                format!("`{key}`: expected a list of texts, found {}", look_of(value.get_ref())),
                 None,
             );
             return None;
@@ -208,7 +228,7 @@ impl<'a> Table<'a> {
         let Some(items) = value.get_ref().as_array() else {
             self.error(
                 &value.span(),
-                format!("`{key}`: expected a list of tables, found {}", value.get_ref().type_str()),
+                format!("`{key}`: expected a list of tables, found {}", look_of(value.get_ref())),
                 None,
             );
             return Vec::new();
@@ -232,7 +252,7 @@ impl<'a> Table<'a> {
 
     fn within(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Table<'a>> {
         let Some(entries) = value.get_ref().as_table() else {
-            self.error(&value.span(), format!("`{key}`: expected a table, found {}", value.get_ref().type_str()), None);
+            self.error(&value.span(), format!("`{key}`: expected a table, found {}", look_of(value.get_ref())), None);
             return None;
         };
         let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
@@ -280,12 +300,25 @@ impl<'a> Table<'a> {
     }
 }
 
+/// What a value is, as people say it in an error.
+fn look_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
 /// The value as a text.
 ///
 /// # Errors
 /// Says what was found instead.
 pub fn as_text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
-    value.as_str().ok_or_else(|| format!("expected a text in quotes, found {}", value.type_str()))
+    value.as_str().ok_or_else(|| format!("expected a text in quotes, found {}", look_of(value)))
 }
 
 /// The value as a number, whole or not.
@@ -297,8 +330,112 @@ pub fn as_number(value: &DeValue<'_>) -> Result<f64, String> {
         DeValue::Integer(number) => number.as_str(),
         DeValue::Float(number) => number.as_str(),
         DeValue::String(_) | DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-            return Err(format!("expected a number, found {}", value.type_str()));
+            return Err(format!("expected a number, found {}", look_of(value)));
         }
     };
     text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| format!("`{text}` is not a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Problem;
+
+    /// Reads a text through a reader and returns what it made, with the faults as `line:column message [help]`.
+    fn read<T>(text: &str, reader: impl FnOnce(Table<'_>) -> T) -> (T, Vec<String>) {
+        let file = Arc::new(SourceFile { name: "a.toml".to_owned(), text: text.to_owned() });
+        let problems = Problems::new();
+        let made = read_file(&file, &problems, reader);
+        let told = |problem: &Problem| {
+            let help = problem.help.as_deref().unwrap_or("");
+            format!("{}:{} {} [{help}]", problem.line(), problem.column(), problem.message)
+        };
+        (made, problems.into_sorted().iter().map(told).collect())
+    }
+
+    #[test]
+    fn a_key_that_nobody_asked_for_is_told_with_the_one_that_was_meant() {
+        let ((), told) = read("timeout = \"5s\"\nurll = \"x\"\nother = 1\n", |table| {
+            table.span_of_time("timeout");
+            table.text("url", |text| Ok(text.to_owned()));
+            table.finish();
+        });
+        assert_eq!(
+            told,
+            ["2:1 unknown key `urll` here [did you mean `url`?]", "3:1 unknown key `other` here [known here: url]"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_where_it_stands_and_reading_goes_on() {
+        let ((), told) = read("a = 1\nb = \"x\"\nc = [1, \"y\"]\nd = 1.5\ne = {}\nf = 2\n", |table| {
+            assert!(table.text("a", |text| Ok(text.to_owned())).is_none());
+            assert!(table.flag("b").is_none());
+            let texts = table.texts("c").unwrap();
+            assert_eq!(texts.iter().map(|found| found.value.as_str()).collect::<Vec<_>>(), ["y"]);
+            assert!(table.integer("d", 0..=9).is_none());
+            assert!(table.number("e").is_none());
+            assert!(table.table("f").is_none());
+            table.finish();
+        });
+        assert_eq!(
+            told,
+            [
+                "1:5 `a`: expected a text in quotes, found a whole number []",
+                "2:5 `b`: expected true or false, found a text []",
+                "3:6 `c`: expected a text in quotes, found a whole number []",
+                "4:5 `d`: expected a whole number, found a number []",
+                "5:5 `e`: expected a number, found a table []",
+                "6:5 `f`: expected a table, found a whole number []",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_missing_key_says_what_to_add_and_is_not_called_unknown() {
+        let ((), told) = read("[desk]\n", |table| {
+            let desk = table.table("desk").unwrap();
+            assert!(desk.need_text("url", "\"https://…\"", |text| Ok(text.to_owned())).is_none());
+            desk.finish();
+            table.finish();
+        });
+        assert_eq!(told, ["1:1 `url` is missing in `desk` [add `url = \"https://…\"`]"]);
+    }
+
+    #[test]
+    fn numbers_keep_to_their_limits_in_every_notation() {
+        let ((), told) = read("a = 0x10\nb = 11\nc = -1\nd = 99999999999999999999\ne = inf\n", |table| {
+            assert_eq!(table.integer("a", 0..=16).unwrap().value, 16);
+            assert!(table.integer("b", 0..=10).is_none());
+            assert!(table.integer("c", 0..=10).is_none());
+            assert!(table.integer("d", 0..=10).is_none());
+            assert!(table.number("e").is_none());
+        });
+        assert_eq!(told.len(), 4, "{told:?}");
+        assert!(told[0].contains("11 is out of range: 0 to 10"), "{told:?}");
+    }
+
+    #[test]
+    fn tables_come_in_the_order_in_which_they_were_written() {
+        let (names, told) = read("[zebra]\n[ant]\n[mule]\n", |table| {
+            table.named_tables().into_iter().map(|(name, _)| name.value).collect::<Vec<_>>()
+        });
+        assert_eq!(names, ["zebra", "ant", "mule"]);
+        assert!(told.is_empty());
+    }
+
+    #[test]
+    fn a_table_written_twice_is_told_once() {
+        let text = "[desk]\nurl = \"a\"\n\n[desk]\nurl = \"b\"\n[other]\nx = 1\nx = 2\n";
+        let ((), told) = read(text, |_| ());
+        let help = "[give each a name of its own, or take one out]";
+        assert_eq!(told, [format!("4:2 `desk` is written twice {help}"), format!("8:1 `x` is written twice {help}")]);
+    }
+
+    #[test]
+    fn what_could_be_parsed_is_read_past_a_syntax_error() {
+        let (found, told) = read("a = \nb = \"here\"\n", |table| table.text("b", |text| Ok(text.to_owned())));
+        assert_eq!(found.unwrap().value, "here");
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
 }

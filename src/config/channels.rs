@@ -1,0 +1,122 @@
+//! `channels.toml`: the keys that all channels share; each kind of sink reads its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::selection;
+use crate::governorate::GovernorateBook;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::ChannelId;
+use crate::language::Language;
+use crate::message::Form;
+use crate::problem::{Problems, SourceFile};
+use crate::route::{Audience, Listener};
+use crate::sink::{KINDS, Kind, Opener};
+use crate::table::{Found, Table, read_file};
+
+/// The most channels that are read.
+pub const MAX_CHANNELS: usize = 200;
+
+/// A channel as configured.
+#[derive(Debug, Clone)]
+pub struct ChannelConfig {
+    /// What it hears and how.
+    pub listener: Listener,
+    /// What opens its sink.
+    pub opener: Arc<dyn Opener>,
+    /// Its kind, as in [`KINDS`].
+    pub kind: &'static str,
+}
+
+/// Reads the file: every enabled channel. What it returns may be used only when no error was noted.
+pub fn read(file: &Arc<SourceFile>, book: &GovernorateBook, problems: &Problems) -> Vec<ChannelConfig> {
+    read_file(file, problems, |root| {
+        let tables = root.named_tables();
+        if MAX_CHANNELS < tables.len() {
+            let message = format!("there are {} channels: at most {MAX_CHANNELS} are read", tables.len());
+            root.error(&root.span, message, None);
+        }
+        let mut enabled = 0;
+        let mut channels = Vec::new();
+        for (name, table) in tables.into_iter().take(MAX_CHANNELS) {
+            let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
+            let channel = read_channel(&name, table, book, problems);
+            if is_enabled {
+                enabled += 1;
+                channels.extend(channel);
+            }
+        }
+        if enabled == 0 {
+            root.warning(&root.span, "no channel is enabled: nobody will hear a warning", None);
+        }
+        channels
+    })
+}
+
+fn read_channel(
+    name: &Found<String>,
+    table: Table<'_>,
+    book: &GovernorateBook,
+    problems: &Problems,
+) -> Option<ChannelConfig> {
+    let id = ChannelId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
+    let kinds: Vec<(&str, &'static Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
+    let kind = super::kind(&table, &kinds)?;
+    if !table.has("audience") {
+        table.missing("audience", "\"public\"");
+    }
+    let audiences = [Audience::Public, Audience::Staff, Audience::Drill].map(|audience| (audience.name(), audience));
+    let audience = table.word("audience", &audiences);
+    let form = table.word("form", &[("text", Form::Text), ("json", Form::Json)]);
+    let languages = languages(&table);
+    let severities = Severity::ALL.iter().map(|severity| (severity.name(), *severity)).collect::<Vec<_>>();
+    let min_severity = table.word("min_severity", &severities);
+    let hazards = hazards(&table);
+    let governorates = selection::governorates(&table, "governorates", book);
+    let before = problems.count();
+    let opener = (kind.parse)(&table);
+    // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
+    if opener.is_some() || before < problems.count() {
+        table.finish();
+    }
+    let opener = opener?;
+    let listener = Listener {
+        channel: id?,
+        audience: audience?.value,
+        form: form.map_or_else(|| opener.form(), |found| found.value),
+        languages,
+        min_severity: min_severity.map_or(Severity::Advisory, |found| found.value),
+        hazards,
+        governorates,
+    };
+    Some(ChannelConfig { listener, opener, kind: kind.name })
+}
+
+fn languages(table: &Table<'_>) -> Vec<Language> {
+    let Some(texts) = table.texts("languages") else { return Language::ALL.to_vec() };
+    let known: Vec<(&str, Language)> = Language::ALL.iter().map(|language| (language.tag(), *language)).collect();
+    let mut languages = Vec::new();
+    for text in &texts {
+        let Some(language) = table.pick("languages", text, &known) else { continue };
+        if languages.contains(&language.value) {
+            table.error(&language.span, format!("`{}` is named twice", text.value), None);
+        } else {
+            languages.push(language.value);
+        }
+    }
+    if texts.is_empty() {
+        let help = "leave the key out to mean [\"ar\", \"en\"]".to_owned();
+        table.error(&table.span, "`languages` is empty: nothing could be said", Some(help));
+    }
+    languages
+}
+
+fn hazards(table: &Table<'_>) -> Option<BTreeSet<Hazard>> {
+    let texts = table.texts("hazards")?;
+    if texts.is_empty() {
+        let help = "leave the key out to mean every hazard".to_owned();
+        table.error(&table.span, "`hazards` is empty: nothing would be heard", Some(help));
+    }
+    let known: Vec<(&str, Hazard)> = Hazard::ALL.iter().map(|hazard| (hazard.name(), *hazard)).collect();
+    Some(texts.iter().filter_map(|text| table.pick("hazards", text, &known)).map(|found| found.value).collect())
+}

@@ -1,0 +1,31 @@
+//! The configuration that the binary carries: the files of `config/` as they were when it was built.
+
+/// Every embedded file: its name under the configuration directory, and its text.
+pub const FILES: &[(&str, &str)] = &[
+    ("nadhir.toml", include_str!("../../config/nadhir.toml")),
+    ("governorates.toml", include_str!("../../config/governorates.toml")),
+    ("outlines.geojson", include_str!("../../config/outlines.geojson")),
+    ("feeds.toml", include_str!("../../config/feeds.toml")),
+    ("channels.toml", include_str!("../../config/channels.toml")),
+    ("rules/rain.toml", include_str!("../../config/rules/rain.toml")),
+    ("rules/flash-flood.toml", include_str!("../../config/rules/flash-flood.toml")),
+    ("rules/thunderstorm.toml", include_str!("../../config/rules/thunderstorm.toml")),
+    ("rules/wind.toml", include_str!("../../config/rules/wind.toml")),
+    ("rules/dust.toml", include_str!("../../config/rules/dust.toml")),
+    ("rules/fog.toml", include_str!("../../config/rules/fog.toml")),
+    ("rules/heat.toml", include_str!("../../config/rules/heat.toml")),
+    ("rules/cold.toml", include_str!("../../config/rules/cold.toml")),
+    ("rules/sea.toml", include_str!("../../config/rules/sea.toml")),
+    ("wording/ar.toml", include_str!("../../config/wording/ar.toml")),
+    ("wording/en.toml", include_str!("../../config/wording/en.toml")),
+];
+
+/// The text of an embedded file.
+pub fn text(name: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// The names of the embedded rule files.
+pub fn rule_files() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(name, _)| *name).filter(|name| name.starts_with("rules/"))
+}

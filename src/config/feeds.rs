@@ -1,0 +1,215 @@
+//! `feeds.toml`: the keys that all feeds share; each kind reads its own.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use super::bytes;
+use super::settings::line;
+use crate::feed::{Feed, KINDS, Kind};
+use crate::governorate::GovernorateBook;
+use crate::ids::FeedId;
+use crate::problem::{Problems, SourceFile};
+use crate::schedule::Schedule;
+use crate::table::{Found, Table, read_file};
+use crate::time::{TimeDelta, span_text};
+
+/// The most feeds that are read.
+pub const MAX_FEEDS: usize = 200;
+
+/// How long an answer is waited for when the feed does not say.
+pub const DEFAULT_TIMEOUT: TimeDelta = TimeDelta::seconds(20);
+
+/// How long an answer may be waited for.
+pub const TIMEOUT_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::seconds(1)..=TimeDelta::minutes(2);
+
+/// The largest answer that is read when the feed does not say, in bytes.
+pub const DEFAULT_MAX_BODY: u64 = 4 << 20;
+
+/// What the largest answer may be, in bytes.
+pub const MAX_BODY_LIMITS: RangeInclusive<u64> = 1 << 10..=64 << 20;
+
+/// How far the runs of a cron line are spread when the feed does not say.
+pub const DEFAULT_CRON_JITTER: TimeDelta = TimeDelta::seconds(30);
+
+/// How long a feed may be silent before it is called stale.
+pub const STALE_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=TimeDelta::days(30);
+
+/// A feed as configured.
+#[derive(Clone)]
+pub struct FeedConfig {
+    /// Its name.
+    pub id: FeedId,
+    /// Its kind, as in [`KINDS`].
+    pub kind: &'static str,
+    /// What asks and reads.
+    pub feed: Arc<dyn Feed>,
+    /// When it is asked.
+    pub schedule: Schedule,
+    /// How far each run is put off by chance, at most.
+    pub jitter: TimeDelta,
+    /// How long an answer is waited for.
+    pub timeout: TimeDelta,
+    /// The largest answer that is read, in bytes.
+    pub max_body: u64,
+    /// How long it may be silent before that is told to the people on duty.
+    pub stale_after: TimeDelta,
+    /// Who is to be named as the source.
+    pub attribution: Option<String>,
+    /// Under which licence its data come.
+    pub licence: Option<String>,
+}
+
+impl fmt::Debug for FeedConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, kind, schedule, .. } = self;
+        write!(f, "FeedConfig({id}, {kind}, {schedule})")
+    }
+}
+
+/// Reads the file: every enabled feed. What it returns may be used only when no error was noted.
+pub fn read(file: &Arc<SourceFile>, book: &Arc<GovernorateBook>, zone: Tz, problems: &Problems) -> Vec<FeedConfig> {
+    read_file(file, problems, |root| {
+        let tables = root.named_tables();
+        if MAX_FEEDS < tables.len() {
+            let message = format!("there are {} feeds: at most {MAX_FEEDS} are read", tables.len());
+            root.error(&root.span, message, None);
+        }
+        let mut enabled = 0;
+        let mut feeds = Vec::new();
+        for (name, table) in tables.into_iter().take(MAX_FEEDS) {
+            let Read { is_enabled, feed } = read_feed(&name, table, book, zone, problems);
+            if is_enabled {
+                enabled += 1;
+                feeds.extend(feed);
+            }
+        }
+        if enabled == 0 {
+            root.warning(&root.span, "no feed is enabled: nothing will be known and nobody warned", None);
+        }
+        feeds
+    })
+}
+
+/// One feed as read.
+struct Read {
+    is_enabled: bool,
+    feed: Option<FeedConfig>,
+}
+
+fn read_feed(
+    name: &Found<String>,
+    table: Table<'_>,
+    book: &Arc<GovernorateBook>,
+    zone: Tz,
+    problems: &Problems,
+) -> Read {
+    let id = FeedId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
+    let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
+    let kinds: Vec<(&str, &'static Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
+    let Some(kind) = super::kind(&table, &kinds) else { return Read { is_enabled, feed: None } };
+    let schedule = schedule(&table, zone);
+    let every = match &schedule {
+        Some(Schedule::Every(every)) => Some(*every),
+        _ => None,
+    };
+    let jitter = jitter(&table, every);
+    let timeout = within(&table, "timeout", &TIMEOUT_LIMITS).unwrap_or(DEFAULT_TIMEOUT);
+    let max_body = bytes::size(&table, "max_body", &MAX_BODY_LIMITS).map_or(DEFAULT_MAX_BODY, |found| found.value);
+    let stale_after = stale_after(&table, every, schedule.is_some());
+    let attribution = table.text("attribution", line).map(|found| found.value);
+    let licence = table.text("licence", line).map(|found| found.value);
+    let before = problems.count();
+    let feed = (kind.parse)(&table, book);
+    // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
+    if feed.is_some() || before < problems.count() {
+        table.finish();
+    }
+    let feed = match (id, feed, schedule, stale_after) {
+        (Some(id), Some(feed), Some(schedule), Some(stale_after)) => Some(FeedConfig {
+            id,
+            kind: kind.name,
+            feed,
+            schedule,
+            jitter,
+            timeout,
+            max_body,
+            stale_after,
+            attribution,
+            licence,
+        }),
+        _ => None,
+    };
+    Read { is_enabled, feed }
+}
+
+fn schedule(table: &Table<'_>, zone: Tz) -> Option<Schedule> {
+    let every = table.text("every", |text| Schedule::every(crate::time::parse_span(text)?));
+    let cron = table.text("schedule", |line| Schedule::cron(line, zone));
+    match (table.has("every"), table.has("schedule")) {
+        (true, true) => {
+            table.error(
+                &table.span,
+                "`every` and `schedule` are both written",
+                Some("keep the one that is meant".to_owned()),
+            );
+            None
+        }
+        (false, false) => {
+            table.error(
+                &table.span,
+                format!("`{}` does not say when it is asked", table.name()),
+                Some("add `every = \"15min\"` or `schedule = \"7 * * * *\"`".to_owned()),
+            );
+            None
+        }
+        _ => every.or(cron).map(|found| found.value),
+    }
+}
+
+fn jitter(table: &Table<'_>, every: Option<TimeDelta>) -> TimeDelta {
+    let most = every.map_or(TimeDelta::hours(1), |every| every / 2);
+    let usual = every.map_or(DEFAULT_CRON_JITTER, |every| every / 10);
+    within(table, "jitter", &(TimeDelta::zero()..=most)).unwrap_or(usual)
+}
+
+fn stale_after(table: &Table<'_>, every: Option<TimeDelta>, has_schedule: bool) -> Option<TimeDelta> {
+    if !table.has("stale_after") && every.is_none() && has_schedule {
+        table.error(
+            &table.span,
+            format!("`{}` has a schedule and does not say when its silence is news", table.name()),
+            Some("add `stale_after = \"3h\"`".to_owned()),
+        );
+    }
+    let found = table.span_of_time("stale_after");
+    match (&found, every) {
+        (Some(found), Some(every)) if found.value < every => {
+            table.error(
+                &found.span,
+                format!("`stale_after` is shorter than `every` ({}): the feed would always be stale", span_text(every)),
+                Some(format!("at least two runs should be missed: `stale_after = \"{}\"`", span_text(every * 3))),
+            );
+        }
+        (Some(found), _) if !STALE_LIMITS.contains(&found.value) => {
+            out_of_range(table, "stale_after", found, &STALE_LIMITS);
+        }
+        _ => {}
+    }
+    found.map(|found| found.value).or(every.map(|every| every * 3))
+}
+
+fn within(table: &Table<'_>, key: &'static str, limits: &RangeInclusive<TimeDelta>) -> Option<TimeDelta> {
+    let found = table.span_of_time(key)?;
+    if limits.contains(&found.value) {
+        return Some(found.value);
+    }
+    out_of_range(table, key, &found, limits);
+    None
+}
+
+fn out_of_range(table: &Table<'_>, key: &str, found: &Found<TimeDelta>, limits: &RangeInclusive<TimeDelta>) {
+    let (least, most) = (span_text(*limits.start()), span_text(*limits.end()));
+    table.error(&found.span, format!("`{key}` is out of range: {least} to {most}"), None);
+}

@@ -1,0 +1,246 @@
+//! `nadhir.toml`: who speaks, in which zone and digits, how warnings live, where state is kept.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono_tz::{Asia, TZ_VARIANTS, Tz};
+use url::Url;
+
+use super::Settings;
+use crate::language::{Both, Digits, Style};
+use crate::message::Issuer;
+use crate::problem::{Problems, SourceFile, nearest};
+use crate::rule::WarningTimes;
+use crate::table::{Table, read_file};
+use crate::time::{TimeDelta, span_text};
+
+/// The longest text that is read as a name or number of the authority, in characters.
+pub const MAX_NAME_LEN: usize = 120;
+
+/// The shortest span in `[warnings]`.
+pub const MIN_WARNING_SPAN: TimeDelta = TimeDelta::minutes(10);
+
+/// The longest span in `[warnings]`.
+pub const MAX_WARNING_SPAN: TimeDelta = TimeDelta::days(3);
+
+/// Reads the file; what it returns is whole, and right when no error was noted.
+pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
+    read_file(file, problems, |root| {
+        let (issuer, contact) = match root.table("authority") {
+            Some(table) => authority(table),
+            None => {
+                if !root.has("authority") {
+                    root.error(
+                        &root.span,
+                        "the section `[authority]` is missing",
+                        Some("say who issues the warnings: code, name, may_warn, emergency_number, contact".to_owned()),
+                    );
+                }
+                (nobody(), String::new())
+            }
+        };
+        let style = Style { zone: zone(root.table("time")), arabic_digits: digits(root.table("language")) };
+        let times = times(root.table("warnings"));
+        let store = root.table("store").and_then(store);
+        root.finish();
+        Settings { issuer, style, times, contact, store }
+    })
+}
+
+fn nobody() -> Issuer {
+    Issuer { code: String::new(), name: Both::default(), may_warn: false, emergency_number: String::new() }
+}
+
+fn authority(table: Table<'_>) -> (Issuer, String) {
+    let code = table.need_text("code", "\"MKH\"", |text| {
+        if (2..=8).contains(&text.len()) && text.chars().all(|c| c.is_ascii_uppercase()) {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("`{text}` is not two to eight capital letters A to Z"))
+        }
+    });
+    let name = table.table("name").map(both);
+    if name.is_none() && !table.has("name") {
+        table.missing("name", "{ ar = \"…\", en = \"…\" }");
+    }
+    let may_warn = table.flag("may_warn");
+    if may_warn.is_none() && !table.has("may_warn") {
+        table.missing("may_warn", "false");
+    }
+    let emergency_number = table.need_text("emergency_number", "\"911\"", |text| {
+        let is_number = !text.is_empty() && text.len() <= 16 && text.chars().all(|c| c.is_ascii_digit() || c == '+');
+        if is_number { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a number to call, such as `911`")) }
+    });
+    let contact = table.need_text("contact", "\"mailto:…\"", address);
+    table.finish();
+    let issuer = Issuer {
+        code: code.map(|found| found.value).unwrap_or_default(),
+        name: name.unwrap_or_default(),
+        may_warn: may_warn.is_some_and(|found| found.value),
+        emergency_number: emergency_number.map(|found| found.value).unwrap_or_default(),
+    };
+    (issuer, contact.map(|found| found.value).unwrap_or_default())
+}
+
+/// Reads a text in both languages.
+pub(super) fn both(table: Table<'_>) -> Both<String> {
+    let ar = table.need_text("ar", "\"…\"", line).map(|found| found.value).unwrap_or_default();
+    let en = table.need_text("en", "\"…\"", line).map(|found| found.value).unwrap_or_default();
+    table.finish();
+    Both { ar, en }
+}
+
+/// A short text on one line.
+pub(super) fn line(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("the text is empty".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("the text must be on one line".to_owned());
+    }
+    if MAX_NAME_LEN < text.chars().count() {
+        return Err(format!("the text is longer than {MAX_NAME_LEN} characters"));
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// A `mailto:` or web address that may stand in a header.
+fn address(text: &str) -> Result<String, String> {
+    let wrong = || format!("`{text}` is not an address: write `mailto:name@host` or `https://…`");
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let is_mail = url.scheme() == "mailto" && url.path().contains('@');
+    let is_web = matches!(url.scheme(), "https" | "http") && url.has_host();
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic());
+    if (is_mail || is_web) && is_plain { Ok(url.into()) } else { Err(wrong()) }
+}
+
+fn zone(table: Option<Table<'_>>) -> Tz {
+    let Some(table) = table else { return Asia::Riyadh };
+    let name = table.text("zone", |text| Ok(text.to_owned()));
+    let zone = name.as_ref().and_then(|name| {
+        let zone = name.value.parse::<Tz>().ok();
+        if zone.is_none() {
+            let help = match nearest(&name.value, TZ_VARIANTS.iter().map(|zone| zone.name())) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "write a name of the IANA time zone database, such as `Asia/Riyadh`".to_owned(),
+            };
+            table.error(&name.span, format!("`{}` is not a time zone", name.value), Some(help));
+        }
+        zone
+    });
+    table.finish();
+    zone.unwrap_or(Asia::Riyadh)
+}
+
+fn digits(table: Option<Table<'_>>) -> Digits {
+    let Some(table) = table else { return Digits::Arab };
+    let digits = table.word("arabic_digits", &[("arab", Digits::Arab), ("latn", Digits::Latn)]);
+    table.finish();
+    digits.map_or(Digits::Arab, |found| found.value)
+}
+
+fn times(table: Option<Table<'_>>) -> WarningTimes {
+    let mut times = WarningTimes {
+        validity: TimeDelta::hours(6),
+        extend_before: TimeDelta::hours(1),
+        longest_silence: TimeDelta::hours(12),
+        end_notice: TimeDelta::hours(6),
+    };
+    let Some(table) = table else { return times };
+    let mut extend_at = None;
+    for (key, time) in [
+        ("validity", &mut times.validity),
+        ("extend_before", &mut times.extend_before),
+        ("longest_silence", &mut times.longest_silence),
+        ("end_notice", &mut times.end_notice),
+    ] {
+        let Some(found) = table.span_of_time(key) else { continue };
+        if (MIN_WARNING_SPAN..=MAX_WARNING_SPAN).contains(&found.value) {
+            *time = found.value;
+        } else {
+            let (least, most) = (span_text(MIN_WARNING_SPAN), span_text(MAX_WARNING_SPAN));
+            table.error(&found.span, format!("`{key}` is out of range: {least} to {most}"), None);
+        }
+        if key == "extend_before" {
+            extend_at = Some(found.span);
+        }
+    }
+    if times.validity <= times.extend_before {
+        table.error(
+            &extend_at.unwrap_or(table.span.clone()),
+            format!(
+                "`extend_before` ({}) is not shorter than `validity` ({})",
+                span_text(times.extend_before),
+                span_text(times.validity)
+            ),
+            Some("a warning is extended before its end, and not from its very beginning".to_owned()),
+        );
+    }
+    table.finish();
+    times
+}
+
+fn store(table: Table<'_>) -> Option<PathBuf> {
+    let directory = table.text("directory", |text| {
+        if text.trim().is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+    });
+    table.finish();
+    directory.map(|found| found.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<Settings, Vec<String>> {
+        let file = Arc::new(SourceFile { name: "nadhir.toml".to_owned(), text: text.to_owned() });
+        let problems = Problems::new();
+        let settings = read(&file, &problems);
+        if problems.has_errors() {
+            Err(problems.into_sorted().into_iter().map(|problem| problem.message).collect())
+        } else {
+            Ok(settings)
+        }
+    }
+
+    const AUTHORITY: &str = "[authority]\ncode = \"TST\"\nname = { ar = \"جهة\", en = \"An authority\" }\n\
+                             may_warn = true\nemergency_number = \"998\"\ncontact = \"https://example.org/nadhir\"\n";
+
+    #[test]
+    fn what_is_left_out_is_as_the_shipped_file_says() {
+        let own = settings(AUTHORITY).unwrap();
+        let shipped = settings(super::super::embedded::text("nadhir.toml").unwrap()).unwrap();
+        assert_eq!((&own.style, &own.times, &own.store), (&shipped.style, &shipped.times, &shipped.store));
+        assert!(own.issuer.may_warn && !shipped.issuer.may_warn);
+        assert_eq!(own.contact, "https://example.org/nadhir");
+    }
+
+    #[test]
+    fn what_is_written_holds() {
+        let text = format!(
+            "{AUTHORITY}[time]\nzone = \"UTC\"\n[language]\narabic_digits = \"latn\"\n\
+             [warnings]\nvalidity = \"12h\"\n[store]\ndirectory = \"/srv/nadhir\"\n"
+        );
+        let own = settings(&text).unwrap();
+        assert_eq!(own.style, Style { zone: chrono_tz::UTC, arabic_digits: Digits::Latn });
+        assert_eq!(own.times.validity, TimeDelta::hours(12));
+        assert_eq!(own.times.extend_before, TimeDelta::hours(1));
+        assert_eq!(own.store, Some(PathBuf::from("/srv/nadhir")));
+    }
+
+    #[test]
+    fn a_contact_cannot_smuggle_a_line_into_a_header() {
+        for wrong in [
+            "mailto:nobody",
+            "ftp://example.org",
+            "https://",
+            "javascript:alert(1)",
+            "نذير",
+            "https://a.b/\\nHost: c",
+            "https://a.b/ c",
+        ] {
+            let text = AUTHORITY.replace("https://example.org/nadhir", wrong);
+            assert_eq!(settings(&text).unwrap_err().len(), 1, "{wrong}");
+        }
+    }
+}

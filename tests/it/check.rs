@@ -1,0 +1,149 @@
+//! `nadhir check`: what staff read when they mistype, and the exit codes that scripts rely on.
+//!
+//! Each case is a text under `tests/golden/config`, with the report it must give beside it. A line `#--- rules/rain.toml` begins
+//! a file of that name; without one the whole text is `rules/case.toml`. A case whose name begins with `warn-` can be used.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{TimeZone, Utc};
+use nadhir::cli::check::{EX_CONFIG, EX_NOINPUT, EX_OK, check, run};
+use nadhir::config::from_files;
+use nadhir::problem::render;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/config")
+}
+
+/// The files of a case.
+fn files(text: &str) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut name = "rules/case.toml".to_owned();
+    for line in text.split_inclusive('\n') {
+        match line.strip_prefix("#--- ") {
+            Some(next) => name = next.trim().to_owned(),
+            None => files.entry(name.clone()).or_insert_with(String::new).push_str(line),
+        }
+    }
+    files
+}
+
+/// The report and whether the configuration can be used.
+fn report(files: BTreeMap<String, String>) -> (bool, String) {
+    match from_files(files) {
+        Ok((_, warnings)) => (true, render(&warnings, false)),
+        Err(problems) => (false, render(&problems, false)),
+    }
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place_and_what_to_do() {
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(golden())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
+    cases.sort();
+    assert!(25 <= cases.len(), "only {} cases were found", cases.len());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(golden());
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for path in cases {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let (is_usable, report) = report(files(&std::fs::read_to_string(&path).unwrap()));
+            assert_eq!(is_usable, name.starts_with("warn-"), "{name}:\n{report}");
+            insta::assert_snapshot!(name, report);
+        }
+    });
+}
+
+fn at_noon(dir: Option<&Path>, json: bool) -> (u8, String) {
+    let (code, report) = check(dir, json, Utc.with_ymd_and_hms(2025, 12, 9, 9, 0, 0).unwrap());
+    (code, anstream::adapter::strip_str(&report).to_string())
+}
+
+#[test]
+fn the_shipped_configuration_is_good() {
+    let (code, report) = at_noon(None, false);
+    assert_eq!(code, EX_OK, "{report}");
+    assert!(report.contains("Makkah Region: 17 governorates."), "{report}");
+    assert!(report.contains("await a meteorologist's sign-off"), "{report}");
+    assert!(report.ends_with("The configuration is good.\n"), "{report}");
+
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    assert_eq!(at_noon(Some(&config), false).0, EX_OK);
+}
+
+#[test]
+fn a_rules_file_with_three_mistakes_shows_all_three_and_exits_with_78() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("rules")).unwrap();
+    std::fs::copy(golden().join("three-mistakes.toml"), dir.path().join("rules/rain.toml")).unwrap();
+    let (code, report) = at_noon(Some(dir.path()), false);
+    assert_eq!(code, EX_CONFIG);
+    assert_eq!(report.matches("error: ").count(), 3, "{report}");
+    assert_eq!(report.matches("rules/rain.toml:").count(), 3, "{report}");
+    assert!(report.ends_with("3 mistakes: the configuration cannot be used.\n"), "{report}");
+
+    let (code, report) = at_noon(Some(dir.path()), true);
+    assert_eq!(code, EX_CONFIG);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["counts"]["mistakes"], 3);
+    assert_eq!(report["counts"]["rules"], serde_json::Value::Null);
+    for problem in report["problems"].as_array().unwrap() {
+        assert!(problem["line"].is_u64() && problem["column"].is_u64(), "{problem}");
+        assert!(problem["file"].as_str().unwrap().ends_with("rain.toml"));
+        assert_eq!(problem["level"], "error");
+    }
+}
+
+#[test]
+fn a_directory_that_is_not_there_exits_with_66() {
+    let nowhere = Path::new("/nowhere/at/all");
+    assert_eq!(at_noon(Some(nowhere), false).0, EX_NOINPUT);
+    let (code, report) = at_noon(Some(nowhere), true);
+    assert_eq!(code, EX_NOINPUT);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["ok"], false);
+}
+
+#[test]
+fn the_report_is_written_whole_and_counted_in_json() {
+    let mut out = Vec::new();
+    assert_eq!(run(None, true, &mut out), EX_OK);
+    let report: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["counts"]["governorates"], 17);
+    assert_eq!(report["counts"]["rules_signed_off"], 0);
+}
+
+#[test]
+fn no_slip_in_a_shipped_file_makes_the_reader_panic() {
+    for (name, text) in nadhir::config::embedded::FILES {
+        let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        for cut in ends.iter().step_by(ends.len() / 6 + 1) {
+            // A file that ends early, a line that is gone, and a quotation mark too many.
+            let (before, after) = text.split_at(*cut);
+            let without = after.trim_start_matches('\n').split_once('\n').map_or("", |(_, rest)| rest);
+            for broken in [before.to_owned(), format!("{before}\n{without}"), format!("{before}\"{after}")] {
+                report(BTreeMap::from([((*name).to_owned(), broken)]));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_text_makes_the_reader_panic_or_hang() {
+    for text in
+        ["", "[", "]", "a", "[a", "\u{0}", "[a]\nmetric = [[[[[", "= = =", "\"\"=1", "[\"جدة\"]\nx = 1", "[a.b.c]\n"]
+    {
+        for name in
+            ["nadhir.toml", "feeds.toml", "channels.toml", "governorates.toml", "rules/a.toml", "outlines.geojson"]
+        {
+            report(BTreeMap::from([(name.to_owned(), text.to_owned())]));
+        }
+    }
+}
