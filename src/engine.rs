@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use crate::bulletin::Bulletin;
 use crate::feed::{Batch, Validators};
 use crate::ids::{FeedId, GovernorateId};
+use crate::record::Entry;
 use crate::rule::RuleBook;
-use crate::store::Entry;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 

@@ -202,8 +202,8 @@ mod tests {
         }
     }
 
-    fn check(told: Option<Warning>, so: &So, now: i64, expected: Option<Change>) {
-        let found = compare(told.as_ref(), so, &times(), at(now)).map(|found| found.change);
+    fn check(told: Option<&Warning>, so: &So, now: i64, expected: Option<Change>) {
+        let found = compare(told, so, &times(), at(now)).map(|found| found.change);
         assert_eq!(found, expected, "{told:?} {so:?} at {now}");
     }
 
@@ -212,27 +212,27 @@ mod tests {
         use Severity::{Orange, Red, Yellow};
         check(None, &so(None, 0), 0, None);
         check(None, &so(Some(Yellow), 0), 0, Some(Change::Issued));
-        check(Some(told(Yellow, 180)), &so(Some(Yellow), 5), 5, None);
-        check(Some(told(Yellow, 180)), &so(Some(Red), 5), 5, Some(Change::Raised));
-        check(Some(told(Red, 180)), &so(Some(Orange), 5), 5, Some(Change::Lowered));
-        check(Some(told(Yellow, 180)), &so(Some(Yellow), 125), 125, Some(Change::Extended));
-        check(Some(told(Yellow, 180)), &so(None, 60), 60, Some(Change::Lifted));
+        check(Some(&told(Yellow, 180)), &so(Some(Yellow), 5), 5, None);
+        check(Some(&told(Yellow, 180)), &so(Some(Red), 5), 5, Some(Change::Raised));
+        check(Some(&told(Red, 180)), &so(Some(Orange), 5), 5, Some(Change::Lowered));
+        check(Some(&told(Yellow, 180)), &so(Some(Yellow), 125), 125, Some(Change::Extended));
+        check(Some(&told(Yellow, 180)), &so(None, 60), 60, Some(Change::Lifted));
     }
 
     #[test]
     fn silence_never_lifts_and_in_the_end_runs_out_openly() {
         let quiet = So { begins: None, ..so(Some(Severity::Red), 0) };
-        check(Some(told(Severity::Red, 600)), &quiet, 599, Some(Change::Extended));
-        check(Some(told(Severity::Red, 800)), &quiet, 799, None);
-        check(Some(told(Severity::Red, 800)), &quiet, 800, Some(Change::Expired));
+        check(Some(&told(Severity::Red, 600)), &quiet, 599, Some(Change::Extended));
+        check(Some(&told(Severity::Red, 800)), &quiet, 799, None);
+        check(Some(&told(Severity::Red, 800)), &quiet, 800, Some(Change::Expired));
         check(None, &quiet, 801, None);
     }
 
     #[test]
     fn a_warning_that_no_rule_speaks_of_is_not_lifted() {
         let orphan = So { is_judged: false, ..so(None, 0) };
-        check(Some(told(Severity::Red, 180)), &orphan, 60, None);
-        check(Some(told(Severity::Red, 180)), &orphan, 180, Some(Change::Expired));
+        check(Some(&told(Severity::Red, 180)), &orphan, 60, None);
+        check(Some(&told(Severity::Red, 180)), &orphan, 180, Some(Change::Expired));
     }
 
     #[test]

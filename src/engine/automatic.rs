@@ -159,7 +159,7 @@ fn settle(
     let mut told = told;
     for _ in 0..2 {
         let Some(found) = compare(told.as_ref(), so, &book.times, now) else { return };
-        told = say(book, draft, &key, told, so, found, now);
+        told = say(book, draft, &key, told, so, &found, now);
     }
 }
 
@@ -180,7 +180,7 @@ fn say(
     key: &WarningKey,
     told: Option<Warning>,
     so: &So,
-    found: Move,
+    found: &Move,
     now: Timestamp,
 ) -> Option<Warning> {
     let WarningKey::Automatic { hazard, governorate } = key else { return told };

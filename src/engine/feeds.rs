@@ -56,6 +56,16 @@ impl Health {
     }
 }
 
+impl Health {
+    /// `trouble` when someone may have to act, `feed` when all is as it should be.
+    fn journal_kind(&self) -> &'static str {
+        match self {
+            Self::Unheard | Self::Good | Self::Unchanged => "feed",
+            Self::Partial(_) | Self::Empty | Self::Unreadable(_) | Self::Unreachable(_) => "trouble",
+        }
+    }
+}
+
 /// What is known of one feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedState {
@@ -67,6 +77,8 @@ pub struct FeedState {
     pub last_good: Option<Timestamp>,
     /// When it last gave content, if ever.
     pub last_new: Option<Timestamp>,
+    /// When it last gave content or stood by what it had given, if ever.
+    pub confirmed: Option<Timestamp>,
     /// How many times in a row it failed.
     pub failures: u32,
     /// Set while it is silent for longer than it may be.
@@ -85,6 +97,7 @@ impl FeedState {
             since: now,
             last_good: None,
             last_new: None,
+            confirmed: None,
             failures: 0,
             silent_since: None,
             validators: None,
@@ -103,14 +116,19 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
         Heard::Batch { validators, entries, .. } => {
             feed.last_good = Some(now);
             feed.last_new = Some(now);
+            feed.confirmed = Some(now);
             feed.validators = validators.clone();
             feed.entries.extend(entries.iter().cloned());
             let surplus = feed.entries.len().saturating_sub(MAX_ENTRIES);
             feed.entries.drain(..surplus);
         }
-        Heard::Unchanged => feed.last_good = Some(now),
-        // A proper answer without content may be all there is, or a feed that lost its head: it counts as no news.
-        Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => {}
+        Heard::Unchanged => {
+            feed.last_good = Some(now);
+            feed.confirmed = Some(now);
+        }
+        // It is alive, and it stands by nothing: what it said before grows old.
+        Heard::Nothing => feed.last_good = Some(now),
+        Heard::Unreadable { .. } | Heard::Unreachable { .. } => {}
     }
     match heard {
         Heard::Unreadable { .. } | Heard::Unreachable { .. } => feed.failures = feed.failures.saturating_add(1),
@@ -118,7 +136,7 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
     }
     if is_first || feed.health.kind() != health.kind() {
         feed.since = now;
-        draft.write(now, "feed", id, sentence(id, &health));
+        draft.write(now, health.journal_kind(), id, sentence(id, &health));
     }
     feed.health = health;
     if feed.silent_since.is_some() && feed.last_good == Some(now) {
@@ -133,7 +151,6 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
 
 fn health_of(heard: &Heard) -> Health {
     match heard {
-        Heard::Batch { batch, .. } if batch.is_empty() => Health::Empty,
         Heard::Batch { batch, .. } if batch.skipped.is_empty() => Health::Good,
         Heard::Batch { batch, .. } => Health::Partial(reasons(batch)),
         Heard::Unchanged => Health::Unchanged,

@@ -3,6 +3,7 @@
 //! The state is only ever read while deciding. A draft lays its changes over it; committed, they are adopted.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -14,9 +15,9 @@ use super::feeds::FeedState;
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::reading::{Basis, Series, SeriesKey};
+use crate::record::{Entry, Fact, Saved};
 use crate::rule::judge::Readings;
 use crate::rule::latch::Latches;
-use crate::store::{Entry, Fact, Saved};
 use crate::time::Timestamp;
 use crate::unit::Metric;
 use crate::warning::{Warning, WarningKey};
@@ -197,7 +198,7 @@ impl<'a> Draft<'a> {
         Outcome { changes: self.changes, journal: self.journal, bulletins: self.bulletins }
     }
 
-    pub(super) fn write(&mut self, at: Timestamp, kind: &str, subject: impl ToString, text: String) {
+    pub(super) fn write(&mut self, at: Timestamp, kind: &str, subject: &dyn Display, text: String) {
         self.journal.push(Entry { at, kind: kind.to_owned(), subject: subject.to_string(), text });
     }
 
@@ -298,10 +299,10 @@ impl Readings for Draft<'_> {
 
     fn confirmed(&self, key: &SeriesKey, series: &Series) -> Timestamp {
         match self.feed(&key.feed) {
-            Some(FeedState { last_new: Some(last_new), last_good: Some(last_good), .. })
+            Some(FeedState { last_new: Some(last_new), confirmed: Some(confirmed), .. })
                 if *last_new <= series.learned =>
             {
-                (*last_good).max(series.learned)
+                (*confirmed).max(series.learned)
             }
             _ => series.learned,
         }

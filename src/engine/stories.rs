@@ -15,8 +15,8 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::language::Both;
 use crate::reading::{Basis, Reading};
+use crate::record::Saved;
 use crate::rule::{Direction, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
-use crate::store::Saved;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 
@@ -208,6 +208,17 @@ fn a_short_shower_does_not_outlast_the_patience() {
 #[test]
 fn a_sudden_red_is_not_held_back_by_a_yellow_still_being_weighed() {
     check(0, 20, "0 0 0 0 0 0 45", "01:10 issued red");
+}
+
+#[test]
+fn a_sum_over_many_hours_does_not_outlast_its_rain() {
+    let mut six_hours = rain(0, 30);
+    six_hours.window.span = TimeDelta::hours(6);
+    let mut events: Vec<(i64, Event)> = (1..=36).map(|step| (step * 10, gauge(step * 10, 0.0))).collect();
+    events.extend((37..=40).map(|step| (step * 10, gauge(step * 10, 12.0))));
+    events.extend((41..=90).map(|step| (step * 10, gauge(step * 10, 0.0))));
+    let (_, said) = live(&book(six_hours), &events, 900);
+    assert_eq!(tell(&said), "06:10 issued yellow; 06:30 raised orange; 06:40 raised red; 08:10 lifted red");
 }
 
 #[test]

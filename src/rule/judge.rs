@@ -40,6 +40,9 @@ fn last_heard(readings: &impl Readings, key: &SeriesKey, series: &Series, now: T
 /// How long the word of a feed counts when its configuration does not say.
 pub const DEFAULT_STALE_AFTER: TimeDelta = TimeDelta::hours(6);
 
+/// How long nothing must have fallen before a sum is of the past; a lull between two showers is shorter.
+pub const DRY_AFTER: TimeDelta = TimeDelta::hours(1);
+
 /// What limits the trust in silence.
 #[derive(Debug, Clone, Copy)]
 pub struct Trust<'a> {
@@ -127,7 +130,7 @@ pub fn judge(
                 let may_reach = view.key.basis == Basis::Observed || threshold.severity <= rule.highest_from_forecast;
                 for end in &view.ends {
                     let also = conditions(rule, governorate, view.key.basis, readings, trust, *end, now);
-                    tally.add(rule, threshold.raise, threshold.clear, view, *end, also, may_reach);
+                    tally.add(rule, threshold.raise, threshold.clear, view, *end, also, may_reach, now);
                 }
             }
             (threshold.severity, tally.verdict())
@@ -185,14 +188,23 @@ impl Tally {
         end: Timestamp,
         also: Answer,
         may_reach: bool,
+        now: Timestamp,
     ) {
         let sample = Sample::take(view.series, rule.window, end);
-        let is_up = if view.is_stale { Answer::Unknown } else { sample.answers(rule, raise) };
+        let is_up = match sample.answers(rule, raise) {
+            _ if view.is_stale => Answer::Unknown,
+            Answer::Yes if sample.is_over(rule, now) => Answer::No,
+            answer => answer,
+        };
         if is_up == Answer::Yes && also == Answer::Yes && may_reach {
             self.keep(rule, view.key, end, &sample, raise);
             return;
         }
-        let is_near = if view.is_stale { Answer::Unknown } else { sample.answers(rule, clear) };
+        let is_near = match sample.answers(rule, clear) {
+            _ if view.is_stale => Answer::Unknown,
+            Answer::Yes if sample.is_over(rule, now) => Answer::No,
+            answer => answer,
+        };
         match (is_near, also) {
             (Answer::No, _) | (_, Answer::No) => self.clear += 1,
             (Answer::Yes, Answer::Yes) if may_reach => self.between += 1,
@@ -331,6 +343,16 @@ impl<'a> Sample<'a> {
             (true, false) if only_worsens => Answer::Yes,
             (false, true) => Answer::No,
             (true | false, false) => Answer::Unknown,
+        }
+    }
+
+    /// True when a sum is of what has fallen and nothing of it is still falling: then it is the past, and `ease_after` says how
+    /// long the warning outlives it. Only a window without gaps can say so.
+    fn is_over(&self, rule: &Rule, now: Timestamp) -> bool {
+        rule.window.statistic == Statistic::Sum && self.is_whole && {
+            let wet = self.points.iter().rfind(|point| point.1 != 0.0).map(|point| point.0);
+            let pause = DRY_AFTER.num_seconds().max(self.covers.num_seconds() * 3 / 2);
+            wet.is_none_or(|last| last + pause <= now.timestamp())
         }
     }
 
