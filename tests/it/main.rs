@@ -1,1 +1,10 @@
-//! The integration tests, in one binary.
+//! The integration tests, in one binary. Each room is under `cfg(test)`, so that clippy takes its helpers for tests too.
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod sinks;
+#[cfg(test)]
+mod stores;

@@ -1,0 +1,72 @@
+//! The command line: every command says what it is for, with an example, and ends with an exit code that a script can use.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod check;
+pub mod demo;
+pub mod journal;
+pub mod logs;
+pub mod place;
+pub mod run;
+
+/// Exit code of a configuration fault (`EX_CONFIG` of sysexits).
+pub const EX_CONFIG: u8 = 78;
+
+/// Exit code of a service that could not start or go on (`EX_UNAVAILABLE`).
+pub const EX_UNAVAILABLE: u8 = 69;
+
+/// Nadhir (نذير, "the warner") watches meteorological feeds and warns the governorates of a region, in Arabic and English.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nadhir",
+    version,
+    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such directory, 69 cannot start or go \
+                  on, 78 mistakes in the configuration.\n\nBegin with:  nadhir demo"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service: ask the feeds, decide, deliver. Stops on SIGTERM, reads its configuration again on SIGHUP.
+    #[command(after_help = "Example:  nadhir run --config /etc/nadhir")]
+    Run(run::Arguments),
+    /// Read a configuration and report every mistake in it at once, with its place and advice.
+    #[command(after_help = "Example:  nadhir check /etc/nadhir")]
+    Check {
+        /// The directory to read; without it the configuration inside the program.
+        dir: Option<PathBuf>,
+        /// Report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Live through a reconstructed storm on this machine alone: the whole service, on feeds and receivers of its own.
+    #[command(after_help = "Examples:  nadhir demo\n           nadhir demo --once --json")]
+    Demo(demo::Arguments),
+    /// Show what was written into the journal: what feeds did, what was decided, what was said.
+    #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
+    Journal(journal::Arguments),
+}
+
+/// Does what the arguments say.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let code = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
+    };
+    ExitCode::from(code)
+}
+
+/// Tells a person on stderr why a command cannot go on.
+fn complain(why: &dyn std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stderr(), "nadhir: {why}");
+}

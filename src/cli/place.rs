@@ -1,0 +1,76 @@
+//! Where the state is kept, and that only one nadhir keeps it.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// The database in the state directory.
+pub const DATABASE: &str = "nadhir.sqlite3";
+
+/// The file that is locked while a nadhir uses the directory.
+const LOCK: &str = "nadhir.lock";
+
+/// The state directory: the one asked for, the configured one, the one systemd gives, or the user's own.
+pub fn state_dir(asked: Option<&Path>, configured: Option<&Path>) -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    asked
+        .or(configured)
+        .map(Path::to_path_buf)
+        .or_else(|| variable("STATE_DIRECTORY"))
+        .or_else(|| variable("XDG_STATE_HOME").map(|home| home.join("nadhir")))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state/nadhir")))
+        .unwrap_or_else(|| PathBuf::from("nadhir-state"))
+}
+
+/// A state directory in our hands; given back when dropped or when the process ends in any way.
+#[derive(Debug)]
+pub struct Held {
+    /// Where.
+    pub dir: PathBuf,
+    _lock: File,
+}
+
+impl Held {
+    /// The database in it.
+    pub fn database(&self) -> PathBuf {
+        self.dir.join(DATABASE)
+    }
+}
+
+/// Makes the directory when it is missing, and takes it for us alone.
+///
+/// # Errors
+/// When it cannot be made or written, or another nadhir has it.
+pub fn hold(dir: &Path) -> anyhow::Result<Held> {
+    std::fs::create_dir_all(dir).with_context(|| format!("the state directory {} cannot be made", dir.display()))?;
+    let path = dir.join(LOCK);
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Held { dir: dir.to_path_buf(), _lock: lock }),
+        Err(TryLockError::WouldBlock) => Err(anyhow::anyhow!(
+            "another nadhir is running on {}: stop it first, or give this one a directory of its own with --state",
+            dir.display()
+        )),
+        Err(TryLockError::Error(why)) => Err(why).with_context(|| format!("{} cannot be locked", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_directory_serves_one_nadhir() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = hold(dir.path()).unwrap();
+        assert!(hold(dir.path()).unwrap_err().to_string().contains("another nadhir"));
+        drop(held);
+        assert!(hold(dir.path()).is_ok());
+    }
+}

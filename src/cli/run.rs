@@ -1,0 +1,69 @@
+//! `nadhir run`: the service.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::{EX_CONFIG, EX_UNAVAILABLE, check, complain, logs, place};
+use crate::config::{self, Config};
+use crate::daemon::clock::Clock;
+use crate::daemon::{Ground, Sights, TICK, lifecycle};
+use crate::store::sqlite::SqliteStore;
+
+/// What `nadhir run` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The directory of the configuration; what it lacks, and all without it, is taken from inside the program.
+    #[arg(long, value_name = "DIR", env = "NADHIR_CONFIG")]
+    config: Option<PathBuf>,
+    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// Runs the service until it is told to stop.
+pub fn run(arguments: &Arguments) -> u8 {
+    logs::start("info");
+    let config = match config::load(arguments.config.as_deref()) {
+        Ok((config, warnings)) => {
+            check::report(&warnings, &mut anstream::stderr());
+            config
+        }
+        Err(problems) => {
+            check::report(&problems, &mut anstream::stderr());
+            complain(&"the configuration has mistakes, see above; nothing was started");
+            return EX_CONFIG;
+        }
+    };
+    match serve(config, arguments) {
+        Ok(()) => 0,
+        Err(why) => {
+            complain(&format_args!("{why:#}"));
+            EX_UNAVAILABLE
+        }
+    }
+}
+
+fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
+    let dir = place::state_dir(arguments.state.as_deref(), config.settings.store.as_deref());
+    let held = place::hold(&dir)?;
+    let store = SqliteStore::open(held.database()).context("the store could not be opened")?;
+    tracing::info!("The state is kept in {}", held.dir.display());
+    let ground = Ground {
+        store: Arc::new(store),
+        clock: Clock::System,
+        tick: TICK,
+        dir: held.dir.clone(),
+        sights: Sights::default(),
+    };
+    runtime()?.block_on(lifecycle::run(config, arguments.config.clone(), ground))
+}
+
+/// The runtime of the service and of the demo.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads could be had from the system")
+}

@@ -1,0 +1,288 @@
+//! The brain: one task that owns the state. It decides by [`engine::step`], commits, and only then adopts and rings the couriers.
+//!
+//! Whoever brings it an event is answered after the commit, so that nothing is taken for done that could still be lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::bells::Bells;
+use super::clock::Clock;
+use super::{Sight, Sights};
+use crate::bulletin::Bulletin;
+use crate::dispatch::{Dispatch, dispatch};
+use crate::engine::{self, Event, Outcome, State, StateError};
+use crate::ids::FeedId;
+use crate::message::Speaker;
+use crate::record::Entry;
+use crate::route::Listener;
+use crate::rule::RuleBook;
+use crate::store::{Commit, Lease, Store, StoreError};
+use crate::time::{TimeDelta, Timestamp};
+
+/// How many events may wait for the brain; whoever brings more waits with it.
+pub const INBOX: usize = 64;
+
+/// The longest wait between two tries to commit, on the machine's clock.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What the brain thinks with; replaced whole on a reload.
+#[derive(Debug, Clone)]
+pub struct Mind {
+    /// The rules.
+    pub book: Arc<RuleBook>,
+    /// Who hears what.
+    pub listeners: Vec<Listener>,
+    /// In which words.
+    pub speaker: Speaker,
+}
+
+/// Why the brain stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum BrainError {
+    /// The store did not do its part.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored cannot be understood.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A text could not be rendered or a row not written; a fault of this program or of the wording.
+    #[error("{0}")]
+    Unsayable(String),
+}
+
+impl BrainError {
+    /// True when trying again can help.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(StoreError::Moved { .. } | StoreError::Failed { .. }) => true,
+            Self::Store(StoreError::Fenced { .. } | StoreError::Refused { .. } | StoreError::Unusable { .. })
+            | Self::State(_)
+            | Self::Unsayable(_) => false,
+        }
+    }
+}
+
+/// An order to the brain.
+#[derive(Debug)]
+pub enum Order {
+    /// Something happened; answered when all that follows from it is committed.
+    Happened(Event, oneshot::Sender<()>),
+    /// Think with this from now on, and write this into the journal.
+    Rethink(Arc<Mind>, Vec<Entry>, oneshot::Sender<()>),
+    /// Tell what is remembered of a feed.
+    Recall(FeedId, oneshot::Sender<Option<engine::FeedState>>),
+}
+
+/// The brain.
+pub struct Brain {
+    store: Arc<dyn Store>,
+    lease: Lease,
+    state: State,
+    mind: Arc<Mind>,
+    bells: Bells,
+    sights: Sights,
+}
+
+impl Brain {
+    /// Takes the lead of the store and reads the state.
+    ///
+    /// # Errors
+    /// When the store cannot be led or its state not understood.
+    pub async fn awake(
+        store: Arc<dyn Store>,
+        mind: Arc<Mind>,
+        bells: Bells,
+        sights: Sights,
+        now: Timestamp,
+    ) -> Result<Self, BrainError> {
+        let lease = store.lead(now).await?;
+        let state = State::restore(&store.load().await?)?;
+        Ok(Self { store, lease, state, mind, bells, sights })
+    }
+
+    /// The state as committed.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Decides on one event and commits what follows from it.
+    ///
+    /// # Errors
+    /// When it was not, or not surely, committed; the state has then been read again or has to be, see [`Brain::recover`].
+    pub async fn turn(&mut self, event: &Event, now: Timestamp) -> Result<Vec<Bulletin>, BrainError> {
+        let outcome = engine::step(&self.mind.book, &self.state, event, now);
+        if outcome.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.commit(outcome, now).await
+    }
+
+    /// Writes lines into the journal.
+    ///
+    /// # Errors
+    /// As [`Brain::turn`].
+    pub async fn write(&mut self, journal: Vec<Entry>, now: Timestamp) -> Result<(), BrainError> {
+        let outcome = Outcome { journal, ..Outcome::default() };
+        self.commit(outcome, now).await.map(drop)
+    }
+
+    async fn commit(&mut self, outcome: Outcome, now: Timestamp) -> Result<Vec<Bulletin>, BrainError> {
+        let Outcome { changes, mut journal, bulletins } = outcome;
+        let dispatch = self.dispatch(&bulletins, now)?;
+        journal.extend(bulletins.iter().map(|bulletin| said(bulletin, &dispatch, now)));
+        let facts =
+            changes.facts().map_err(|why| BrainError::Unsayable(format!("the state cannot be written: {why}")))?;
+        let Dispatch { messages, deliveries, .. } = dispatch;
+        let channels: Vec<_> = deliveries.iter().map(|delivery| delivery.channel.clone()).collect();
+        let commit = Commit {
+            version: self.state.version,
+            facts,
+            journal: journal.clone(),
+            bulletins: bulletins.clone(),
+            messages,
+            deliveries,
+        };
+        self.store.commit(self.lease, commit).await?;
+        self.state.adopt(changes);
+        for channel in channels {
+            self.bells.ring(&channel);
+        }
+        self.show(&journal, &bulletins);
+        Ok(bulletins)
+    }
+
+    fn dispatch(&self, bulletins: &[Bulletin], now: Timestamp) -> Result<Dispatch, BrainError> {
+        let mind = &self.mind;
+        dispatch(bulletins, &mind.listeners, now, |bulletin, form, languages| {
+            mind.speaker.render(bulletin, &mind.book.governorates, form, languages)
+        })
+        .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
+    }
+
+    fn show(&self, journal: &[Entry], bulletins: &[Bulletin]) {
+        for entry in journal {
+            match entry.kind.as_str() {
+                "trouble" | "silence" | "held" | "unplaced" => {
+                    warn!(kind = entry.kind, subject = entry.subject, "{}", entry.text);
+                }
+                _ => info!(kind = entry.kind, subject = entry.subject, "{}", entry.text),
+            }
+            self.sights.show(|| Sight::Wrote(entry.clone()));
+        }
+        for bulletin in bulletins {
+            self.sights.show(|| Sight::Said(Box::new(bulletin.clone())));
+        }
+    }
+
+    /// Reads the state again after a commit that failed: it may have landed.
+    ///
+    /// # Errors
+    /// When the store still fails.
+    pub async fn recover(&mut self) -> Result<(), BrainError> {
+        self.state = State::restore(&self.store.load().await?)?;
+        // What landed may be owed to anyone.
+        self.bells.ring_all();
+        Ok(())
+    }
+
+    /// Takes orders until it is told to stop and no order is left, or until it may not decide any more.
+    ///
+    /// # Errors
+    /// When another leader has taken over, or when going on could not help.
+    pub async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Order>,
+        (clock, tick): (Clock, TimeDelta),
+        pulse: Arc<AtomicU64>,
+        stop: CancellationToken,
+    ) -> Result<(), BrainError> {
+        loop {
+            pulse.fetch_add(1, Ordering::Relaxed);
+            let order = tokio::select! {
+                biased;
+                order = inbox.recv() => match order {
+                    Some(order) => order,
+                    None => return Ok(()),
+                },
+                () = stop.cancelled(), if inbox.is_empty() => return Ok(()),
+                () = clock.sleep(tick) => {
+                    self.insist(&Event::Tick, &clock, &pulse, &stop).await?;
+                    continue;
+                }
+            };
+            match order {
+                Order::Happened(event, done) => {
+                    self.insist(&event, &clock, &pulse, &stop).await?;
+                    let _ = done.send(());
+                }
+                Order::Rethink(mind, journal, done) => {
+                    self.mind = mind;
+                    if let Err(why) = self.write(journal, clock.now()).await {
+                        warn!("The reload is in force, but could not be written into the journal: {why}");
+                        self.recover().await?;
+                    }
+                    let _ = done.send(());
+                }
+                Order::Recall(feed, answer) => {
+                    let _ = answer.send(self.state.feed(&feed).cloned());
+                }
+            }
+        }
+    }
+
+    /// Turns on one event until it is committed; a store that fails is tried again, with waits, for as long as it takes.
+    async fn insist(
+        &mut self,
+        event: &Event,
+        clock: &Clock,
+        pulse: &AtomicU64,
+        stop: &CancellationToken,
+    ) -> Result<(), BrainError> {
+        let mut wait = std::time::Duration::from_millis(200);
+        let mut is_stale = false;
+        loop {
+            // A brain that waits for its store is alive: a restart would not mend the disk.
+            pulse.fetch_add(1, Ordering::Relaxed);
+            let tried = match is_stale {
+                true => match self.recover().await {
+                    Ok(()) => self.turn(event, clock.now()).await,
+                    Err(why) => Err(why),
+                },
+                false => self.turn(event, clock.now()).await,
+            };
+            match tried {
+                Ok(_) => return Ok(()),
+                Err(why) if why.may_pass() && !stop.is_cancelled() => {
+                    error!("A decision could not be stored and is tried again in {wait:?}: {why}");
+                    is_stale = true;
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                Err(why) => return Err(why),
+            }
+        }
+    }
+}
+
+/// The journal's line of a bulletin.
+fn said(bulletin: &Bulletin, dispatch: &Dispatch, now: Timestamp) -> Entry {
+    let join = |names: Vec<String>| names.join(", ");
+    let areas = join(bulletin.areas.iter().map(ToString::to_string).collect());
+    let heard_by = dispatch.heard_by.get(&bulletin.id).map(Vec::as_slice).unwrap_or_default();
+    let channels = match heard_by {
+        [] => "nobody: no channel hears it".to_owned(),
+        channels => join(channels.iter().map(ToString::to_string).collect()),
+    };
+    let text = format!(
+        "{} {} {} in {areas} until {}, owed to {channels}",
+        bulletin.change.name(),
+        bulletin.hazard,
+        bulletin.severity,
+        bulletin.until.format("%F %H:%M UTC"),
+    );
+    Entry { at: now, kind: "bulletin".to_owned(), subject: bulletin.id.to_string(), text }
+}

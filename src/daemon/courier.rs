@@ -1,0 +1,142 @@
+//! Couriers: one for each channel, so that a slow or dead channel delays no other.
+//!
+//! A courier claims what is due, sends it, and settles how that went. It decides nothing: when to try again and when to give up
+//! is the outbox's to say, and nothing is sent after its time.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::clock::Clock;
+use super::{Sight, Sights};
+use crate::ids::ChannelId;
+use crate::outbox::{Claimed, LEASE, Outcome, Settlement};
+use crate::sink::{Parcel, Sink, outcome};
+use crate::store::{Store, StoreError};
+use crate::time::{TimeDelta, Timestamp};
+
+/// How many deliveries a courier has in its hands at once.
+pub const IN_HAND: usize = 2;
+
+/// The longest a courier sleeps before it looks again, whatever it believes to be due.
+pub const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
+
+/// The courier of one channel.
+pub struct Courier {
+    channel: ChannelId,
+    sink: Arc<dyn Sink>,
+    store: Arc<dyn Store>,
+    sights: Sights,
+}
+
+/// What one turn of a courier came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It had something in its hands; there may be more.
+    Busy,
+    /// Nothing is due before this, if ever.
+    Idle(Option<Timestamp>),
+}
+
+impl Courier {
+    /// A courier for a channel.
+    pub fn new(channel: ChannelId, sink: Arc<dyn Sink>, store: Arc<dyn Store>, sights: Sights) -> Self {
+        Self { channel, sink, store, sights }
+    }
+
+    /// Claims, sends and settles once.
+    ///
+    /// # Errors
+    /// When the store failed; what was sent and not settled is sent again later under the same key.
+    pub async fn turn(&self, now: Timestamp) -> Result<Turn, StoreError> {
+        let claimed = self.store.claim(self.channel.clone(), IN_HAND, now, LEASE).await?;
+        if claimed.is_empty() {
+            return Ok(Turn::Idle(self.store.next_due(self.channel.clone()).await?));
+        }
+        let settlements = join_all(claimed.iter().map(|claimed| self.carry(claimed, now))).await;
+        for (claimed, settlement) in claimed.iter().zip(&settlements) {
+            self.tell(claimed, settlement);
+        }
+        self.store.settle(settlements).await?;
+        Ok(Turn::Busy)
+    }
+
+    async fn carry(&self, claimed: &Claimed, now: Timestamp) -> Settlement {
+        let outcome = if claimed.expires <= now {
+            Outcome::Expired
+        } else {
+            let parcel = Parcel {
+                key: format!("{}/{}", claimed.message.as_str(), self.channel),
+                bulletin: claimed.bulletin.clone(),
+                attempt: claimed.attempt,
+                body: Arc::clone(&claimed.body),
+                content_type: claimed.content_type.clone(),
+                now,
+            };
+            let sent = self.sink.send(&parcel).await;
+            if let Err(why) = &sent {
+                debug!(channel = %self.channel, bulletin = %claimed.bulletin, "{} at try {}: {why}", self.channel, claimed.attempt);
+            }
+            outcome(sent, claimed.attempt, now, claimed.expires, fastrand::f64())
+        };
+        Settlement { id: claimed.id, token: claimed.token, outcome, at: now }
+    }
+
+    fn tell(&self, claimed: &Claimed, settlement: &Settlement) {
+        let (channel, bulletin, attempt) = (&self.channel, &claimed.bulletin, claimed.attempt);
+        match &settlement.outcome {
+            Outcome::Delivered { receipt } => {
+                info!(%channel, %bulletin, attempt, "Delivered {bulletin} to {channel} at try {attempt}: {receipt}");
+            }
+            Outcome::Again { due, why } => {
+                warn!(%channel, %bulletin, attempt, %due, "{bulletin} did not reach {channel} at try {attempt}, and is tried again: {why}");
+            }
+            Outcome::Dead { why } => {
+                error!(%channel, %bulletin, attempt, "{bulletin} was given up for {channel} after try {attempt}: {why}");
+            }
+            Outcome::Expired => {
+                warn!(%channel, %bulletin, "{bulletin} was not sent to {channel}: its time has run out");
+            }
+        }
+        self.sights.show(|| Sight::Settled {
+            channel: channel.clone(),
+            bulletin: bulletin.clone(),
+            attempt,
+            outcome: settlement.outcome.clone(),
+        });
+    }
+
+    /// Turns until told to stop; sleeps until the bell rings or something falls due.
+    pub async fn run(&self, clock: Clock, bell: Arc<Notify>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let nap = match self.turn(clock.now()).await {
+                Ok(Turn::Busy) => continue,
+                Ok(Turn::Idle(due)) => due.map_or(LONGEST_NAP, |due| (due - clock.now()).min(LONGEST_NAP)),
+                Err(why) => {
+                    error!(channel = %self.channel, "The outbox of {} could not be read or written: {why}", self.channel);
+                    TimeDelta::seconds(1)
+                }
+            };
+            tokio::select! {
+                () = bell.notified() => {}
+                () = clock.sleep(nap.max(TimeDelta::milliseconds(50))) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Goes on delivering what is due until nothing is, or until the time for it is over.
+    pub async fn drain(&self, clock: Clock, longest: std::time::Duration) {
+        let drained =
+            tokio::time::timeout(longest, async { while let Ok(Turn::Busy) = self.turn(clock.now()).await {} });
+        match drained.await {
+            Ok(()) => debug!(channel = %self.channel, "Nothing more is due for {}", self.channel),
+            Err(_) => {
+                warn!(channel = %self.channel, "{} still owes messages; they go out after the next start", self.channel);
+            }
+        }
+    }
+}

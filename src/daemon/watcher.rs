@@ -1,0 +1,185 @@
+//! Watchers: one for each feed. A watcher asks at its time, reads the answer, and brings what it heard to the brain.
+//!
+//! What tells an unchanged answer from a new one is remembered by the brain together with what the answer held, so that an
+//! entry which could not be fetched is asked for again.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::brain::Order;
+use super::clock::Clock;
+use crate::config::FeedConfig;
+use crate::engine::{Event, FeedState, Heard};
+use crate::feed::{Batch, DecodeError, Feed, Follow, Skip, Validators};
+use crate::fetch::{Answer, FetchError, Fetcher, Limits};
+use crate::time::{TimeDelta, Timestamp};
+
+/// The most documents of an index that are fetched at one time of asking.
+pub const MAX_FOLLOWED: usize = 100;
+
+/// The first wait after a failure; it doubles up to the feed's own interval.
+pub const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
+
+/// The watcher of one feed.
+pub struct Watcher {
+    feed: FeedConfig,
+    fetcher: Arc<Fetcher>,
+}
+
+/// What came of asking once.
+struct Asked {
+    heard: Heard,
+    wait: Option<TimeDelta>,
+}
+
+impl Watcher {
+    /// A watcher for a feed.
+    pub fn new(feed: FeedConfig, fetcher: Arc<Fetcher>) -> Self {
+        Self { feed, fetcher }
+    }
+
+    /// Asks at its times until told to stop or until the brain is gone.
+    pub async fn run(&self, brain: mpsc::Sender<Order>, clock: Clock, stop: CancellationToken) {
+        let mut failures: u32 = 0;
+        while !stop.is_cancelled() {
+            let Some(known) = recall(&brain, &self.feed).await else { return };
+            let asked = tokio::select! {
+                asked = self.ask(known.as_ref(), clock.now()) => asked,
+                () = stop.cancelled() => return,
+            };
+            let is_failure = matches!(asked.heard, Heard::Unreachable { .. } | Heard::Unreadable { .. });
+            failures = if is_failure { failures.saturating_add(1) } else { 0 };
+            let (done, committed) = oneshot::channel();
+            let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard };
+            if brain.send(Order::Happened(event, done)).await.is_err() || committed.await.is_err() {
+                return;
+            }
+            let next = self.next(clock.now(), failures, asked.wait);
+            debug!(feed = %self.feed.id, %next, "Asking {} again at {next}", self.feed.id);
+            tokio::select! {
+                () = clock.sleep_until(next) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// When to ask next: by the schedule with its jitter; sooner after a failure, and never sooner than the server asked for.
+    fn next(&self, now: Timestamp, failures: u32, wait: Option<TimeDelta>) -> Timestamp {
+        let jitter = self.feed.jitter.num_milliseconds().max(0);
+        let regular = self.feed.schedule.next_after(now) + TimeDelta::milliseconds(fastrand::i64(0..=jitter));
+        let next = match failures {
+            0 => regular,
+            _ => {
+                let backoff = FIRST_WAIT * 2i32.saturating_pow((failures - 1).min(16));
+                let shaken = backoff.num_milliseconds() + fastrand::i64(0..=backoff.num_milliseconds() / 5);
+                regular.min(now + TimeDelta::milliseconds(shaken))
+            }
+        };
+        next.max(now + wait.unwrap_or_default())
+    }
+
+    async fn ask(&self, known: Option<&FeedState>, now: Timestamp) -> Asked {
+        let request = self.feed.feed.request(now);
+        let validators = known.and_then(|known| known.validators.as_ref());
+        let limits = Limits {
+            timeout: self.feed.timeout.to_std().unwrap_or_default(),
+            max_body: usize::try_from(self.feed.max_body).unwrap_or(usize::MAX),
+        };
+        match self.fetcher.get(&request, &limits, validators, now).await {
+            Ok(Answer::NotModified { .. }) => Asked { heard: Heard::Unchanged, wait: None },
+            Ok(Answer::NoContent) => Asked { heard: Heard::Nothing, wait: None },
+            Ok(Answer::Fresh(fresh)) => {
+                let heard = match decode(&self.feed.feed, fresh.body, now).await {
+                    Ok(batch) => self.follow(batch, fresh.validators, known, &limits, now).await,
+                    Err(why) => Heard::Unreadable { why },
+                };
+                Asked { heard, wait: None }
+            }
+            Err(why) => {
+                let wait = why.retry_after();
+                Asked { heard: Heard::Unreachable { why: why.to_string() }, wait }
+            }
+        }
+    }
+
+    /// Fetches the entries of an index that are not known yet, and joins what they hold.
+    async fn follow(
+        &self,
+        mut batch: Batch,
+        validators: Validators,
+        known: Option<&FeedState>,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Heard {
+        let nothing_known = VecDeque::new();
+        let entries = known.map_or(&nothing_known, |known| &known.entries);
+        let pointed_to = std::mem::take(&mut batch.follow);
+        let is_empty_index = pointed_to.is_empty() && batch.is_empty();
+        let new: Vec<Follow> = pointed_to.into_iter().filter(|follow| !entries.contains(&follow.identity)).collect();
+        let is_all = new.len() <= MAX_FOLLOWED;
+        let mut taken = Vec::new();
+        let mut is_whole = is_all;
+        for follow in new.into_iter().take(MAX_FOLLOWED) {
+            match self.fetch_entry(&follow, limits, now).await {
+                Ok(entry) => {
+                    batch.absorb(entry);
+                    taken.push(follow.identity);
+                }
+                Err(EntryError::Later(why)) => {
+                    is_whole = false;
+                    batch.skipped.push(Skip { part: follow.identity, why: format!("asked for again: {why}") });
+                }
+                Err(EntryError::Never(why)) => {
+                    batch.skipped.push(Skip { part: follow.identity.clone(), why });
+                    taken.push(follow.identity);
+                }
+            }
+        }
+        if is_empty_index {
+            return Heard::Nothing;
+        }
+        if batch.is_empty() && taken.is_empty() && is_whole {
+            // An index that names only what is known already, from a server that does not answer 304.
+            return Heard::Unchanged;
+        }
+        Heard::Batch { batch, validators: is_whole.then_some(validators), entries: taken }
+    }
+
+    async fn fetch_entry(&self, follow: &Follow, limits: &Limits, now: Timestamp) -> Result<Batch, EntryError> {
+        match self.fetcher.get(&follow.request, limits, None, now).await {
+            Ok(Answer::Fresh(fresh)) => decode(&self.feed.feed, fresh.body, now).await.map_err(EntryError::Never),
+            Ok(Answer::NotModified { .. } | Answer::NoContent) => Err(EntryError::Later("an empty answer".to_owned())),
+            Err(FetchError::Status { code: 410, .. }) => {
+                Err(EntryError::Never("the server says it is gone (410)".to_owned()))
+            }
+            Err(why) => Err(EntryError::Later(why.to_string())),
+        }
+    }
+}
+
+/// Why an entry of an index gave nothing.
+enum EntryError {
+    /// It may be had later.
+    Later(String),
+    /// It was had, and is of no use.
+    Never(String),
+}
+
+async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {
+    let (answer, recalled) = oneshot::channel();
+    brain.send(Order::Recall(feed.id.clone(), answer)).await.ok()?;
+    recalled.await.ok()
+}
+
+/// Reads an answer on a thread of its own; a decoder that panics is a fault of that answer, not of the daemon.
+async fn decode(feed: &Arc<dyn Feed>, body: Vec<u8>, now: Timestamp) -> Result<Batch, String> {
+    let feed = Arc::clone(feed);
+    match tokio::task::spawn_blocking(move || feed.decode(&body, now)).await {
+        Ok(read) => read.map_err(|why: DecodeError| why.to_string()),
+        Err(why) => Err(format!("the decoder broke down over it, which is a fault of this program: {why}")),
+    }
+}
