@@ -1,24 +1,33 @@
 //! Nadhir (نذير, "the warner").
 
-pub mod alert;
-pub mod bulletin;
-pub mod daemon;
-pub mod engine;
-pub mod feed;
-pub mod governorate;
-pub mod hazard;
+// words
 pub mod ids;
-pub mod language;
-pub mod message;
-pub mod outbox;
 pub mod problem;
-pub mod reading;
-pub mod route;
-pub mod rule;
 pub mod secret;
-pub mod sink;
-pub mod store;
-pub mod table;
 pub mod time;
+pub mod schedule;
+pub mod table;
 pub mod unit;
+pub mod language;
+pub mod hazard;
+// flow
+pub mod governorate;
+pub mod reading;
+pub mod alert;
+pub mod feed;
+pub mod rule;
+pub mod bulletin;
 pub mod warning;
+pub mod record;
+pub mod engine;
+pub mod message;
+pub mod route;
+pub mod outbox;
+pub mod dispatch;
+// world
+pub mod store;
+pub mod sink;
+pub mod fetch;
+pub mod config;
+pub mod daemon;
+pub mod cli;
