@@ -1,6 +1,67 @@
-//! Nadhir (نذير, "the warner").
+//! Nadhir (نذير, "the warner") watches meteorological feeds, decides for every governorate of a region whether people must be
+//! warned, and gets that warning, in Arabic and English, to every configured channel, without losing one.
+//!
+//! This page is the architecture. The command line explains itself: `nadhir --help`; the configuration does so in its comments.
+//!
+//! # Four laws
+//! 1. A warning once decided is never lost, and never says different things at different tries.
+//! 2. No data is never calm, and no area is never every area.
+//! 3. Nothing expired is sent, and a correction overtakes what it corrects.
+//! 4. What reaches the public was meant for the public: drills and tests cannot get there.
+//!
+//! # The words
+//! One word for a thing, in code, TOML, logs and texts.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | [feed] | a source that is asked: Open-Meteo, METAR, an index of CAP alerts |
+//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time |
+//! | [official alert](alert) | what an authority said in CAP, placed in governorates |
+//! | [rule] | which metric over which window, where, at which thresholds is yellow, orange, red |
+//! | [warning] | one hazard in one governorate: what was told, against what is so |
+//! | [bulletin] | one thing said, named for ever: issued, raised, lowered, extended, updated, lifted, expired |
+//! | [message] | a bulletin in the words of both languages, frozen before it is sent |
+//! | channel | a configured destination: a kind of sink with its settings, audience, languages |
+//! | [sink] | the code that speaks one protocol |
+//! | [delivery](outbox) | one message owed to one channel; it lives in the outbox until it is settled |
+//!
+//! # The way of the data
+//! ```text
+//! feed -> reading -> rule -> warning -> bulletin -> message -> outbox -> sink
+//! ```
+//! One direction, and the order of the modules below: each imports only from those above it, and a test keeps that.
+//!
+//! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
+//! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
+//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`store`] keeps, [`sink`] sends, and
+//! [`daemon`] ties them together.
+//!
+//! ```text
+//!            watcher (one a feed)          brain (one)                     courier (one a channel)
+//!  feed ---> fetch, decode  ----event----> step -> commit -> adopt --bell--> claim -> send -> settle ---> channel
+//!                 ^                          |                                 |
+//!                 +------- committed --------+---------- SQLite ---------------+
+//! ```
+//!
+//! # What holds it together
+//! * **One transaction a step.** State, journal, frozen messages and deliveries are committed together; only then is the new state
+//!   adopted and a bell rung. After a commit that failed the state is read again, because it may have landed.
+//! * **Told against so.** Every turn compares what people were told with what is so; an event that was lost heals at the next
+//!   tick, and one that comes twice changes nothing.
+//! * **Three answers, not two.** A window with missing hours can prove danger and never calm ([`rule::judge`]). A latch that is
+//!   closed stays closed through silence ([`rule::latch`]), and a warning that outlives its data says so and runs out openly.
+//! * **Official before automatic.** Where an authority has spoken of a hazard, and no more mildly, the rules keep quiet; what the
+//!   authority says is relayed in its own words ([`engine`]).
+//! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
+//!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
+//! * **Owners.** Every task is awaited by somebody; a watcher or courier that breaks down is started again, and when the brain
+//!   ends, the service ends, for systemd to start it anew.
+//!
+//! # To add something
+//! A kind of feed or of sink is one file and two plain lines: `mod x;` and `x::KIND` in the table of [`feed::KINDS`] or
+//! [`sink::KINDS`]. A rule, a channel, a place, a sentence is TOML, and `nadhir check` finds its mistakes.
 
-// words
+// Words.
 pub mod ids;
 pub mod problem;
 pub mod secret;
@@ -10,7 +71,7 @@ pub mod table;
 pub mod unit;
 pub mod language;
 pub mod hazard;
-// flow
+// The way of the data.
 pub mod governorate;
 pub mod reading;
 pub mod alert;
@@ -24,7 +85,7 @@ pub mod message;
 pub mod route;
 pub mod outbox;
 pub mod dispatch;
-// world
+// The world.
 pub mod store;
 pub mod sink;
 pub mod fetch;

@@ -5,6 +5,8 @@ mod check;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod sinks;
 #[cfg(test)]
 mod stores;
