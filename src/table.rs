@@ -10,7 +10,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::problem::{Problems, SourceFile, advice};
+use crate::problem::{Problems, SourceFile, advice, nearest};
 use crate::time::{TimeDelta, parse_span};
 
 /// A value and the place where it was written.
@@ -150,7 +150,8 @@ impl<'a> Table<'a> {
         self.pick(key, &found, known)
     }
 
-    /// Picks a word of a fixed list that was already read.
+    /// Picks a word of a fixed list that was already read. A mistyped word is noted and, where it is plain which one was meant,
+    /// read as that one, so that what depends on it is checked as well.
     pub fn pick<T: Copy>(&self, key: &str, found: &Found<String>, known: &[(&str, T)]) -> Option<Found<T>> {
         match known.iter().find(|(word, _)| *word == found.value) {
             Some((_, meant)) => Some(Found { value: *meant, span: found.span.clone() }),
@@ -158,7 +159,9 @@ impl<'a> Table<'a> {
                 let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
                 let help = advice(&found.value, &words);
                 self.error(&found.span, format!("`{key}`: `{}` is not known here", found.value), help);
-                None
+                let meant = nearest(&found.value, words.iter().copied())?;
+                let (_, meant) = known.iter().find(|(word, _)| *word == meant)?;
+                Some(Found { value: *meant, span: found.span.clone() })
             }
         }
     }
