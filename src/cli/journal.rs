@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::{EX_UNAVAILABLE, complain, place, run};
+use super::{EX_UNAVAILABLE, complain, place};
 use crate::record::Entry;
-use crate::store::Archive as _;
-use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::read_journal;
 
 /// The most lines that are shown at once.
 pub const MAX_LINES: u16 = 10_000;
@@ -41,8 +40,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 fn show(arguments: &Arguments) -> anyhow::Result<()> {
     let path = place::state_dir(arguments.state.as_deref(), None).join(place::DATABASE);
     anyhow::ensure!(path.exists(), "there is no journal in {}: give its directory with --state", path.display());
-    let store = SqliteStore::open(&path).context("the journal could not be opened")?;
-    let entries = run::runtime()?.block_on(store.journal(usize::from(arguments.last)))?;
+    let entries = read_journal(&path, usize::from(arguments.last)).context("the journal could not be read")?;
     let mut out = anstream::stdout().lock();
     for entry in &entries {
         // A reader that has gone away, such as `head`, is no fault.

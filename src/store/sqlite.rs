@@ -28,6 +28,14 @@ use writer::Request;
 /// The most requests that wait for the writer; whoever comes after waits to ask.
 pub const MAX_WAITING: usize = 1024;
 
+/// The newest lines of the journal of a store that another nadhir may be running on, oldest of them first. Changes nothing.
+///
+/// # Errors
+/// [`StoreError::Unusable`] when the file is of another make, of a newer nadhir, or damaged.
+pub fn read_journal(path: &Path, limit: usize) -> Result<Vec<Entry>, StoreError> {
+    archive::journal(&schema::look(path)?, limit)
+}
+
 /// A store in one SQLite file, or in memory.
 pub struct SqliteStore {
     /// Taken away only when the store is dropped: its end is the writer's sign to finish.

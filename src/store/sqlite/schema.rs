@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, MAIN_DB};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::super::StoreError;
 
@@ -91,6 +91,19 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     }
     set_up(&connection, is_new).map_err(broken)?;
     Ok(connection)
+}
+
+/// Opens the file of a nadhir that may be running, to look and never to write.
+pub(super) fn look(path: &Path) -> Result<Connection, StoreError> {
+    let broken = |why: rusqlite::Error| blame(path, &why);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(broken)?;
+    match identify(&connection).map_err(broken)? {
+        Ok(false) => Ok(connection),
+        Ok(true) => Err(StoreError::Unusable { path: path.display().to_string(), why: "it is empty".to_owned() }),
+        Err(why) => Err(StoreError::Unusable { path: path.display().to_string(), why }),
+    }
 }
 
 /// Opens a store that lives in memory only.

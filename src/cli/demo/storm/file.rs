@@ -361,7 +361,7 @@ mod tests {
             ("kind = \"html\"", "kind = \"htlm\"", "did you mean `html`?"),
             ("issued = 2025-12-08T17:30:00+03:00", "issued = 2025-12-08T18:30:00+03:00", "issued before `start`"),
             ("end = 2025-12-09T18", "end = 2024-12-09T18", "not after `start`"),
-            ("start = 2025-12-08T18:00:00+03:00", "start = 2025-12-08T18:00:00", "with its offset"),
+            ("start = 2025-12-08T19:27:00+03:00", "start = 2025-12-08T19:27:00", "with its offset"),
             ("factor = 0.02", "factr = 0.02", "unknown key `factr`"),
             ("mm = [4, 12, 14, 8]", "mm = [4, -12, 14, 8]", "value 2: -12 mm is not possible"),
             ("zone = \"Asia/Riyadh\"", "", "`zone` is missing"),
