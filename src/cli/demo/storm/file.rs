@@ -359,7 +359,7 @@ mod tests {
             ("references = [\"reconstruction-20251208-yellow-sea-1\"]", "", "must say what it refers to"),
             ("sea-1\"]", "see-1\"]", "did you mean `reconstruction-20251208-yellow-sea-1`?"),
             ("kind = \"html\"", "kind = \"htlm\"", "did you mean `html`?"),
-            ("issued = 2025-12-08T17:30:00+03:00", "issued = 2025-12-08T18:30:00+03:00", "issued before `start`"),
+            ("issued = 2025-12-08T17:30:00+03:00", "issued = 2025-12-08T19:28:00+03:00", "issued before `start`"),
             ("end = 2025-12-09T18", "end = 2024-12-09T18", "not after `start`"),
             ("start = 2025-12-08T19:27:00+03:00", "start = 2025-12-08T19:27:00", "with its offset"),
             ("factor = 0.02", "factr = 0.02", "unknown key `factr`"),
