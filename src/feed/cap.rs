@@ -3,6 +3,7 @@
 //! A real warning is not withheld over a small fault: faults are noted in the alert. What cannot be placed in a governorate is
 //! held and never taken for every governorate. Source: OASIS Common Alerting Protocol 1.2, 2010.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use roxmltree::Node;
@@ -12,6 +13,7 @@ use super::{Batch, DecodeError, Feed, Kind, Request, index, keys};
 use crate::governorate::GovernorateBook;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
+use crate::unit::Metric;
 
 mod meaning;
 mod names;
@@ -70,6 +72,11 @@ fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>
 impl Feed for Cap {
     fn request(&self, _now: Timestamp) -> Request {
         Request { url: self.url.clone(), accept: ACCEPT }
+    }
+
+    /// Alerts alone: no rule lives on them.
+    fn gives(&self) -> Option<BTreeSet<Metric>> {
+        Some(BTreeSet::new())
     }
 
     fn decode(&self, body: &[u8], _now: Timestamp) -> Result<Batch, DecodeError> {

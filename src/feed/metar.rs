@@ -2,7 +2,7 @@
 //!
 //! Source: <https://aviationweather.gov/data/api/>. Public domain; one request a minute at most, 100 by address.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime};
@@ -40,6 +40,16 @@ const MAX_REPORTS: usize = 1000;
 const MAX_AHEAD: TimeDelta = TimeDelta::minutes(15);
 /// The period a report speaks for: routine reports come once an hour.
 const COVERS: TimeDelta = TimeDelta::hours(1);
+
+/// What a report may tell, and all that is read of it.
+const GIVES: [Metric; 6] = [
+    Metric::Temperature,
+    Metric::Humidity,
+    Metric::WindSpeed,
+    Metric::WindGust,
+    Metric::Visibility,
+    Metric::WeatherCode,
+];
 
 /// One feed of this kind.
 #[derive(Debug)]
@@ -81,6 +91,10 @@ fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>
 impl Feed for Metar {
     fn request(&self, _now: Timestamp) -> Request {
         Request { url: self.url.clone(), accept: "application/json" }
+    }
+
+    fn gives(&self) -> Option<BTreeSet<Metric>> {
+        Some(GIVES.into())
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {

@@ -4,6 +4,7 @@
 //! one place's weather to another, never takes a missing value for zero, and never guesses a unit.
 //! Source: <https://open-meteo.com/en/docs>. Free for non-commercial use, data under CC BY 4.0.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime};
@@ -147,6 +148,10 @@ fn degrees(value: f64) -> String {
 impl Feed for OpenMeteo {
     fn request(&self, _now: Timestamp) -> Request {
         Request { url: self.url.clone(), accept: "application/json" }
+    }
+
+    fn gives(&self) -> Option<BTreeSet<Metric>> {
+        Some(self.variables.iter().map(|variable| variable.metric).collect())
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {

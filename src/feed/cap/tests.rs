@@ -313,3 +313,8 @@ proptest! {
         prop_assert!(areas(&alert).contains("jeddah"));
     }
 }
+
+#[test]
+fn alerts_give_no_rule_anything_to_judge() {
+    assert_eq!(feed(&KIND, CONFIG).gives(), Some(BTreeSet::new()));
+}

@@ -128,3 +128,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_full_report_gives_all_that_is_promised_and_nothing_else() {
+    let feed = feed(&KIND, CONFIG);
+    let read: BTreeSet<Metric> =
+        feed.decode(format!("[{FULL}]").as_bytes(), now()).unwrap().readings.iter().map(|one| one.metric).collect();
+    assert_eq!(feed.gives(), Some(read));
+}

@@ -200,3 +200,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn it_gives_what_its_hourly_asks_for_and_nothing_else() {
+    let asked = BTreeSet::from([Metric::Precipitation, Metric::WindGust, Metric::Dust]);
+    assert_eq!(feed(&KIND, ONE).gives(), Some(asked));
+}
