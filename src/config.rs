@@ -143,8 +143,12 @@ fn read(files: &Files, problems: &Problems) -> Option<Config> {
         stale_after: feeds.iter().map(|feed| (feed.id.clone(), feed.stale_after)).collect(),
     };
     let wording = Wording::compile(file("wording/ar.toml")?, file("wording/en.toml")?, problems)?;
-    let speaker =
-        Speaker { issuer: settings.issuer.clone(), style: settings.style.clone(), wording: Arc::new(wording) };
+    let speaker = Speaker {
+        issuer: settings.issuer.clone(),
+        style: settings.style.clone(),
+        wording: Arc::new(wording),
+        sources: feeds.iter().map(|feed| (feed.id.clone(), feed.name.clone())).collect(),
+    };
     Some(Config {
         speaker,
         settings,

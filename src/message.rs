@@ -1,6 +1,6 @@
 //! Messages: a bulletin in the words of both languages, frozen before anything is sent.
 //!
-//! Rendering is a plain function of the bulletin, the places, the issuer, the style and the wording: the same always gives the
+//! Rendering is a plain function of the bulletin, the places, the issuer, the style, the names of feeds and the wording: the same always gives the
 //! same bytes. It adds no fact of its own, and it never alters what an authority said.
 
 mod area;
@@ -15,13 +15,14 @@ mod tests;
 mod text;
 pub mod wording;
 
-use serde::{Deserialize, Serialize};
-
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::bulletin::Bulletin;
 use crate::governorate::GovernorateBook;
-use crate::ids::BulletinId;
+use crate::ids::{BulletinId, FeedId};
 use crate::language::{Both, Language, Style};
 use crate::message::telling::Telling;
 use crate::message::wording::{Wording, WordingError};
@@ -82,7 +83,7 @@ pub struct Message {
 pub struct Issuer {
     /// The prefix of bulletin numbers: `MKH`.
     pub code: String,
-    /// «إمارة منطقة مكة المكرمة», "Emirate of Makkah Region".
+    /// «إمارة منطقة مكة المكرمة», "the Emirate of Makkah Region".
     pub name: Both<String>,
     /// True only when the law lets it issue warnings of its own; otherwise rule-made bulletins say "automated, not official".
     pub may_warn: bool,
@@ -106,55 +107,6 @@ pub enum RenderError {
     },
 }
 
-/// Renders a bulletin in a form, in the languages and the order given.
-///
-/// # Errors
-/// When a text of the wording cannot be filled or the JSON not be written.
-pub fn render(
-    bulletin: &Bulletin,
-    places: &GovernorateBook,
-    issuer: &Issuer,
-    style: &Style,
-    wording: &Wording,
-    form: Form,
-    languages: &[Language],
-) -> Result<Message, RenderError> {
-    let spoken = languages
-        .iter()
-        .map(|language| text::speak(&Telling { bulletin, places, issuer, style, wording, language: *language }))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (content_type, body) = match form {
-        Form::Text => ("text/plain; charset=utf-8", text::whole(&spoken)),
-        Form::Json => {
-            let spoken: Vec<_> = languages.iter().copied().zip(&spoken).collect();
-            let body = json::whole(bulletin, places, &spoken)
-                .map_err(|source| RenderError::Json { bulletin: bulletin.id.clone(), source })?;
-            ("application/json", body)
-        }
-    };
-    Ok(Message {
-        key: MessageKey::new(&bulletin.id, form, languages),
-        bulletin: bulletin.id.clone(),
-        content_type,
-        body,
-    })
-}
-
-/// The one-line headline of a bulletin in a language, as it stands on top of its text.
-///
-/// # Errors
-/// When a text of the wording cannot be filled.
-pub fn headline(
-    bulletin: &Bulletin,
-    places: &GovernorateBook,
-    issuer: &Issuer,
-    style: &Style,
-    wording: &Wording,
-    language: Language,
-) -> Result<String, RenderError> {
-    Ok(text::headline(&Telling { bulletin, places, issuer, style, wording, language })?)
-}
-
 /// All that is needed to put a bulletin into words.
 #[derive(Debug, Clone)]
 pub struct Speaker {
@@ -164,13 +116,15 @@ pub struct Speaker {
     pub style: Style,
     /// In which words.
     pub wording: Arc<Wording>,
+    /// What the public reads in place of a feed's identifier; a feed without a name is told by its identifier.
+    pub sources: BTreeMap<FeedId, Both<String>>,
 }
 
 impl Speaker {
-    /// As [`render`].
+    /// Renders a bulletin in a form, in the languages and the order given.
     ///
     /// # Errors
-    /// As [`render`].
+    /// When a text of the wording cannot be filled or the JSON not be written.
     pub fn render(
         &self,
         bulletin: &Bulletin,
@@ -178,19 +132,42 @@ impl Speaker {
         form: Form,
         languages: &[Language],
     ) -> Result<Message, RenderError> {
-        render(bulletin, places, &self.issuer, &self.style, &self.wording, form, languages)
+        let spoken = languages
+            .iter()
+            .map(|language| text::speak(&self.telling(bulletin, places, *language)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (content_type, body) = match form {
+            Form::Text => ("text/plain; charset=utf-8", text::whole(&spoken)),
+            Form::Json => {
+                let spoken: Vec<_> = languages.iter().copied().zip(&spoken).collect();
+                let body = json::whole(bulletin, places, &self.sources, &spoken)
+                    .map_err(|source| RenderError::Json { bulletin: bulletin.id.clone(), source })?;
+                ("application/json", body)
+            }
+        };
+        Ok(Message {
+            key: MessageKey::new(&bulletin.id, form, languages),
+            bulletin: bulletin.id.clone(),
+            content_type,
+            body,
+        })
     }
 
-    /// As [`headline`].
+    /// The one-line headline of a bulletin in a language, as it stands on top of its text.
     ///
     /// # Errors
-    /// As [`headline`].
+    /// When a text of the wording cannot be filled.
     pub fn headline(
         &self,
         bulletin: &Bulletin,
         places: &GovernorateBook,
         language: Language,
     ) -> Result<String, RenderError> {
-        headline(bulletin, places, &self.issuer, &self.style, &self.wording, language)
+        Ok(text::headline(&self.telling(bulletin, places, language))?)
+    }
+
+    fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {
+        let Self { issuer, style, wording, sources } = self;
+        Telling { bulletin, places, issuer, style, wording, sources, language }
     }
 }

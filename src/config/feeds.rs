@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::bytes;
-use super::settings::line;
+use super::settings::{both, line};
 use crate::feed::{Feed, KINDS, Kind};
 use crate::governorate::GovernorateBook;
 use crate::ids::FeedId;
+use crate::language::Both;
 use crate::problem::{Problems, SourceFile};
 use crate::schedule::Schedule;
 use crate::table::{Found, Table, read_file};
@@ -40,8 +41,10 @@ pub const STALE_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=Tim
 /// A feed as configured.
 #[derive(Clone)]
 pub struct FeedConfig {
-    /// Its name.
+    /// Its name in rules, logs and keys.
     pub id: FeedId,
+    /// What the public reads in its place: «تقارير مطارات المنطقة», "airport reports".
+    pub name: Both<String>,
     /// Its kind, as in [`KINDS`].
     pub kind: &'static str,
     /// What asks and reads.
@@ -110,6 +113,10 @@ fn read_feed(
     let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
     let kinds: Vec<(&str, &'static Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
     let Some(kind) = super::kind(&table, &kinds) else { return Read { is_enabled, feed: None } };
+    let called = table.table("name").map(both);
+    if called.is_none() && !table.has("name") {
+        table.missing("name", "{ ar = \"…\", en = \"…\" }");
+    }
     let schedule = schedule(&table, zone);
     let every = match &schedule {
         Some(Schedule::Every(every)) => Some(*every),
@@ -127,9 +134,10 @@ fn read_feed(
     if feed.is_some() || before < problems.count() {
         table.finish();
     }
-    let feed = match (id, feed, schedule, stale_after) {
-        (Some(id), Some(feed), Some(schedule), Some(stale_after)) => Some(FeedConfig {
+    let feed = match (id, called, feed, schedule, stale_after) {
+        (Some(id), Some(name), Some(feed), Some(schedule), Some(stale_after)) => Some(FeedConfig {
             id,
+            name,
             kind: kind.name,
             feed,
             schedule,

@@ -12,8 +12,8 @@
 //! | 18:00 | مساءً |
 //! | 22:00 | ليلًا |
 //!
-//! Midnight belongs to two days. It is told as the beginning of a day with (00:00) and as the end of one with (24:00), so that
-//! nobody waits a day too long or too short.
+//! Midnight belongs to two days. It opens a period on the day that begins and closes one on the day that ends, and whoever tells
+//! it has to say which, so that nobody waits a day too long or too short.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
@@ -56,26 +56,14 @@ fn part_of_day(hour: u32) -> &'static str {
     }
 }
 
-/// The day and the time that are told for a moment: an end at midnight belongs to the day that it ends.
-pub fn told(moment: NaiveDateTime, edge: Edge, language: Language, style: &Style) -> (NaiveDate, String) {
+/// The day that a moment is told by: an end at midnight belongs to the day that it ends. For midnight, also which end it is.
+pub fn told(moment: NaiveDateTime, edge: Edge) -> (NaiveDate, Option<Edge>) {
     let (date, time) = (moment.date(), moment.time());
     let is_midnight = time.hour() == 0 && time.minute() == 0;
-    let day = match edge {
-        Edge::End if is_midnight => date.pred_opt().unwrap_or(date),
-        Edge::Start | Edge::End => date,
-    };
-    if is_midnight { (day, midnight(edge, language, style)) } else { (day, clock_text(language, style, time)) }
-}
-
-fn midnight(edge: Edge, language: Language, style: &Style) -> String {
-    let hour = match edge {
-        Edge::Start => 0,
-        Edge::End => 24,
-    };
-    let digits = format!("{}:{}", two_digits(language, style, hour), two_digits(language, style, 0));
-    match language {
-        Language::Ar => format!("منتصف الليل ({digits})"),
-        Language::En => format!("midnight ({digits})"),
+    match edge {
+        _ if !is_midnight => (date, None),
+        Edge::Start => (date, Some(Edge::Start)),
+        Edge::End => (date.pred_opt().unwrap_or(date), Some(Edge::End)),
     }
 }
 
@@ -141,9 +129,9 @@ mod tests {
     fn midnight_says_which_end_of_the_day_it_is() {
         let moment: NaiveDateTime = "2025-12-10T00:00:00".parse().unwrap();
         let tuesday: NaiveDate = "2025-12-09".parse().unwrap();
-        let end = told(moment, Edge::End, Language::En, &STYLE);
-        assert_eq!(end, (tuesday, "midnight (24:00)".to_owned()));
-        let start = told(moment, Edge::Start, Language::Ar, &STYLE);
-        assert_eq!(start, (moment.date(), "منتصف الليل (00:00)".to_owned()));
+        assert_eq!(told(moment, Edge::End), (tuesday, Some(Edge::End)));
+        assert_eq!(told(moment, Edge::Start), (moment.date(), Some(Edge::Start)));
+        let later = moment + chrono::TimeDelta::minutes(1);
+        assert_eq!(told(later, Edge::End), (later.date(), None));
     }
 }

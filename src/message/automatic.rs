@@ -11,7 +11,7 @@ use crate::reading::Basis;
 
 /// The headline.
 pub(super) fn headline(telling: &Telling<'_>) -> Told {
-    telling.headline(Headlines::Own)
+    telling.headline(if telling.issuer.may_warn { Headlines::Own } else { Headlines::Automatic })
 }
 
 /// The paragraphs under the headline.
@@ -59,7 +59,7 @@ fn situation(telling: &Telling<'_>) -> Told {
 }
 
 fn end(telling: &Telling<'_>, key: &str) -> Told {
-    let reach = telling.reach()?;
+    let (reach, whereabouts) = (telling.reach()?, telling.whereabouts()?);
     let ended = telling.moment(telling.bulletin.until, Edge::End)?;
-    telling.say(key, &[(Slot::Reach, &reach), (Slot::Ended, &ended)])
+    telling.say(key, &[(Slot::Reach, &reach), (Slot::Where, &whereabouts), (Slot::Ended, &ended)])
 }

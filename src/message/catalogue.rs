@@ -36,6 +36,8 @@ slots! {
     Places = "places",
     /// The places as the hazard reaches them: for waves, their coast.
     Reach = "reach",
+    /// The same with the preposition that the hazard takes: rain falls on a place, floods run in it.
+    Where = "where",
     /// The region.
     Region = "region",
     /// The places that are not counted among the governorates: the Holy Capital.
@@ -58,12 +60,10 @@ slots! {
     Period = "period",
     /// The time at which it begins.
     FromClock = "from_clock",
-    /// The day on which it begins.
-    FromDate = "from_date",
-    /// The time at which it ends.
-    UntilClock = "until_clock",
-    /// The day on which it ends.
-    UntilDate = "until_date",
+    /// The time and day at which it begins.
+    From = "from",
+    /// The time and day at which it ends.
+    Until = "until",
     /// A time of day.
     Clock = "clock",
     /// A day.
@@ -146,13 +146,17 @@ pub(super) fn sections() -> Vec<Section> {
     vec![
         plain("level", each(severities(), &[])),
         plain("the_level", each(severities(), &[])),
+        plain("automatic_level", each(severities(), &[])),
+        plain("the_automatic_level", each(severities(), &[])),
         plain("colour", each(severities(), &[])),
         plain("hazard", each(hazards(), &[])),
         plain("reach", each(hazards(), &[S::Places])),
+        plain("where", each(hazards(), &[S::Reach])),
         plain("places", places()),
         plain("banner", banners()),
-        plain("headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Phenomenon, S::Hazard, S::Reach])),
-        plain("official_headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Hazard, S::Reach])),
+        plain("headline", each(changes(), OWN_HEADLINE)),
+        plain("automatic_headline", each(changes(), OWN_HEADLINE)),
+        plain("official_headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Hazard, S::Where])),
         plain("period", periods()),
         plain("body", body()),
         plain("notice", notices()),
@@ -165,6 +169,9 @@ pub(super) fn sections() -> Vec<Section> {
         counted("span", SPANS.to_vec()),
     ]
 }
+
+/// What the headline of a warning by our rules may name.
+const OWN_HEADLINE: &[Slot] = &[Slot::Level, Slot::TheLevel, Slot::Colour, Slot::Phenomenon, Slot::Hazard, Slot::Where];
 
 fn evidence() -> Shape {
     use Slot as S;
@@ -214,10 +221,13 @@ fn banners() -> Vec<Entry> {
 fn periods() -> Vec<Entry> {
     use Slot as S;
     vec![
-        ("until", &[S::UntilClock, S::UntilDate]),
-        ("same_day", &[S::FromClock, S::UntilClock, S::UntilDate]),
-        ("two_days", &[S::FromClock, S::FromDate, S::UntilClock, S::UntilDate]),
+        ("until", &[S::Until]),
+        ("same_day", &[S::FromClock, S::Until]),
+        ("two_days", &[S::From, S::Until]),
+        ("whole_day", &[S::Date]),
         ("moment", &[S::Clock, S::Date]),
+        ("day_start", &[S::Date]),
+        ("day_end", &[S::Date]),
     ]
 }
 
@@ -230,7 +240,7 @@ fn body() -> Vec<Entry> {
         ("left", &[S::Left]),
         ("silent", &[S::Since]),
         ("no_data", &[S::Since]),
-        ("lifted", &[S::Reach, S::Ended]),
+        ("lifted", &[S::Where, S::Ended]),
         ("lifted_official", &[S::Authority, S::Reach, S::Ended]),
         ("expired", &[S::Reach, S::Ended]),
         ("covers", &[S::Headline, S::Period]),

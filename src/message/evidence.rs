@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::bulletin::{Evidence, Origin};
 use crate::hazard::Hazard;
+use crate::ids::FeedId;
 use crate::language::clock::{Edge, clock_text};
 use crate::language::direction::{isolate, tame};
 use crate::language::list::join;
@@ -158,6 +159,11 @@ fn at(telling: &Telling<'_>, evidence: &Evidence) -> Told {
 /// The feeds that the evidence came from, in words; empty when there is none.
 pub(super) fn sources(telling: &Telling<'_>) -> String {
     let feeds: BTreeSet<_> = of(&telling.bulletin.origin).iter().map(|one| &one.feed).collect();
-    let names: Vec<String> = feeds.into_iter().map(|feed| isolate(telling.language, feed.as_str())).collect();
-    join(telling.language, &names)
+    let told = |feed: &FeedId| {
+        let name = telling.sources.get(feed).map_or(feed.as_str(), |name| name.get(telling.language));
+        isolate(telling.language, tame(name).trim())
+    };
+    // Several feeds may bear one name, such as the forecasts of air and of waves by one house: it is said once.
+    let names: BTreeSet<String> = feeds.into_iter().map(told).collect();
+    join(telling.language, &names.into_iter().collect::<Vec<_>>())
 }

@@ -11,10 +11,11 @@
 //! "source":{"feeds":["metar"],"authority":null,"alert":null},
 //! "evidence":[{"rule":"rain-sum-6h","governorate":"jeddah","metric":"precipitation","basis":"observed","statistic":"sum",
 //! "window_s":21600,"at":"…","value":51.0,"threshold":40.0,"unit":"mm","feed":"metar","station":"OEJN"}],
-//! "silent_since":null,"text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}}}}
+//! "silent_since":null,"text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}},
+//! "sources":[{"id":"metar","name":{"ar":"تقارير مطارات المنطقة (METAR)","en":"reports from the region's airports (METAR)"}}]}}
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -60,6 +61,14 @@ struct Data<'a> {
     evidence: Vec<Value<'a>>,
     silent_since: Option<String>,
     text: Texts<'a>,
+    sources: Vec<Named<'a>>,
+}
+
+/// A feed and what the public reads in its place; none when it is not configured any more.
+#[derive(Serialize)]
+struct Named<'a> {
+    id: &'a FeedId,
+    name: Option<&'a Both<String>>,
 }
 
 #[derive(Serialize)]
@@ -161,12 +170,15 @@ fn source(origin: &Origin) -> Source<'_> {
 pub(super) fn whole(
     bulletin: &Bulletin,
     places: &GovernorateBook,
+    names: &BTreeMap<FeedId, Both<String>>,
     spoken: &[(Language, &Spoken)],
 ) -> Result<String, serde_json::Error> {
     let text = |wanted: Language| {
         let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
         Some(Text { headline: &spoken.headline, body: &spoken.body })
     };
+    let source = source(&bulletin.origin);
+    let sources = source.feeds.iter().map(|id| Named { id, name: names.get(*id) }).collect();
     serde_json::to_string(&Envelope {
         r#type: format!("warning.{}", bulletin.change.name()),
         timestamp: instant(bulletin.issued),
@@ -186,10 +198,11 @@ pub(super) fn whole(
             onset: instant(bulletin.onset),
             until: instant(bulletin.until),
             official: matches!(bulletin.origin, Origin::Official { .. }),
-            source: source(&bulletin.origin),
+            source,
             evidence: evidence::of(&bulletin.origin).iter().map(value).collect(),
             silent_since: bulletin.silent_since.map(instant),
             text: Texts { ar: text(Language::Ar), en: text(Language::En) },
+            sources,
         },
     })
 }

@@ -2,18 +2,20 @@
 //!
 //! Nothing here decides what belongs into a message; `automatic` and `official` do.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDateTime};
 
 use crate::alert::Status;
 use crate::bulletin::Bulletin;
 use crate::governorate::GovernorateBook;
-use crate::ids::GovernorateId;
-use crate::language::clock::{Edge, told};
+use crate::ids::{FeedId, GovernorateId};
+use crate::language::clock::{Edge, clock_text, told};
 use crate::language::date::date_text;
 use crate::language::direction::isolate;
 use crate::language::list::join;
 use crate::language::number::plain;
-use crate::language::{Language, Style};
+use crate::language::{Both, Language, Style};
 use crate::message::Issuer;
 use crate::message::area;
 use crate::message::catalogue::Slot;
@@ -28,14 +30,17 @@ pub(super) struct Telling<'a> {
     pub(super) issuer: &'a Issuer,
     pub(super) style: &'a Style,
     pub(super) wording: &'a Wording,
+    pub(super) sources: &'a BTreeMap<FeedId, Both<String>>,
     pub(super) language: Language,
 }
 
 /// Which headlines of the wording are meant.
 #[derive(Clone, Copy)]
 pub(super) enum Headlines {
-    /// Those of warnings that the rules of this house made.
+    /// Those of warnings that the rules of this house made and that the law lets its issuer give.
     Own,
+    /// Those of warnings that the rules of this house made and that are nobody's official word: they say so at once.
+    Automatic,
     /// Those of an authority's warnings.
     Official,
 }
@@ -70,21 +75,29 @@ impl Telling<'_> {
         self.say(&format!("reach.{}", self.bulletin.hazard), &[(Slot::Places, &places)])
     }
 
+    /// Where the hazard reaches, with the preposition that it takes: rain falls on a place, floods run in it.
+    pub(super) fn whereabouts(&self) -> Told {
+        self.say(&format!("where.{}", self.bulletin.hazard), &[(Slot::Reach, &self.reach()?)])
+    }
+
     /// A moment on the clocks of the reader.
     pub(super) fn local(&self, moment: Timestamp) -> NaiveDateTime {
         DateTime::with_timezone(&moment, &self.style.zone).naive_local()
     }
 
-    /// The day and the time told for a moment.
-    fn day_and_clock(&self, moment: Timestamp, edge: Edge) -> (String, String) {
-        let (day, clock) = told(self.local(moment), edge, self.language, self.style);
-        (date_text(self.language, self.style, day), clock)
-    }
-
-    /// A single moment, with its day.
+    /// A single moment, with its day. Midnight belongs to two days: which of its ends it is, is said.
     pub(super) fn moment(&self, moment: Timestamp, edge: Edge) -> Told {
-        let (date, clock) = self.day_and_clock(moment, edge);
-        self.say("period.moment", &[(Slot::Clock, &clock), (Slot::Date, &date)])
+        let local = self.local(moment);
+        let (day, midnight) = told(local, edge);
+        let date = date_text(self.language, self.style, day);
+        match midnight {
+            Some(Edge::Start) => self.say("period.day_start", &[(Slot::Date, &date)]),
+            Some(Edge::End) => self.say("period.day_end", &[(Slot::Date, &date)]),
+            None => {
+                let clock = clock_text(self.language, self.style, local.time());
+                self.say("period.moment", &[(Slot::Clock, &clock), (Slot::Date, &date)])
+            }
+        }
     }
 
     /// True when the danger has begun by the time of the bulletin.
@@ -94,45 +107,49 @@ impl Telling<'_> {
 
     /// From when until when; what has begun is told by its end alone.
     pub(super) fn period(&self) -> Told {
-        let (until_date, until_clock) = self.day_and_clock(self.bulletin.until, Edge::End);
-        if self.has_begun() || self.bulletin.until <= self.bulletin.onset {
-            return self.say("period.until", &[(Slot::UntilClock, &until_clock), (Slot::UntilDate, &until_date)]);
+        let (onset, end) = (self.bulletin.onset, self.bulletin.until);
+        let until = self.moment(end, Edge::End)?;
+        if self.has_begun() || end <= onset {
+            return self.say("period.until", &[(Slot::Until, &until)]);
         }
-        let (from_date, from_clock) = self.day_and_clock(self.bulletin.onset, Edge::Start);
-        let ends =
-            [(Slot::FromClock, from_clock.as_str()), (Slot::UntilClock, &until_clock), (Slot::UntilDate, &until_date)];
-        if from_date == until_date {
-            self.say("period.same_day", &ends)
-        } else {
-            let [from, until, day] = ends;
-            self.say("period.two_days", &[from, until, day, (Slot::FromDate, &from_date)])
+        let (from_day, from_midnight) = told(self.local(onset), Edge::Start);
+        let (until_day, until_midnight) = told(self.local(end), Edge::End);
+        if from_day != until_day {
+            let from = self.moment(onset, Edge::Start)?;
+            return self.say("period.two_days", &[(Slot::From, &from), (Slot::Until, &until)]);
         }
+        if from_midnight.is_some() && until_midnight.is_some() {
+            let date = date_text(self.language, self.style, from_day);
+            return self.say("period.whole_day", &[(Slot::Date, &date)]);
+        }
+        let from = clock_text(self.language, self.style, self.local(onset).time());
+        self.say("period.same_day", &[(Slot::FromClock, &from), (Slot::Until, &until)])
     }
 
     /// A headline from the facts, on one line: by what is to be expected for our own warnings, by the hazard's name alone for an
     /// authority's, whose words say what is to be expected.
     pub(super) fn headline(&self, section: Headlines) -> Told {
-        let level = self.by_severity("level")?;
-        let the_level = self.by_severity("the_level")?;
+        let (level, the_level, headline) = match section {
+            Headlines::Own => ("level", "the_level", "headline"),
+            Headlines::Automatic => ("automatic_level", "the_automatic_level", "automatic_headline"),
+            Headlines::Official => ("level", "the_level", "official_headline"),
+        };
+        let (level, the_level) = (self.by_severity(level)?, self.by_severity(the_level)?);
         let colour = self.by_severity("colour")?;
         let hazard = self.say(&format!("hazard.{}", self.bulletin.hazard), &[])?;
-        let reach = self.reach()?;
+        let whereabouts = self.whereabouts()?;
         let mut slots = vec![
             (Slot::Level, level.as_str()),
             (Slot::TheLevel, &the_level),
             (Slot::Colour, &colour),
             (Slot::Hazard, &hazard),
-            (Slot::Reach, &reach),
+            (Slot::Where, &whereabouts),
         ];
-        let change = self.bulletin.change.name();
-        match section {
-            Headlines::Official => self.say(&format!("official_headline.{change}"), &slots),
-            Headlines::Own => {
-                let phenomenon = self.by_hazard("phenomenon", &[])?;
-                slots.push((Slot::Phenomenon, &phenomenon));
-                self.say(&format!("headline.{change}"), &slots)
-            }
+        let phenomenon = self.by_hazard("phenomenon", &[])?;
+        if !matches!(section, Headlines::Official) {
+            slots.push((Slot::Phenomenon, &phenomenon));
         }
+        self.say(&format!("{headline}.{}", self.bulletin.change.name()), &slots)
     }
 
     /// The words that mark what is not meant for everyone; none for what is.

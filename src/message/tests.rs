@@ -94,10 +94,10 @@ fn compile(ar: &str, en: &str) -> (Option<Wording>, Vec<String>) {
     (wording, list.iter().map(told).collect())
 }
 
-static SHIPPED: LazyLock<Wording> = LazyLock::new(|| {
+static SHIPPED: LazyLock<Arc<Wording>> = LazyLock::new(|| {
     let (wording, problems) = compile(AR, EN);
     assert_eq!(problems, Vec::<String>::new());
-    wording.unwrap()
+    Arc::new(wording.unwrap())
 });
 
 static BOOK: LazyLock<GovernorateBook> = LazyLock::new(book);
@@ -112,6 +112,20 @@ fn issuer(may_warn: bool) -> Issuer {
 }
 
 const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn };
+
+/// Who tells the bulletins here, with the names that the shipped feeds have.
+fn speaker(may_warn: bool) -> Speaker {
+    let sources = [
+        ("metar", both("تقارير مطارات المنطقة (METAR)", "reports from the region's airports (METAR)")),
+        ("open-meteo", both("نماذج التنبؤ العددي (Open-Meteo)", "Open-Meteo forecast models")),
+    ];
+    Speaker {
+        issuer: issuer(may_warn),
+        style: STYLE,
+        wording: Arc::clone(&SHIPPED),
+        sources: sources.map(|(id, name)| (FeedId::new(id).unwrap(), name)).into(),
+    }
+}
 
 /// A moment on the clocks of Jeddah, in December 2025.
 fn riyadh(day: u32, hour: u32, minute: u32) -> Timestamp {
@@ -223,5 +237,5 @@ fn official(change: Change, severity: Severity, words: Vec<Words>) -> Bulletin {
 }
 
 fn text(bulletin: &Bulletin, languages: &[Language]) -> String {
-    render(bulletin, &BOOK, &issuer(false), &STYLE, &SHIPPED, Form::Text, languages).unwrap().body
+    speaker(false).render(bulletin, &BOOK, Form::Text, languages).unwrap().body
 }

@@ -32,6 +32,7 @@ fn feeds_toml(base: &str) -> String {
         r#"
 [open-meteo]
 kind = "open-meteo"
+name = {{ ar = "توقعات معاد بناؤها (محاكاة)", en = "reconstructed forecasts" }}
 url = "{base}/v1/forecast"
 hourly = ["precipitation", "temperature_2m", "relative_humidity_2m", "wind_gusts_10m", "visibility", "weather_code"]
 past_hours = 12
@@ -44,6 +45,7 @@ attribution = "a reconstruction, not Open-Meteo"
 
 [metar]
 kind = "metar"
+name = {{ ar = "تقارير مطار معاد بناؤها (محاكاة)", en = "reconstructed airport reports" }}
 url = "{base}/api/data/metar"
 stations = {{ OEJN = ["jeddah"] }}
 every = "10min"
@@ -54,6 +56,7 @@ attribution = "a reconstruction, not airport reports"
 
 [ncm]
 kind = "cap"
+name = {{ ar = "المركز الوطني للأرصاد (محاكاة)", en = "the National Center for Meteorology (reconstruction)" }}
 url = "{base}/cap/atom.xml"
 every = "5min"
 jitter = "30s"

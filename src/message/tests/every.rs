@@ -82,19 +82,19 @@ fn every_bulletin_can_be_told_in_either_language() {
 
 #[test]
 fn every_bulletin_becomes_one_line_of_json_that_reads_back() {
-    let issuer = issuer(true);
+    let speaker = speaker(true);
     let mut count = 0;
     every_bulletin(|bulletin, story| {
         count += 1;
         if count % 7 != 0 {
             return;
         }
-        let message = render(bulletin, &BOOK, &issuer, &STYLE, &SHIPPED, Form::Json, &Language::ALL).unwrap();
+        let message = speaker.render(bulletin, &BOOK, Form::Json, &Language::ALL).unwrap();
         assert!(!message.body.contains('\n'), "{story}");
         let value: serde_json::Value = serde_json::from_str(&message.body).unwrap();
         assert_eq!(value["data"]["id"], bulletin.id.as_str());
         for language in Language::ALL {
-            let said = headline(bulletin, &BOOK, &issuer, &STYLE, &SHIPPED, language).unwrap();
+            let said = speaker.headline(bulletin, &BOOK, language).unwrap();
             assert_eq!(value["data"]["text"][language.tag()]["headline"], said, "{story}");
         }
     });
@@ -163,8 +163,7 @@ fn the_words_of_an_authority_stand_as_it_wrote_them() {
 #[test]
 fn only_an_issuer_that_may_warn_leaves_out_that_it_is_automated() {
     let told = automatic(Change::Issued, Hazard::Rain, Severity::Red);
-    let body =
-        |may_warn| render(&told, &BOOK, &issuer(may_warn), &STYLE, &SHIPPED, Form::Text, &Language::ALL).unwrap().body;
+    let body = |may_warn| speaker(may_warn).render(&told, &BOOK, Form::Text, &Language::ALL).unwrap().body;
     assert!(body(false).contains("not official") && body(false).contains("غير رسمي"));
     assert!(!body(true).contains("not official") && body(true).contains("صادر عن إمارة منطقة مكة المكرمة"));
 }
@@ -185,7 +184,53 @@ fn a_drill_says_so_in_its_headline_and_again_in_its_body() {
 fn digits_follow_the_style_in_every_sentence() {
     let style = Style { arabic_digits: Digits::Arab, ..STYLE };
     let told = automatic(Change::Raised, Hazard::Rain, Severity::Red);
-    let body = render(&told, &BOOK, &issuer(false), &style, &SHIPPED, Form::Text, &[Language::Ar]).unwrap().body;
+    let speaker = Speaker { style, ..speaker(false) };
+    let body = speaker.render(&told, &BOOK, Form::Text, &[Language::Ar]).unwrap().body;
     let ours = outside_isolates(&body).replace("911", "");
     assert!(!ours.contains(|c: char| c.is_ascii_digit()), "{ours}");
+}
+
+#[test]
+fn an_automatic_warning_is_never_headed_like_one_of_the_authority() {
+    for change in Change::ALL {
+        for severity in Severity::ALL {
+            let told = automatic(*change, Hazard::Rain, *severity);
+            for (language, mark) in [(Language::Ar, "آلي"), (Language::En, "Automated")] {
+                let head = |may_warn| speaker(may_warn).headline(&told, &BOOK, language).unwrap();
+                assert!(head(false).contains(mark), "{}", head(false));
+                assert!(!head(true).contains(mark), "{}", head(true));
+                let official = official(*change, *severity, Vec::new());
+                let head = speaker(false).headline(&official, &BOOK, language).unwrap();
+                assert!(!head.contains(mark), "{head}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_public_reads_the_name_of_a_feed_and_its_identifier_only_when_it_has_none() {
+    let told = automatic(Change::Raised, Hazard::Rain, Severity::Red);
+    let named = text(&told, &Language::ALL);
+    for name in ["تقارير مطارات المنطقة (METAR)", "Open-Meteo forecast models"] {
+        assert!(named.contains(name), "{named}");
+    }
+    assert!(!named.contains("open-meteo"), "{named}");
+    let nameless = Speaker { sources: BTreeMap::new(), ..speaker(false) };
+    let text = nameless.render(&told, &BOOK, Form::Text, &[Language::Ar]).unwrap().body;
+    assert!(text.contains(&format!("{ISOLATE}open-meteo{POP}")), "{text}");
+}
+
+#[test]
+fn midnight_is_told_with_the_day_that_it_opens_or_closes() {
+    let told = Bulletin {
+        onset: riyadh(9, 0, 0),
+        until: riyadh(11, 0, 0),
+        ..automatic(Change::Issued, Hazard::Rain, Severity::Red)
+    };
+    let english = text(&told, &[Language::En]);
+    assert!(english.contains("from midnight at the start of Tuesday 9 December 2025"), "{english}");
+    assert!(english.contains("until midnight at the end of Wednesday 10 December 2025"), "{english}");
+    let arabic = text(&told, &[Language::Ar]);
+    assert!(arabic.contains("من منتصف الليل مع بداية يوم الثلاثاء"), "{arabic}");
+    assert!(arabic.contains("حتى منتصف الليل بنهاية يوم الأربعاء"), "{arabic}");
 }

@@ -140,8 +140,29 @@ fn json_for_machines() {
     let raised = Bulletin { was: Some(Severity::Orange), ..automatic(Change::Raised, Hazard::Rain, Severity::Red) };
     let issued = official(Change::Issued, Severity::Red, synthetic_words());
     let json = [raised, issued].map(|bulletin| {
-        let message = render(&bulletin, &BOOK, &issuer(false), &STYLE, &SHIPPED, Form::Json, &Language::ALL).unwrap();
+        let message = speaker(false).render(&bulletin, &BOOK, Form::Json, &Language::ALL).unwrap();
         (message.key.as_str().to_owned(), message.body)
     });
     golden("json", &chapter(json));
+}
+
+/// Bulletins to be read whole: several places, an extension that ends at midnight, an end.
+#[test]
+fn samples() {
+    let dust = Bulletin {
+        areas: areas(&["jeddah", "al-lith"]),
+        origin: Origin::Automatic { evidence: vec![evidence(Metric::Visibility, Basis::Forecast, 1, 2000.0)] },
+        ..automatic(Change::Issued, Hazard::Dust, Severity::Orange)
+    };
+    let heat = Bulletin {
+        areas: areas(&["makkah", "jeddah", "taif"]),
+        origin: Origin::Automatic { evidence: vec![evidence(Metric::Temperature, Basis::Observed, 1, 49.4)] },
+        until: riyadh(10, 0, 0),
+        ..automatic(Change::Extended, Hazard::Heat, Severity::Red)
+    };
+    let rain =
+        Bulletin { areas: areas(&["makkah", "jeddah"]), ..automatic(Change::Lifted, Hazard::Rain, Severity::Orange) };
+    let texts = [("dust issued", dust), ("heat extended", heat), ("rain lifted", rain)]
+        .map(|(name, bulletin)| (name.to_owned(), text(&bulletin, &Language::ALL)));
+    golden("samples", &chapter(texts));
 }

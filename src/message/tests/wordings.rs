@@ -34,7 +34,7 @@ fn a_slot_that_one_language_forgets_is_shown_there() {
         SAME,
         &["ar.toml: slot `from_clock` is used in config/wording/en.toml and missing here \
            [write {{ from_clock }} where it belongs, or take it out of `period.same_day` there] \
-           <\"حتى {{ until_clock }} يوم {{ until_date }}\">"],
+           <\"حتى {{ until }}\">"],
     );
 }
 
@@ -42,8 +42,8 @@ fn a_slot_that_one_language_forgets_is_shown_there() {
 fn a_mistyped_slot_is_shown_at_its_place() {
     check(
         SAME,
-        ["{{ until_clock }} on", "{{ until_clok }} on"],
-        &["en.toml: `period.until` has no slot `until_clok` [did you mean `until_clock`?] <until_clok>"],
+        ["from {{ from_clock }}", "from {{ from_clok }}"],
+        &["en.toml: `period.same_day` has no slot `from_clok` [did you mean `from_clock`?] <from_clok>"],
     );
 }
 
