@@ -18,13 +18,16 @@ pub const EX_CONFIG: u8 = 78;
 /// Exit code of a service that could not start or go on (`EX_UNAVAILABLE`).
 pub const EX_UNAVAILABLE: u8 = 69;
 
+/// Exit code of something that was asked for whole and was interrupted (128 and the number of SIGINT, as shells have it).
+pub const EX_INTERRUPTED: u8 = 130;
+
 /// Nadhir (نذير, "the warner") watches meteorological feeds and warns the governorates of a region, in Arabic and English.
 #[derive(Debug, Parser)]
 #[command(
     name = "nadhir",
     version,
     after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such directory, 69 cannot start or go \
-                  on, 78 mistakes in the configuration.\n\nBegin with:  nadhir demo"
+                  on, 78 mistakes in the configuration, 130 interrupted before the end.\n\nBegin with:  nadhir demo"
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -165,8 +165,8 @@ impl Daemon {
     }
 
     /// Grows as long as the brain turns; a watchdog looks at it.
-    pub fn pulse(&self) -> u64 {
-        self.pulse.load(Ordering::Relaxed)
+    pub fn pulse(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.pulse)
     }
 
     /// Waits until the brain ends by itself, which it only does when it may not or cannot go on.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::{EX_CONFIG, EX_UNAVAILABLE, check, complain, logs, place, run as service};
+use super::{EX_CONFIG, EX_INTERRUPTED, EX_UNAVAILABLE, check, complain, logs, place, run as service};
 use crate::problem::{Problems, SourceFile};
 
 pub mod feeds;
@@ -113,7 +113,10 @@ fn live(arguments: &Arguments, storm: &Arc<Storm>) -> anyhow::Result<u8> {
         let home = home::enter(&held, storm, is_fresh).context("the demo's directory could not be prepared")?;
         let shown = if arguments.json { screen::Screen::silent() } else { screen::Screen::new(storm, &home) };
         let ended = runtime.block_on(play::play(storm, &home, speed, shown))?;
-        let play::Ended::Over(summary) = ended else { return Ok(0) };
+        let play::Ended::Over(summary) = ended else {
+            // Whoever only watched has seen enough; a script asked for a storm that was lived through, and there was none.
+            return Ok(if is_once { EX_INTERRUPTED } else { 0 });
+        };
         home::leave(&home).context("the end of the demo could not be noted")?;
         let code = u8::from(!summary.is_perfect());
         show(&summary, arguments.json)?;

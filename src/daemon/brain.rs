@@ -259,7 +259,11 @@ impl Brain {
                 Err(why) if why.may_pass() && !stop.is_cancelled() => {
                     error!("A decision could not be stored and is tried again in {wait:?}: {why}");
                     is_stale = true;
-                    tokio::time::sleep(wait).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        // One last try, and then the stop; whoever asked is not answered and asks again after the start.
+                        () = stop.cancelled() => {}
+                    }
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
                 Err(why) => return Err(why),

@@ -1,11 +1,15 @@
 //! The life of the service: ready, reloading, stopping, as systemd and its operators expect.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Interval;
 use tracing::{error, info, warn};
 
 use super::{Daemon, Ground};
@@ -32,14 +36,18 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
         config.channels.len(),
         config.governorates.len()
     );
-    let mut watchdog = tokio::time::interval(watchdog_interval());
-    let mut last_pulse = None;
+    let mut watchdog = Watchdog::of(&daemon);
     loop {
         tokio::select! {
             _ = hangup.recv() => {
                 tell_reloading();
-                reload(&mut daemon, dir.as_deref()).await;
-                tell_systemd(&[NotifyState::Ready]);
+                // A reload waits for couriers, and for a store that fails; neither may hold up a stop or starve the watchdog.
+                tokio::select! {
+                    () = reload(&mut daemon, dir.as_deref()) => tell_systemd(&[NotifyState::Ready]),
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    never = watchdog.feed() => match never {},
+                }
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -47,14 +55,7 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
                 error!("Nadhir stops by itself: {why:#}");
                 return Err(why);
             }
-            _ = watchdog.tick() => {
-                // Only a brain that still turns feeds the watchdog.
-                let pulse = Some(daemon.pulse());
-                if pulse != last_pulse {
-                    tell_systemd(&[NotifyState::Watchdog]);
-                    last_pulse = pulse;
-                }
-            }
+            never = watchdog.feed() => match never {},
         }
     }
     info!("Stopping: no feed is asked any more, and what is due is delivered");
@@ -92,8 +93,32 @@ fn summary(problems: &[Problem]) -> String {
     format!("{} mistakes were found: {}", problems.len(), lines.join("; "))
 }
 
-fn watchdog_interval() -> Duration {
-    sd_notify::watchdog_enabled().map_or(FEED_WATCHDOG, |asked| asked / 2)
+/// Tells systemd that the service lives, as long as its brain turns.
+struct Watchdog {
+    interval: Interval,
+    pulse: Arc<AtomicU64>,
+    last: Option<u64>,
+}
+
+impl Watchdog {
+    fn of(daemon: &Daemon) -> Self {
+        let asked = sd_notify::watchdog_enabled();
+        let interval = tokio::time::interval(asked.map_or(FEED_WATCHDOG, |asked| asked / 2));
+        Self { interval, pulse: daemon.pulse(), last: None }
+    }
+
+    /// Feeds it for as long as it is polled; nothing is lost when it is dropped in between.
+    async fn feed(&mut self) -> Infallible {
+        loop {
+            self.interval.tick().await;
+            // Only a brain that still turns feeds the watchdog.
+            let pulse = Some(self.pulse.load(Ordering::Relaxed));
+            if pulse != self.last {
+                tell_systemd(&[NotifyState::Watchdog]);
+                self.last = pulse;
+            }
+        }
+    }
 }
 
 /// Since systemd 253 the word that a reload begins has to carry the time.

@@ -55,8 +55,12 @@ impl Watcher {
             failures = if is_failure { failures.saturating_add(1) } else { 0 };
             let (done, committed) = oneshot::channel();
             let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard };
-            if brain.send(Order::Happened(event, done)).await.is_err() || committed.await.is_err() {
-                return;
+            let told = async { brain.send(Order::Happened(event, done)).await.is_ok() && committed.await.is_ok() };
+            tokio::select! {
+                biased;
+                is_committed = told => if !is_committed { return },
+                // What the brain already has, it still decides; a store that fails must not hold up a stop or a reload.
+                () = stop.cancelled() => return,
             }
             let next = self.next(clock.now(), failures, asked.wait);
             debug!(feed = %self.feed.id, %next, "Asking {} again at {next}", self.feed.id);

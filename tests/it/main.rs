@@ -5,7 +5,11 @@ mod check;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod floors;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

@@ -18,9 +18,6 @@ use axum::http::header::{HeaderMap, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use ring::hmac;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -30,6 +27,7 @@ use super::feeds::end;
 use crate::daemon::clock::Clock;
 use crate::ids::ChannelId;
 use crate::secret::Secret;
+use crate::sink::signature::{ID, Signer, TOLERANCE, verify};
 use crate::time::{TimeDelta, Timestamp};
 
 /// The largest body that is accepted, in bytes.
@@ -43,9 +41,6 @@ pub const MAX_ARRIVALS: usize = 100_000;
 
 /// The largest record that is read again, in bytes.
 pub const MAX_RECORD_LEN: u64 = 64 * 1024 * 1024;
-
-/// How far the time in a signature may lie from the clock; on a clock that runs faster, the same span of real time.
-const MAX_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// At a hook that stumbles, the first try of every so many-th message fails.
 const STUMBLE_EVERY: usize = 3;
@@ -80,7 +75,7 @@ pub struct Receiver {
 /// What the handlers share.
 #[derive(Debug)]
 struct Desk {
-    key: hmac::Key,
+    secret: Secret,
     clock: Clock,
     stumbles: BTreeSet<String>,
     book: Mutex<Book>,
@@ -104,7 +99,8 @@ impl Receiver {
     /// When the record cannot be read, the secret is none, or no port is to be had.
     pub async fn start(path: &Path, secret: &Secret, clock: Clock, stumbles: BTreeSet<String>) -> anyhow::Result<Self> {
         let book = Book::open(path).with_context(|| format!("open the record of arrivals in {}", path.display()))?;
-        let desk = Arc::new(Desk { key: key_of(secret)?, clock, stumbles, book: Mutex::new(book) });
+        Signer::new(secret).context("the receiver's secret cannot be used")?;
+        let desk = Arc::new(Desk { secret: secret.clone(), clock, stumbles, book: Mutex::new(book) });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .context("open a loopback port for the demo's receiver")?;
@@ -183,12 +179,9 @@ impl Desk {
 
     fn judge(&self, hook: &str, headers: &HeaderMap, body: &[u8]) -> anyhow::Result<Verdict> {
         let now = self.clock.now();
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
-        let verified = !id.is_empty()
-            && id.len() <= MAX_ID_LEN
-            && self.is_recent(timestamp, now)
-            && is_signed(&self.key, id, timestamp, body, header("webhook-signature"));
+        let id = headers.get(ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let is_named = !id.is_empty() && id.len() <= MAX_ID_LEN;
+        let verified = is_named && verify(&self.secret, headers, body, now, self.tolerance()).is_ok();
         let id: String = id.chars().take(MAX_ID_LEN).collect();
         let mut book = self.book();
         if verified && self.stumbles.contains(hook) && book.is_to_stumble(hook, &id) {
@@ -201,14 +194,13 @@ impl Desk {
         Ok(if verified { Verdict::Accepted } else { Verdict::Unverified })
     }
 
-    /// True when the time in the signature lies near the clock's, by the machine's own minutes.
-    fn is_recent(&self, timestamp: &str, now: Timestamp) -> bool {
+    /// How far the time in a signature may lie from the clock; on a clock that runs faster, the same span of real time.
+    fn tolerance(&self) -> TimeDelta {
         let speed = match self.clock {
             Clock::System => 1.0,
             Clock::Scaled { speed, .. } => speed.max(1.0),
         };
-        let most = MAX_SKEW.num_seconds() as f64 * speed;
-        timestamp.parse::<i64>().is_ok_and(|second| (now.timestamp() - second).unsigned_abs() as f64 <= most)
+        TimeDelta::milliseconds((TOLERANCE.num_milliseconds() as f64 * speed) as i64)
     }
 }
 
@@ -279,23 +271,6 @@ fn bulletin_of(body: &[u8]) -> Option<String> {
     Some(body.get("data")?.get("id")?.as_str()?.to_owned())
 }
 
-/// The key in a secret of the form `whsec_` and base64.
-fn key_of(secret: &Secret) -> anyhow::Result<hmac::Key> {
-    let coded = secret.expose().strip_prefix("whsec_").context("a webhook secret begins with `whsec_`")?;
-    // The reason is left out: it would tell a part of the secret.
-    let bytes = STANDARD.decode(coded).map_err(|_| anyhow::anyhow!("a webhook secret is base64 after `whsec_`"))?;
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
-}
-
-/// True when one of the signatures in the header, `v1,` and base64, is that of the message.
-fn is_signed(key: &hmac::Key, id: &str, timestamp: &str, body: &[u8], header: &str) -> bool {
-    let content = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
-    header
-        .split(' ')
-        .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
-        .any(|signature| hmac::verify(key, &content, &signature).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::storm::tests::at;
@@ -333,9 +308,8 @@ mod tests {
     }
 
     fn sign(id: &str, seconds: i64, body: &str) -> String {
-        let key = key_of(&Secret::new(SECRET)).unwrap();
-        let tag = hmac::sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
-        format!("v1,{}", STANDARD.encode(tag.as_ref()))
+        let now = Timestamp::from_timestamp(seconds, 0).unwrap();
+        Signer::new(&Secret::new(SECRET)).unwrap().sign(id, now, body.as_bytes())
     }
 
     #[tokio::test]
@@ -374,7 +348,7 @@ mod tests {
         let scene = Scene::open(&dir.path().join("arrivals"), &["desk"]).await;
         let now = at("2025-12-09T01:00").timestamp();
         let right = sign("a", now, "{}");
-        let old = now - MAX_SKEW.num_seconds() - 1;
+        let old = now - TOLERANCE.num_seconds() - 1;
         for (id, seconds, body, signature) in [
             ("a", now, "{}", ""),
             ("a", now, "{}", "v1,AAAA"),
