@@ -1,6 +1,8 @@
 //! The integration tests, in one binary. Each room is under `cfg(test)`, so that clippy takes its helpers for tests too.
 
 #[cfg(test)]
+mod adversity;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod crash;
@@ -9,7 +11,11 @@ mod demo;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
+mod service;
 #[cfg(test)]
 mod sinks;
 #[cfg(test)]

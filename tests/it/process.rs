@@ -119,6 +119,10 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         // The shell's own `kill` is on every machine, and the signal goes to this child alone.
