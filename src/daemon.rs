@@ -287,11 +287,15 @@ fn open_sinks(config: &Config, ground: &Ground) -> anyhow::Result<BTreeMap<Chann
     }
     match faults.is_empty() {
         true => {
-            info!("Opened {} channels", sinks.len());
+            info!("Opened {}", counted(sinks.len()));
             Ok(sinks)
         }
-        false => Err(anyhow::anyhow!("{} channels could not be opened: {}", faults.len(), faults.join("; "))),
+        false => Err(anyhow::anyhow!("{} could not be opened: {}", counted(faults.len()), faults.join("; "))),
     }
+}
+
+fn counted(channels: usize) -> String {
+    if channels == 1 { "1 channel".to_owned() } else { format!("{channels} channels") }
 }
 
 fn mind_of(config: &Config) -> Mind {

@@ -43,6 +43,11 @@ impl Held {
 /// # Errors
 /// When it cannot be made or written, or another nadhir has it.
 pub fn hold(dir: &Path) -> anyhow::Result<Held> {
+    anyhow::ensure!(
+        dir.is_dir() || !dir.exists(),
+        "the state cannot be kept in {}, which is not a directory: give it one with --state",
+        dir.display()
+    );
     std::fs::create_dir_all(dir).with_context(|| format!("the state directory {} cannot be made", dir.display()))?;
     let path = dir.join(LOCK);
     let lock = File::options()

@@ -111,12 +111,22 @@ impl Courier {
 
     /// Turns until told to stop; sleeps until the bell rings or something falls due.
     pub async fn run(&self, clock: Clock, bell: Arc<Notify>, stop: CancellationToken) {
+        let mut is_failing = false;
         while !stop.is_cancelled() {
             let nap = match self.turn(clock.now()).await {
+                Ok(_) if is_failing => {
+                    info!(channel = %self.channel, "The outbox of {} works again", self.channel);
+                    is_failing = false;
+                    continue;
+                }
                 Ok(Turn::Busy) => continue,
                 Ok(Turn::Idle(due)) => due.map_or(LONGEST_NAP, |due| (due - clock.now()).min(LONGEST_NAP)),
                 Err(why) => {
-                    error!(channel = %self.channel, "The outbox of {} could not be read or written: {why}", self.channel);
+                    // Said once and not every second: the log may lie on the same full disk.
+                    if !is_failing {
+                        error!(channel = %self.channel, "The outbox of {} cannot be read or written and is tried every second: {why}", self.channel);
+                    }
+                    is_failing = true;
                     TimeDelta::seconds(1)
                 }
             };

@@ -14,7 +14,7 @@ use tracing::{error, info, warn};
 
 use super::{Daemon, Ground};
 use crate::config::{self, Config};
-use crate::problem::Problem;
+use crate::problem::{Level, Problem};
 
 /// How often the watchdog of systemd is fed when it asks for nothing else.
 const FEED_WATCHDOG: Duration = Duration::from_secs(10);
@@ -88,9 +88,14 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>) {
 fn summary(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems
         .iter()
-        .map(|problem| format!("{}:{}: {}", problem.file.name, problem.line(), problem.message))
+        .filter(|problem| problem.level == Level::Error)
+        .map(|problem| {
+            let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
+            format!("{}:{}: {}{help}", problem.file.name, problem.line(), problem.message)
+        })
         .collect();
-    format!("{} mistakes were found: {}", problems.len(), lines.join("; "))
+    let count = if lines.len() == 1 { "1 mistake was".to_owned() } else { format!("{} mistakes were", lines.len()) };
+    format!("{count} found: {}", lines.join("; "))
 }
 
 /// Tells systemd that the service lives, as long as its brain turns.

@@ -20,3 +20,5 @@ mod service;
 mod sinks;
 #[cfg(test)]
 mod stores;
+#[cfg(test)]
+mod systemd;
