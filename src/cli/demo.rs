@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{EX_CONFIG, EX_INTERRUPTED, EX_UNAVAILABLE, check, complain, logs, place, run as service};
 use crate::problem::{Problems, SourceFile};
@@ -108,11 +109,16 @@ fn live(arguments: &Arguments, storm: &Arc<Storm>) -> anyhow::Result<u8> {
     let dir = arguments.state.clone().unwrap_or_else(|| place::state_dir(None, None).join("demo"));
     let held = place::hold(&dir)?;
     let runtime = service::runtime()?;
+    // One listener for all storms: a Ctrl-C between two moments of listening would be lost.
+    let mut interrupt = {
+        let _within = runtime.enter();
+        signal(SignalKind::interrupt()).context("Ctrl-C cannot be listened for")?
+    };
     let mut is_fresh = arguments.fresh;
     loop {
         let home = home::enter(&held, storm, is_fresh).context("the demo's directory could not be prepared")?;
         let shown = if arguments.json { screen::Screen::silent() } else { screen::Screen::new(storm, &home) };
-        let ended = runtime.block_on(play::play(storm, &home, speed, shown))?;
+        let ended = runtime.block_on(play::play(storm, &home, speed, shown, &mut interrupt))?;
         let play::Ended::Over(summary) = ended else {
             // Whoever only watched has seen enough; a script asked for a storm that was lived through, and there was none.
             return Ok(if is_once { EX_INTERRUPTED } else { 0 });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
 use super::feeds::FeedServer;
@@ -46,7 +47,13 @@ pub enum Ended {
 ///
 /// # Errors
 /// When a server, the store or the service cannot start or go on.
-pub async fn play(storm: &Arc<Storm>, home: &Home, speed: f64, mut screen: Screen) -> anyhow::Result<Ended> {
+pub async fn play(
+    storm: &Arc<Storm>,
+    home: &Home,
+    speed: f64,
+    mut screen: Screen,
+    interrupt: &mut Signal,
+) -> anyhow::Result<Ended> {
     let began = Instant::now();
     let store = Arc::new(SqliteStore::open(home.database()).context("the demo's store could not be opened")?);
     let from = moment(&store, storm).await?;
@@ -59,7 +66,7 @@ pub async fn play(storm: &Arc<Storm>, home: &Home, speed: f64, mut screen: Scree
     let (viewer, mut sights) = mpsc::channel(SIGHTS);
     let ground = Ground { store: store.clone(), clock, tick: TICK, dir: home.dir.clone(), sights: Sights::to(viewer) };
     let mut daemon = Daemon::start(&config, ground).await?;
-    let is_over = watch(storm, clock, &config, &mut daemon, &mut sights, &mut screen).await?;
+    let is_over = watch((storm, clock), &config, &mut daemon, &mut sights, &mut screen, interrupt).await?;
     if is_over {
         settle(&store).await?;
     }
@@ -94,19 +101,19 @@ fn configure(home: &Home, feeds: &FeedServer, receiver: &Receiver) -> anyhow::Re
 
 /// Shows what happens until the storm has passed (true) or someone interrupts (false).
 async fn watch(
-    storm: &Storm,
-    clock: Clock,
+    (storm, clock): (&Storm, Clock),
     config: &Config,
     daemon: &mut Daemon,
     sights: &mut mpsc::Receiver<Sight>,
     screen: &mut Screen,
+    interrupt: &mut Signal,
 ) -> anyhow::Result<bool> {
     let over = clock.sleep_until(storm.end);
     tokio::pin!(over);
     loop {
         tokio::select! {
             () = &mut over => return Ok(true),
-            _ = tokio::signal::ctrl_c() => return Ok(false),
+            _ = interrupt.recv() => return Ok(false),
             why = daemon.ended() => return Err(why),
             Some(sight) = sights.recv() => screen.show(&sight, config),
         }
