@@ -166,9 +166,9 @@ fn settle(
 /// The worst severity that an authority has in force for a hazard in a governorate.
 fn official_severity(draft: &Draft<'_>, hazard: Hazard, governorate: &GovernorateId) -> Option<Severity> {
     draft
-        .warnings()
+        .officials()
         .map(|(_, warning)| warning)
-        .filter(|warning| warning.official.is_some() && warning.hazard == hazard && warning.areas.contains(governorate))
+        .filter(|warning| warning.hazard == hazard && warning.areas.contains(governorate))
         .map(|warning| warning.severity)
         .max()
 }

@@ -15,6 +15,9 @@ use super::state::Draft;
 /// How long after its end an alert's triple is remembered, so that a feed that shows it for long does not bring it back.
 pub(super) const REMEMBER_ALERTS: TimeDelta = TimeDelta::days(30);
 
+/// Why an alert that arrives after a newer one of its line is held.
+const NEWER: &str = "a newer alert of the same line is in force";
+
 /// Takes the alerts of one answer, oldest first.
 pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts: &[Alert], now: Timestamp) {
     let mut alerts: Vec<&Alert> = alerts.iter().collect();
@@ -51,7 +54,7 @@ fn take_one(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert
 fn referred(draft: &Draft<'_>, alert: &Alert) -> Vec<(WarningKey, Warning)> {
     let names: Vec<String> = alert.references.iter().map(ToString::to_string).collect();
     draft
-        .warnings()
+        .officials()
         .filter(|(_, warning)| {
             warning.official.as_ref().is_some_and(|official| official.line.iter().any(|triple| names.contains(triple)))
         })
@@ -59,10 +62,36 @@ fn referred(draft: &Draft<'_>, alert: &Alert) -> Vec<(WarningKey, Warning)> {
         .collect()
 }
 
+/// Whether a warning has gone on since an alert was sent: then the alert arrives too late to say anything of it.
+///
+/// A date that still lies ahead is a fault of the authority's clock, and must not shut out all that it says from then on.
+fn has_gone_on(warning: &Warning, alert: &Alert, now: Timestamp) -> bool {
+    let newest = warning.official.as_ref().map(|official| official.alert.identity.sent);
+    newest.is_some_and(|newest| newest <= now && alert.identity.sent < newest)
+}
+
+/// Takes note that what an alert refers to is of the past, even when that has not arrived yet: feeds do not keep the order.
+fn overtake(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) {
+    for reference in &alert.references {
+        let triple = reference.to_string();
+        if !draft.has_seen(&triple) {
+            let text = format!("{} speaks of it before it has arrived: it is not told any more", alert.identity);
+            draft.write(now, "held", &triple, text);
+            draft.see(triple, alert.expires.max(now) + REMEMBER_ALERTS);
+        }
+    }
+}
+
 fn lift(draft: &mut Draft<'_>, book: &RuleBook, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    let referred = referred(draft, alert);
+    overtake(draft, alert, now);
+    let mut referred = referred(draft, alert);
     if referred.is_empty() {
         draft.write(now, "held", &alert.identity, "it ends nothing that is in force here".to_owned());
+    }
+    let all = referred.len();
+    referred.retain(|(_, warning)| !has_gone_on(warning, alert, now));
+    if referred.len() < all {
+        draft.write(now, "held", &alert.identity, NEWER.to_owned());
     }
     for (key, warning) in referred {
         let told = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: Vec::new() };
@@ -80,7 +109,18 @@ fn hold_or_announce(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert
         let text = format!("these places are not known here: {}", alert.unplaced.join("; "));
         draft.write(now, "unplaced", &alert.identity, text);
     }
+    overtake(draft, alert, now);
     let mut referred = referred(draft, alert);
+    if let Some((key, twin)) = twin(draft, alert)
+        && referred.iter().all(|(known, _)| *known == key)
+    {
+        return join(draft, key, twin, alert, now);
+    }
+    let all = referred.len();
+    referred.retain(|(_, warning)| !has_gone_on(warning, alert, now));
+    if referred.is_empty() && 0 < all {
+        return draft.write(now, "held", &alert.identity, NEWER.to_owned());
+    }
     if alert.expires <= now {
         let text = format!("it ended at {} before it arrived: not sent", alert.expires.format("%F %T UTC"));
         draft.write(now, "held", &alert.identity, text);
@@ -93,22 +133,20 @@ fn hold_or_announce(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert
         return begin(book, draft, feed, alert, now);
     }
     let (key, told) = referred.remove(0);
-    let newest = told.official.as_ref().map(|official| official.alert.identity.sent);
-    if newest.is_some_and(|newest| alert.identity.sent < newest) {
-        return draft.write(now, "held", &alert.identity, "a newer alert of the same line is in force".to_owned());
-    }
     go_on(draft, feed, alert, (&key, &told), &referred, now);
 }
 
-fn begin(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    if let Some((key, mut twin)) = twin(draft, alert) {
-        if let Some(official) = &mut twin.official {
-            official.line.push(alert.identity.to_string());
-            official.alert.words.extend(alert.words.iter().cloned());
-        }
-        draft.put_warning(key, Some(twin));
-        return draft.write(now, "twin", &alert.identity, "the same alert in another language: told once".to_owned());
+/// Adds an alert to the warning that says the same in another language.
+fn join(draft: &mut Draft<'_>, key: WarningKey, mut twin: Warning, alert: &Alert, now: Timestamp) {
+    if let Some(official) = &mut twin.official {
+        official.line.push(alert.identity.to_string());
+        official.alert.words.extend(alert.words.iter().cloned());
     }
+    draft.put_warning(key, Some(twin));
+    draft.write(now, "twin", &alert.identity, "the same alert in another language: told once".to_owned());
+}
+
+fn begin(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
     let replaces = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
     let number = automatic::number(book, draft, now);
     let key = WarningKey::Official { root: alert.identity.to_string() };
@@ -122,7 +160,7 @@ fn twin(draft: &Draft<'_>, alert: &Alert) -> Option<(WarningKey, Warning)> {
     let languages = |words: &[Words]| -> Vec<String> { words.iter().map(|words| words.language.clone()).collect() };
     let new = languages(&alert.words);
     draft
-        .warnings()
+        .officials()
         .find(|(_, warning)| {
             warning.official.as_ref().is_some_and(|official| {
                 let told = &official.alert;
@@ -262,8 +300,8 @@ fn finish(
 /// Ends the official warnings whose time has run out.
 pub(super) fn run_out(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
     let over: Vec<(WarningKey, Warning)> = draft
-        .warnings()
-        .filter(|(_, warning)| warning.official.is_some() && warning.until <= now)
+        .officials()
+        .filter(|(_, warning)| warning.until <= now)
         .map(|(key, warning)| (key.clone(), warning.clone()))
         .collect();
     for (key, warning) in over {

@@ -234,6 +234,16 @@ impl<'a> Draft<'a> {
         kept.chain(changed).map(|(key, warning)| (key, warning.as_ref()))
     }
 
+    /// The authorities' warnings in force, changes included; the rules' own, of which there may be very many, are not walked.
+    pub(super) fn officials(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {
+        let first = WarningKey::Official { root: String::new() };
+        let kept = self.state.warnings.range(first.clone()..);
+        let kept = kept.filter(|(key, _)| !self.changes.warnings.contains_key(*key));
+        let changed = self.changes.warnings.range(first..);
+        let changed = changed.filter_map(|(key, warning)| Some((key, warning.as_ref()?)));
+        kept.chain(changed).map(|(key, warning)| (key, warning.as_ref()))
+    }
+
     pub(super) fn put_warning(&mut self, key: WarningKey, warning: Option<Warning>) {
         self.changes.warnings.insert(key, warning.map(Arc::new));
     }

@@ -20,6 +20,8 @@ use crate::rule::{Direction, Rule, RuleBook, Sight, Statistic, Threshold, Warnin
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 
+mod authority;
+
 const TICK: i64 = 10;
 
 fn at(minute: i64) -> Timestamp {
