@@ -1,5 +1,7 @@
 //! Bulletins: one thing said, named for ever. What a bulletin says never changes; what changes is said in the next one.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Identity, Status, Words};
@@ -102,6 +104,28 @@ pub enum Origin {
     },
 }
 
+/// Whom a warning has concerned so far. It only grows: who was told of a danger is told of its end, in whatever guise it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The worst that any edition told.
+    pub worst: Severity,
+    /// The hazards that any edition told of.
+    pub hazards: BTreeSet<Hazard>,
+}
+
+impl Reach {
+    /// The reach of a single edition.
+    pub fn new(hazard: Hazard, severity: Severity) -> Self {
+        Self { worst: severity, hazards: BTreeSet::from([hazard]) }
+    }
+
+    /// Takes in the reach of what came before.
+    pub fn take_in(&mut self, before: &Self) {
+        self.worst = self.worst.max(before.worst);
+        self.hazards.extend(&before.hazards);
+    }
+}
+
 /// One thing said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bulletin {
@@ -123,6 +147,8 @@ pub struct Bulletin {
     pub severity: Severity,
     /// How bad it was told to be before.
     pub was: Option<Severity>,
+    /// Whom it concerns, by all that was told under this number and under those it takes the place of.
+    pub reach: Reach,
     /// Where, in official order; never empty.
     pub areas: Vec<GovernorateId>,
     /// Where it held before and does not any more.

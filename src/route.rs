@@ -78,7 +78,8 @@ pub enum Deaf {
     Place,
 }
 
-/// Whether a channel hears a bulletin. A lowered or ended warning is heard by all who heard of it at its worst.
+/// Whether a channel hears a bulletin. A lowered, changed or ended warning is heard by all who heard of it at its worst, under
+/// whatever hazard; a place that it leaves hears that it does.
 ///
 /// # Errors
 /// The reason why not.
@@ -88,11 +89,10 @@ pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
     if is_drill_channel == is_actual {
         return Err(Deaf::Audience { status: bulletin.status, audience: listener.audience });
     }
-    let worst = bulletin.was.unwrap_or(bulletin.severity).max(bulletin.severity);
-    if worst < listener.min_severity {
+    if bulletin.reach.worst < listener.min_severity {
         return Err(Deaf::Severity { min_severity: listener.min_severity });
     }
-    if listener.hazards.as_ref().is_some_and(|hazards| !hazards.contains(&bulletin.hazard)) {
+    if listener.hazards.as_ref().is_some_and(|hazards| hazards.is_disjoint(&bulletin.reach.hazards)) {
         return Err(Deaf::Hazard { hazard: bulletin.hazard });
     }
     let is_near = |wanted: &BTreeSet<GovernorateId>| {
@@ -102,4 +102,90 @@ pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
         return Err(Deaf::Place);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bulletin::{Change, Origin, Reach};
+    use crate::ids::BulletinId;
+    use crate::time::Timestamp;
+
+    fn places(names: &[&str]) -> Vec<GovernorateId> {
+        names.iter().map(|name| GovernorateId::new(name).unwrap()).collect()
+    }
+
+    /// Yellow rain in Jeddah, of a warning that was red before and has just left Taif.
+    fn bulletin(status: Status) -> Bulletin {
+        let now = Timestamp::from_timestamp(1_765_227_600, 0).unwrap();
+        let mut reach = Reach::new(Hazard::Rain, Severity::Yellow);
+        reach.take_in(&Reach::new(Hazard::FlashFlood, Severity::Red));
+        Bulletin {
+            id: BulletinId::new("MKH-2025-000001", 3),
+            number: "MKH-2025-000001".to_owned(),
+            edition: 3,
+            replaces: Vec::new(),
+            change: Change::Lifted,
+            status,
+            hazard: Hazard::Rain,
+            severity: Severity::Yellow,
+            was: Some(Severity::Yellow),
+            reach,
+            areas: places(&["jeddah"]),
+            left: places(&["taif"]),
+            issued: now,
+            onset: now,
+            until: now,
+            stale_after: now,
+            silent_since: None,
+            origin: Origin::Automatic { evidence: Vec::new() },
+        }
+    }
+
+    fn listener(audience: Audience) -> Listener {
+        Listener {
+            channel: ChannelId::new("desk").unwrap(),
+            audience,
+            form: Form::Text,
+            languages: vec![Language::Ar],
+            min_severity: Severity::Advisory,
+            hazards: None,
+            governorates: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(listener: &Listener, expected: bool) {
+        assert_eq!(hears(listener, &bulletin(Status::Actual)).is_ok(), expected, "{listener:?}");
+    }
+
+    #[test]
+    fn the_end_is_heard_by_all_who_heard_the_warning_at_its_worst() {
+        let public = || listener(Audience::Public);
+        check(&Listener { min_severity: Severity::Red, ..public() }, true);
+        check(&Listener { hazards: Some(BTreeSet::from([Hazard::FlashFlood])), ..public() }, true);
+        check(&Listener { hazards: Some(BTreeSet::from([Hazard::Dust])), ..public() }, false);
+    }
+
+    #[test]
+    fn a_place_hears_that_a_warning_leaves_it_and_no_other_place_does() {
+        let near = |names: &[&str]| Some(places(names).into_iter().collect());
+        check(&Listener { governorates: near(&["taif"]), ..listener(Audience::Public) }, true);
+        check(&Listener { governorates: near(&["jeddah"]), ..listener(Audience::Public) }, true);
+        check(&Listener { governorates: near(&["rabigh"]), ..listener(Audience::Public) }, false);
+    }
+
+    #[test]
+    fn drills_reach_drill_channels_and_nobody_else() {
+        for status in [Status::Actual, Status::Exercise, Status::System, Status::Test, Status::Draft] {
+            for audience in [Audience::Public, Audience::Staff, Audience::Drill] {
+                let heard = hears(&listener(audience), &bulletin(status)).is_ok();
+                assert_eq!(
+                    heard,
+                    (audience == Audience::Drill) != (status == Status::Actual),
+                    "{status:?} {audience:?}"
+                );
+            }
+        }
+    }
 }

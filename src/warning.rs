@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::bulletin::{Change, Evidence};
+use crate::bulletin::{Change, Evidence, Reach};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
 use crate::rule::WarningTimes;
@@ -53,6 +53,8 @@ pub struct Warning {
     pub hazard: Hazard,
     /// How bad, as told.
     pub severity: Severity,
+    /// Whom all of its editions concerned.
+    pub reach: Reach,
     /// Where, as told, in official order.
     pub areas: Vec<GovernorateId>,
     /// When it begins, as told.
@@ -193,6 +195,7 @@ mod tests {
             last: BulletinId::new("MKH-2025-000001", 1),
             hazard: Hazard::Rain,
             severity,
+            reach: Reach::new(Hazard::Rain, severity),
             areas: vec![GovernorateId::new("jeddah").unwrap()],
             onset: at(0),
             until: at(until),

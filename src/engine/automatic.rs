@@ -9,7 +9,7 @@ use chrono::Datelike;
 use super::Touched;
 use super::state::{Draft, LatchKey};
 use crate::alert::Status;
-use crate::bulletin::{Bulletin, Evidence, Origin};
+use crate::bulletin::{Bulletin, Evidence, Origin, Reach};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::rule::judge::{self, Judgement, Seen, Sighting, Trust};
@@ -195,6 +195,8 @@ fn say(
         (Some(told), false, true) => told.evidence.clone(),
         (_, false, _) => so.evidence.clone(),
     };
+    let mut reach = Reach::new(*hazard, found.severity);
+    told.iter().for_each(|told| reach.take_in(&told.reach));
     draft.say(Bulletin {
         id: id.clone(),
         number: number.clone(),
@@ -205,6 +207,7 @@ fn say(
         hazard: *hazard,
         severity: found.severity,
         was: told.as_ref().map(|told| told.severity),
+        reach: reach.clone(),
         areas: vec![governorate.clone()],
         left: Vec::new(),
         issued: now,
@@ -220,6 +223,7 @@ fn say(
         last: id,
         hazard: *hazard,
         severity: found.severity,
+        reach,
         areas: vec![governorate.clone()],
         onset: found.onset,
         until: found.until,
@@ -238,24 +242,24 @@ pub(super) fn number(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) -> 
     format!("{}-{year}-{count:06}", book.code)
 }
 
-/// Ends the rules' own warnings that an official one takes the place of, and returns their last bulletins.
+/// Ends the rules' own warnings that an official one takes the place of, and returns them.
 pub(super) fn yield_to(
     draft: &mut Draft<'_>,
     hazard: Hazard,
     severity: Severity,
     areas: &[GovernorateId],
     now: Timestamp,
-) -> Vec<BulletinId> {
+) -> Vec<Warning> {
     let mut taken = BTreeMap::new();
     for governorate in areas {
         let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
         if let Some(told) = draft.warning(&key).filter(|told| told.severity <= severity) {
-            taken.insert(key, told.last.clone());
+            taken.insert(key, told.clone());
         }
     }
-    for (key, last) in &taken {
+    for (key, told) in &taken {
         draft.put_warning(key.clone(), None);
-        draft.write(now, "quiet", last, "an authority has taken it over".to_owned());
+        draft.write(now, "quiet", &told.last, "an authority has taken it over".to_owned());
     }
     taken.into_values().collect()
 }

@@ -3,7 +3,7 @@
 //! An alert that vanishes from its feed is not over; one without a place is held; one that is a test goes nowhere.
 
 use crate::alert::{Alert, MsgType, Status, Words};
-use crate::bulletin::{Bulletin, Change, Origin};
+use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
@@ -132,8 +132,7 @@ fn hold_or_announce(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert
     if referred.is_empty() {
         return begin(book, draft, feed, alert, now);
     }
-    let (key, told) = referred.remove(0);
-    go_on(draft, feed, alert, (&key, &told), &referred, now);
+    go_on(draft, feed, alert, &referred, now);
 }
 
 /// Adds an alert to the warning that says the same in another language.
@@ -147,12 +146,17 @@ fn join(draft: &mut Draft<'_>, key: WarningKey, mut twin: Warning, alert: &Alert
 }
 
 fn begin(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    let replaces = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
+    let taken = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
     let number = automatic::number(book, draft, now);
     let key = WarningKey::Official { root: alert.identity.to_string() };
     let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: vec![alert.identity.to_string()] };
-    let edition = Edition { number, edition: 1, replaces, change: Change::Issued, told: None };
-    speak(draft, key, official, edition, now);
+    speak(
+        draft,
+        key,
+        official,
+        Edition { number, edition: 1, change: Change::Issued, before: &[], taken: &taken },
+        now,
+    );
 }
 
 /// The live warning that says the same in another language: authorities publish one event as two messages.
@@ -174,64 +178,67 @@ fn twin(draft: &Draft<'_>, alert: &Alert) -> Option<(WarningKey, Warning)> {
 }
 
 /// Takes an update: the first warning it refers to goes on in its words, and any others end in it.
-fn go_on(
-    draft: &mut Draft<'_>,
-    feed: &FeedId,
-    alert: &Alert,
-    (key, told): (&WarningKey, &Warning),
-    others: &[(WarningKey, Warning)],
-    now: Timestamp,
-) {
-    let change = if told.severity < alert.severity {
+fn go_on(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, before: &[(WarningKey, Warning)], now: Timestamp) {
+    let Some((key, told)) = before.first() else { return };
+    let worst = before.iter().map(|(_, told)| told.severity).max().unwrap_or(told.severity);
+    let change = if worst < alert.severity {
         Change::Raised
-    } else if alert.severity < told.severity {
+    } else if alert.severity < worst {
         Change::Lowered
-    } else if told.until < alert.expires && told.areas == alert.areas {
+    } else if told.until < alert.expires && told.areas == alert.areas && before.len() == 1 {
         Change::Extended
     } else {
         Change::Updated
     };
-    let mut line = told.official.as_ref().map(|official| official.line.clone()).unwrap_or_default();
-    line.push(alert.identity.to_string());
-    let mut replaces = vec![told.last.clone()];
-    for (key, other) in others {
-        replaces.push(other.last.clone());
-        line.extend(other.official.iter().flat_map(|official| official.line.iter().cloned()));
+    let lines = before.iter().flat_map(|(_, told)| &told.official).flat_map(|official| official.line.iter().cloned());
+    let line = lines.chain([alert.identity.to_string()]).collect();
+    for (key, _) in before {
         draft.put_warning(key.clone(), None);
     }
-    replaces.extend(automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now));
+    let before: Vec<Warning> = before.iter().map(|(_, told)| told.clone()).collect();
+    let taken = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
     let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
-    let edition =
-        Edition { number: told.number.clone(), edition: told.edition + 1, replaces, change, told: Some(told) };
-    speak(draft, key.clone(), official, edition, now);
+    let (number, edition) = (told.number.clone(), told.edition + 1);
+    speak(draft, key.clone(), official, Edition { number, edition, change, before: &before, taken: &taken }, now);
 }
 
 /// Where a bulletin stands in the life of its warning.
 struct Edition<'a> {
     number: String,
     edition: u32,
-    replaces: Vec<BulletinId>,
     change: Change,
-    told: Option<&'a Warning>,
+    /// The authority's own warnings that go on in it or end in it.
+    before: &'a [Warning],
+    /// The rules' warnings that it takes the place of.
+    taken: &'a [Warning],
 }
 
 /// Says an alert that is in force and remembers that it was said.
 fn speak(draft: &mut Draft<'_>, key: WarningKey, official: OfficialPart, edition: Edition<'_>, now: Timestamp) {
     let alert = &official.alert;
     let id = BulletinId::new(&edition.number, edition.edition);
-    let is_left = |area: &&GovernorateId| !alert.areas.contains(area);
+    let replaced = || edition.before.iter().chain(edition.taken);
+    let mut reach = Reach::new(alert.hazard, alert.severity);
+    replaced().for_each(|told| reach.take_in(&told.reach));
+    let mut left: Vec<GovernorateId> = Vec::new();
+    for area in edition.before.iter().flat_map(|told| &told.areas) {
+        if !alert.areas.contains(area) && !left.contains(area) {
+            left.push(area.clone());
+        }
+    }
     draft.say(Bulletin {
         id: id.clone(),
         number: edition.number.clone(),
         edition: edition.edition,
-        replaces: edition.replaces,
+        replaces: replaced().map(|told| told.last.clone()).collect(),
         change: edition.change,
         status: alert.status,
         hazard: alert.hazard,
         severity: alert.severity,
-        was: edition.told.map(|told| told.severity),
+        was: edition.before.iter().map(|told| told.severity).max(),
+        reach: reach.clone(),
         areas: alert.areas.clone(),
-        left: edition.told.map(|told| told.areas.iter().filter(is_left).cloned().collect()).unwrap_or_default(),
+        left,
         issued: now,
         onset: alert.onset,
         until: alert.expires,
@@ -245,6 +252,7 @@ fn speak(draft: &mut Draft<'_>, key: WarningKey, official: OfficialPart, edition
         last: id,
         hazard: alert.hazard,
         severity: alert.severity,
+        reach,
         areas: alert.areas.clone(),
         onset: alert.onset,
         until: alert.expires,
@@ -285,6 +293,7 @@ fn finish(
         hazard: warning.hazard,
         severity: warning.severity,
         was: Some(warning.severity),
+        reach: warning.reach.clone(),
         areas: warning.areas.clone(),
         left: Vec::new(),
         issued: now,

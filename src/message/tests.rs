@@ -12,7 +12,7 @@ use geo::{Coord, MultiPolygon, Rect};
 
 use super::*;
 use crate::alert::{Identity, Status, Words};
-use crate::bulletin::{Change, Evidence, Origin};
+use crate::bulletin::{Change, Evidence, Origin, Reach};
 use crate::governorate::Governorate;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId, RuleId};
@@ -164,6 +164,7 @@ fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
         hazard,
         severity,
         was: None,
+        reach: Reach::new(hazard, severity),
         areas: areas(&["jeddah"]),
         left: Vec::new(),
         issued: if change == Change::Issued { riyadh(8, 22, 10) } else { riyadh(9, 3, 5) },

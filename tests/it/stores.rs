@@ -4,7 +4,7 @@ use std::future::Future;
 
 use futures_util::future::join_all;
 use nadhir::alert::Status;
-use nadhir::bulletin::{Bulletin, Change, Origin};
+use nadhir::bulletin::{Bulletin, Change, Origin, Reach};
 use nadhir::hazard::{Hazard, Severity};
 use nadhir::ids::{BulletinId, ChannelId, GovernorateId};
 use nadhir::language::Language;
@@ -35,6 +35,7 @@ fn bulletin(number: &str, edition: u32) -> Bulletin {
         hazard: Hazard::Rain,
         severity: Severity::Red,
         was: None,
+        reach: Reach::new(Hazard::Rain, Severity::Red),
         areas: vec![GovernorateId::new("jeddah").unwrap()],
         left: Vec::new(),
         issued: at(0),

@@ -92,3 +92,42 @@ fn twins_go_on_and_end_as_one() {
     );
     check_alerts(&[(10, &arabic), (11, &english), (30, &raised), (60, &withdrawn_english)], expected);
 }
+
+#[test]
+fn who_heard_of_a_warning_at_its_worst_is_meant_by_its_end() {
+    let first = alert(10, Severity::Red, 300);
+    let mut lowered = update(30, Severity::Yellow, 300, &[&first]);
+    lowered.hazard = Hazard::FlashFlood;
+    let said = check_alerts(
+        &[(10, &first), (30, &lowered), (60, &cancel(60, &[&lowered]))],
+        "00:10 issued red official; 00:30 lowered yellow official; 01:00 lifted yellow official",
+    );
+    assert_eq!(said[2].reach.worst, Severity::Red);
+    assert_eq!(said[2].reach.hazards, BTreeSet::from([Hazard::Rain, Hazard::FlashFlood]));
+}
+
+#[test]
+fn an_authority_that_takes_over_means_all_whom_the_rules_had_warned() {
+    let mut events: Vec<(i64, Event)> = vec![(10, gauge(10, 45.0))];
+    events.extend((2..=6).map(|step| (step * 10, gauge(step * 10, 5.0))));
+    events.push((70, gauge(70, 1.0)));
+    events.push((80, said(alert(80, Severity::Orange, 300))));
+    let (_, said) = live(&book(rain(0, 0)), &events, 80);
+    assert_eq!(tell(&said), "00:10 issued red; 01:10 lowered orange; 01:20 issued orange official");
+    assert_eq!((said[2].reach.worst, &said[2].replaces), (Severity::Red, &vec![said[1].id.clone()]));
+}
+
+#[test]
+fn an_update_that_joins_two_warnings_tells_every_place_that_it_leaves() {
+    let taif = || vec![GovernorateId::new("taif").unwrap()];
+    let here = alert(10, Severity::Yellow, 300);
+    let there = Alert { areas: taif(), ..alert(20, Severity::Red, 300) };
+    let joined = update(30, Severity::Orange, 300, &[&here, &there]);
+    let said = check_alerts(
+        &[(10, &here), (20, &there), (30, &joined)],
+        "00:10 issued yellow official; 00:20 issued red official; 00:30 lowered orange official; \
+         05:00 expired orange official",
+    );
+    assert_eq!((&said[2].left, said[2].was), (&taif(), Some(Severity::Red)));
+    assert_eq!(said[2].replaces, vec![said[0].id.clone(), said[1].id.clone()]);
+}
