@@ -82,8 +82,9 @@ pub struct So {
     pub evidence: Vec<Evidence>,
     /// When any data on it were last heard.
     pub heard: Option<Timestamp>,
-    /// False when no rule speaks of it any more: then a live warning is neither lifted nor extended.
-    pub is_judged: bool,
+    /// True when data say that nothing worse than `severity` holds. While nobody can tell, or no rule speaks of it any more, a
+    /// live warning is neither lifted nor lowered.
+    pub is_eased: bool,
 }
 
 /// What has to be said now.
@@ -107,8 +108,10 @@ pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Times
     if told.until <= now {
         return Some(end(told, Change::Expired, told.until));
     }
-    let Some(severity) = so.severity else {
-        return so.is_judged.then(|| end(told, Change::Lifted, now));
+    let severity = match so.severity {
+        None => return so.is_eased.then(|| end(told, Change::Lifted, now)),
+        Some(severity) if severity < told.severity && !so.is_eased => told.severity,
+        Some(severity) => severity,
     };
     let silent_since = silence(so, times, now);
     let until = until(so, times, now);
@@ -184,7 +187,7 @@ mod tests {
             ends: None,
             evidence: Vec::new(),
             heard: Some(at(heard)),
-            is_judged: true,
+            is_eased: true,
         }
     }
 
@@ -233,9 +236,16 @@ mod tests {
 
     #[test]
     fn a_warning_that_no_rule_speaks_of_is_not_lifted() {
-        let orphan = So { is_judged: false, ..so(None, 0) };
+        let orphan = So { is_eased: false, ..so(None, 0) };
         check(Some(&told(Severity::Red, 180)), &orphan, 60, None);
         check(Some(&told(Severity::Red, 180)), &orphan, 180, Some(Change::Expired));
+    }
+
+    #[test]
+    fn what_nobody_can_tell_is_not_lowered() {
+        let unsure = So { is_eased: false, ..so(Some(Severity::Yellow), 60) };
+        check(Some(&told(Severity::Red, 180)), &unsure, 60, None);
+        check(Some(&told(Severity::Red, 180)), &unsure, 125, Some(Change::Extended));
     }
 
     #[test]

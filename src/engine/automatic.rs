@@ -2,19 +2,20 @@
 //!
 //! Where an authority has spoken of the same hazard, and no more mildly, the rules keep quiet.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Datelike;
 
 use super::Touched;
 use super::state::{Draft, LatchKey};
-use crate::alert::Status;
+use crate::alert::{Alert, Status};
 use crate::bulletin::{Bulletin, Evidence, Origin, Reach};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::rule::judge::{self, Judgement, Seen, Sighting, Trust};
 use crate::rule::{Rule, RuleBook, latch};
-use crate::time::Timestamp;
+use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{Move, So, Warning, WarningKey, compare};
 
 /// Judges what was touched and says what has to be said.
@@ -63,14 +64,8 @@ fn what_is_so(
     governorate: &GovernorateId,
     now: Timestamp,
 ) -> So {
-    let mut so = So {
-        severity: None,
-        begins: None,
-        ends: None,
-        evidence: Vec::new(),
-        heard: None,
-        is_judged: !rules.is_empty(),
-    };
+    let mut so = So { severity: None, begins: None, ends: None, evidence: Vec::new(), heard: None, is_eased: false };
+    let mut judgements = Vec::new();
     for rule in rules {
         let trust = Trust { stale_after: &book.stale_after, longest_silence: book.times.longest_silence };
         let judgement = judge::judge(rule, governorate, draft, trust, now);
@@ -82,16 +77,34 @@ fn what_is_so(
             draft.put_latches(key, after.clone());
         }
         so.heard = so.heard.max(judgement.heard);
-        let Some(severity) = latch::worst(&after) else { continue };
-        so.severity = so.severity.max(Some(severity));
-        if let Some(sighting) = sighting(&judgement, severity) {
-            so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
-            so.ends = so.ends.max(Some(sighting.ends));
-            so.evidence.push(evidence(rule, governorate, severity, sighting));
+        if let Some(severity) = latch::worst(&after) {
+            so.severity = so.severity.max(Some(severity));
+            if let Some(sighting) = sighting(&judgement, severity) {
+                so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
+                so.ends = so.ends.max(Some(sighting.ends));
+                so.evidence.push(evidence(rule, governorate, severity, sighting));
+            }
         }
+        judgements.push(judgement);
     }
+    so.is_eased = is_eased(&judgements, so.severity);
     so.evidence.sort_by(|a, b| a.rule.cmp(&b.rule));
     so
+}
+
+/// Whether data say that nothing worse than a severity holds, rather than that nobody knows: a rule that is new or has another
+/// name since a reload has latches that were never closed, and that alone is no good news.
+fn is_eased(judgements: &[Judgement], severity: Option<Severity>) -> bool {
+    let mut above = judgements
+        .iter()
+        .filter_map(|judgement| judgement.seen.iter().find(|(of, _)| severity < Some(*of)))
+        .map(|(_, seen)| matches!(seen, Seen::Clear | Seen::Between))
+        .peekable();
+    match above.peek() {
+        Some(_) => above.any(|is_clear| is_clear),
+        // No rule knows anything worse any more.
+        None => severity.is_some(),
+    }
 }
 
 /// What is seen now of a severity that holds, or of a milder one when the value has eased.
@@ -145,30 +158,50 @@ fn settle(
     now: Timestamp,
 ) {
     let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
-    let told = draft.warning(&key).cloned();
-    let official = official_severity(draft, hazard, governorate);
-    let is_covered = so.severity <= official && told.as_ref().map(|told| told.severity) <= official;
-    if official.is_some() && is_covered {
-        if let Some(told) = told {
-            draft.put_warning(key, None);
-            draft.write(now, "quiet", &told.last, "an authority speaks of it: the rules keep quiet".to_owned());
+    let mut told = draft.warning(&key).cloned();
+    let begins = so.begins.map_or(now, |begins| begins.max(now));
+    let spoken = official_severity(draft, hazard, governorate, begins);
+    let floor = official_severity(draft, hazard, governorate, now).max(spoken);
+    let mut so = Cow::Borrowed(so);
+    match &told {
+        None if spoken.is_some() && so.severity <= spoken => return,
+        // Told beside the authority, since it was worse or came first; it is never heard to fall below the authority's word.
+        Some(warning) if floor.is_some() && so.severity <= floor => {
+            if warning.until <= now {
+                draft.put_warning(key, None);
+                let text = "its time ran out while an authority speaks of it: the rules keep quiet".to_owned();
+                return draft.write(now, "quiet", &warning.last, text);
+            }
+            if Some(warning.severity) <= floor {
+                return;
+            }
+            so.to_mut().severity = floor;
         }
-        return;
+        None | Some(_) => {}
     }
     // At most two things are said in one turn: that the time of the old one ran out, and what is so now.
-    let mut told = told;
     for _ in 0..2 {
-        let Some(found) = compare(told.as_ref(), so, &book.times, now) else { return };
-        told = say(book, draft, &key, told, so, &found, now);
+        let Some(found) = compare(told.as_ref(), &so, &book.times, now) else { return };
+        told = say(book, draft, &key, told, &so, &found, now);
     }
 }
 
-/// The worst severity that an authority has in force for a hazard in a governorate.
-fn official_severity(draft: &Draft<'_>, hazard: Hazard, governorate: &GovernorateId) -> Option<Severity> {
+/// How long an authority's warning keeps the rules quiet at most: one that ends in a wrong year must not do so for ever.
+pub(super) const LONGEST_QUIET: TimeDelta = TimeDelta::days(7);
+
+/// The worst severity that an authority has in force for a hazard in a governorate at a moment. A warning of tomorrow says
+/// nothing of today.
+fn official_severity(
+    draft: &Draft<'_>,
+    hazard: Hazard,
+    governorate: &GovernorateId,
+    moment: Timestamp,
+) -> Option<Severity> {
     draft
         .officials()
         .map(|(_, warning)| warning)
         .filter(|warning| warning.hazard == hazard && warning.areas.contains(governorate))
+        .filter(|warning| warning.onset <= moment && moment < warning.until.min(warning.onset + LONGEST_QUIET))
         .map(|warning| warning.severity)
         .max()
 }
@@ -242,18 +275,14 @@ pub(super) fn number(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) -> 
     format!("{}-{year}-{count:06}", book.code)
 }
 
-/// Ends the rules' own warnings that an official one takes the place of, and returns them.
-pub(super) fn yield_to(
-    draft: &mut Draft<'_>,
-    hazard: Hazard,
-    severity: Severity,
-    areas: &[GovernorateId],
-    now: Timestamp,
-) -> Vec<Warning> {
+/// Ends the rules' own warnings that an official one takes the place of, and returns them. One that holds before the official
+/// one begins is not taken: until then nobody else speaks of it.
+pub(super) fn yield_to(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> Vec<Warning> {
     let mut taken = BTreeMap::new();
-    for governorate in areas {
-        let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
-        if let Some(told) = draft.warning(&key).filter(|told| told.severity <= severity) {
+    for governorate in &alert.areas {
+        let key = WarningKey::Automatic { hazard: alert.hazard, governorate: governorate.clone() };
+        let is_taken = |told: &&Warning| told.severity <= alert.severity && alert.onset <= told.onset.max(now);
+        if let Some(told) = draft.warning(&key).filter(is_taken) {
             taken.insert(key, told.clone());
         }
     }

@@ -146,7 +146,7 @@ fn join(draft: &mut Draft<'_>, key: WarningKey, mut twin: Warning, alert: &Alert
 }
 
 fn begin(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    let taken = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
+    let taken = automatic::yield_to(draft, alert, now);
     let number = automatic::number(book, draft, now);
     let key = WarningKey::Official { root: alert.identity.to_string() };
     let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: vec![alert.identity.to_string()] };
@@ -196,7 +196,7 @@ fn go_on(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, before: &[(Warning
         draft.put_warning(key.clone(), None);
     }
     let before: Vec<Warning> = before.iter().map(|(_, told)| told.clone()).collect();
-    let taken = automatic::yield_to(draft, alert.hazard, alert.severity, &alert.areas, now);
+    let taken = automatic::yield_to(draft, alert, now);
     let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
     let (number, edition) = (told.number.clone(), told.edition + 1);
     speak(draft, key.clone(), official, Edition { number, edition, change, before: &before, taken: &taken }, now);

@@ -435,3 +435,33 @@ proptest! {
         prop_assert_eq!(&live_with_restarts(&book, &events, 900), &said, "stopping and restoring changes nothing");
     }
 }
+
+#[test]
+fn a_rule_under_a_new_name_does_not_lift_what_nobody_can_tell() {
+    let (old, mut renamed) = (rain(0, 20), rain(0, 20));
+    renamed.id = RuleId::new("rain-sum-one-hour").unwrap();
+    let (mut state, _) = live(&book(old), &[(10, gauge(10, 45.0))], 120);
+    let renamed = book(renamed);
+    let mut said = Vec::new();
+    for minute in (130..=400).step_by(10) {
+        let outcome = step(&renamed, &state, &Event::Tick, at(minute));
+        said.extend(outcome.bulletins);
+        state.adopt(outcome.changes);
+    }
+    let changes: Vec<Change> = said.iter().map(|bulletin| bulletin.change).collect();
+    assert_eq!(changes, [Change::Expired], "{}", tell(&said));
+}
+
+#[test]
+fn a_clock_set_back_delays_no_warning_beyond_its_patience() {
+    let book = book(rain(20, 20));
+    let mut state = State::default();
+    state.adopt(step(&book, &state, &gauge(1500, 45.0), at(1500)).changes);
+    let mut said = Vec::new();
+    for minute in (60..=90).step_by(10) {
+        let outcome = step(&book, &state, &gauge(minute, 45.0), at(minute));
+        said.extend(outcome.bulletins);
+        state.adopt(outcome.changes);
+    }
+    assert_eq!(tell(&said), "01:20 issued red");
+}

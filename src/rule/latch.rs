@@ -46,7 +46,7 @@ pub fn turn(rule: &Rule, latches: &Latches, judgement: &Judgement, now: Timestam
 fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
     match (latch.is_closed, seen) {
         (false, Seen::Reached(_)) => {
-            let since = latch.rising.unwrap_or(now);
+            let since = since(latch.rising, now);
             if rule.rise_after <= now - since {
                 Latch { is_closed: true, rising: None, easing: None }
             } else {
@@ -56,7 +56,7 @@ fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
         (false, Seen::Unknown) => latch,
         (false, Seen::Between | Seen::Clear) => Latch::default(),
         (true, Seen::Clear) => {
-            let since = latch.easing.unwrap_or(now);
+            let since = since(latch.easing, now);
             if rule.ease_after <= now - since {
                 Latch::default()
             } else {
@@ -67,4 +67,9 @@ fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
             Latch { is_closed: true, rising: None, easing: None }
         }
     }
+}
+
+/// Since when; a clock that was set back must not make the wait longer than the patience of the rule.
+fn since(noted: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    noted.map_or(now, |noted| noted.min(now))
 }

@@ -131,3 +131,43 @@ fn an_update_that_joins_two_warnings_tells_every_place_that_it_leaves() {
     assert_eq!((&said[2].left, said[2].was), (&taif(), Some(Severity::Red)));
     assert_eq!(said[2].replaces, vec![said[0].id.clone(), said[1].id.clone()]);
 }
+
+/// Rain of one gauge: millimetres in each ten minutes from 00:10 on.
+fn wet(millimetres: &[f64]) -> Vec<(i64, Event)> {
+    (1..).zip(millimetres).map(|(step, value)| (step * 10, gauge(step * 10, *value))).collect()
+}
+
+#[test]
+fn the_rules_never_speak_below_the_authority_and_end_what_they_told_beside_it() {
+    let mut events = wet(&[45.0]);
+    events.extend((2..=50).map(|step| (step * 10, gauge(step * 10, 0.0))));
+    events.push((20, said(alert(20, Severity::Orange, 150))));
+    let (state, said) = live(&book(rain(0, 0)), &events, 500);
+    assert_eq!(
+        tell(&said),
+        "00:10 issued red; 00:20 issued orange official; 01:10 lowered orange; 02:30 expired orange official; \
+         02:30 lifted orange"
+    );
+    assert_eq!(state.warnings().count(), 0);
+}
+
+#[test]
+fn a_warning_of_tomorrow_does_not_silence_the_rules_today() {
+    let tomorrow = Alert { onset: at(1440), ..alert(10, Severity::Red, 1800) };
+    let (_, said_then) = live(&book(rain(0, 20)), &[(10, said(tomorrow.clone())), (60, gauge(60, 12.0))], 60);
+    assert_eq!(tell(&said_then), "00:10 issued red official; 01:00 issued yellow");
+    let (_, said_before) = live(&book(rain(0, 20)), &[(10, gauge(10, 12.0)), (20, said(tomorrow))], 30);
+    assert_eq!(tell(&said_before), "00:10 issued yellow; 00:20 issued red official");
+    assert!(said_before[1].replaces.is_empty(), "what holds today is not replaced by what begins tomorrow");
+}
+
+#[test]
+fn an_end_in_a_wrong_year_does_not_silence_the_rules_for_ever() {
+    let endless = alert(10, Severity::Red, 5_000_000);
+    let month = 30 * 1440;
+    let book = book(rain(0, 20));
+    let mut state = State::default();
+    state.adopt(step(&book, &state, &said(endless), at(10)).changes);
+    let outcome = step(&book, &state, &gauge(month, 12.0), at(month));
+    assert_eq!(outcome.bulletins.len(), 1);
+}
