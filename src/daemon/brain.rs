@@ -200,19 +200,22 @@ impl Brain {
         pulse: Arc<AtomicU64>,
         stop: CancellationToken,
     ) -> Result<(), BrainError> {
+        // The time of the next look is kept over orders: many of them must not put it off, since silence is only seen by looking.
+        let mut look = tokio::time::Instant::now() + clock.real(tick);
         loop {
             pulse.fetch_add(1, Ordering::Relaxed);
             let order = tokio::select! {
                 biased;
+                () = tokio::time::sleep_until(look), if !stop.is_cancelled() => {
+                    self.insist(&Event::Tick, &clock, &pulse, &stop).await?;
+                    look = tokio::time::Instant::now() + clock.real(tick);
+                    continue;
+                }
                 order = inbox.recv() => match order {
                     Some(order) => order,
                     None => return Ok(()),
                 },
                 () = stop.cancelled(), if inbox.is_empty() => return Ok(()),
-                () = clock.sleep(tick) => {
-                    self.insist(&Event::Tick, &clock, &pulse, &stop).await?;
-                    continue;
-                }
             };
             match order {
                 Order::Happened(event, done) => {
@@ -289,4 +292,37 @@ fn said(bulletin: &Bulletin, dispatch: &Dispatch, now: Timestamp) -> Entry {
         bulletin.until.format("%F %H:%M UTC"),
     );
     Entry { at: now, kind: "bulletin".to_owned(), subject: bulletin.id.to_string(), text }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+
+    #[tokio::test(start_paused = true)]
+    async fn many_orders_do_not_keep_the_brain_from_looking_at_the_clock() {
+        let (config, _) = crate::config::from_files(BTreeMap::new()).unwrap();
+        let feed = config.feeds.first().unwrap().id.clone();
+        let mind = Mind { book: Arc::clone(&config.rules), listeners: Vec::new(), speaker: config.speaker.clone() };
+        let store = Arc::new(SqliteStore::in_memory().unwrap());
+        let clock = Clock::System;
+        let brain =
+            Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), clock.now()).await.unwrap();
+        let (orders, inbox) = mpsc::channel(INBOX);
+        let (pulse, stop) = (Arc::new(AtomicU64::new(0)), CancellationToken::new());
+        let running = tokio::spawn(brain.run(inbox, (clock, super::super::TICK), pulse, stop.clone()));
+        let mut known = None;
+        for _ in 0..20 {
+            // Paused time: it passes at once.
+            tokio::time::advance(std::time::Duration::from_secs(10)).await;
+            let (answer, recalled) = oneshot::channel();
+            orders.send(Order::Recall(feed.clone(), answer)).await.unwrap();
+            known = recalled.await.unwrap();
+        }
+        assert!(known.is_some(), "a look at the clock begins the patience with every feed");
+        stop.cancel();
+        running.await.unwrap().unwrap();
+    }
 }
