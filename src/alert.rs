@@ -116,7 +116,7 @@ pub struct Alert {
     pub areas: Vec<GovernorateId>,
     /// Area descriptions that could not be placed.
     pub unplaced: Vec<String>,
-    /// True when an info says that the danger is over (`responseType` AllClear).
+    /// True when every info says that the danger is over (`responseType` AllClear).
     pub all_clear: bool,
     /// What was wrong with it and read all the same.
     pub defects: Vec<String>,

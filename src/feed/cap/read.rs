@@ -48,6 +48,9 @@ struct Infos {
     certainty: Option<Certainty>,
     onset: Option<Timestamp>,
     expires: Option<Timestamp>,
+    /// How many say that the danger is over.
+    clear: usize,
+    /// Whether all do.
     all_clear: bool,
     found: BTreeSet<GovernorateId>,
     unplaced: Vec<String>,
@@ -115,6 +118,8 @@ impl Reader<'_> {
             count += 1;
             self.info(info, sent, &mut all, defects);
         }
+        // One info of several may say that it is over in one place, and another that it begins elsewhere.
+        all.all_clear = 0 < count && all.clear == count;
         if count == 0 {
             defects.push("it has no info".to_owned());
         }
@@ -142,9 +147,10 @@ impl Reader<'_> {
         let begins = onset.or(effective).unwrap_or(sent);
         all.onset = Some(all.onset.map_or(begins, |known| known.min(begins)));
         all.expires = all.expires.max(expires);
-        all.all_clear |= children(info, "responseType")
+        let is_clear = children(info, "responseType")
             .filter_map(own_text)
             .any(|response| response.eq_ignore_ascii_case("AllClear"));
+        all.clear += usize::from(is_clear);
         all.words.push(words);
         for area in first(children(info, "area"), MAX_AREAS, "areas", defects) {
             self.area(area, all, defects);

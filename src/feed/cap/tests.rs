@@ -159,6 +159,10 @@ fn a_drill_a_cancel_and_an_all_clear_stay_what_they_are() {
     assert_eq!(cancel.references.first().unwrap().identifier, "i1");
     assert!(cancel.defects.concat().contains("a@b,i2,soon"));
     assert!(only(&red().replace("<severity>", "<responseType>AllClear</responseType><severity>")).all_clear);
+    let clear = red().replace("<severity>", "<responseType>AllClear</responseType><severity>");
+    let info = &red()[red().find("<info>").unwrap()..red().find("</alert>").unwrap()];
+    let both = clear.replace("</alert>", &format!("{}</alert>", info.replace("جدة", "الطائف")));
+    assert!(!only(&both).all_clear, "over in one place and red in another is not over");
     let many = format!("<references>{}</references><info>", "a@b,i,2025-12-08T10:00:00+03:00 ".repeat(600));
     let many = only(&red().replace("<info>", &many));
     assert_eq!((many.references.len(), many.defects.len()), (500, 1));
