@@ -21,6 +21,10 @@ use crate::time::{TimeDelta, Timestamp};
 /// The most documents of an index that are fetched at one time of asking.
 pub const MAX_FOLLOWED: usize = 100;
 
+/// How long the documents of an index are fetched at one time of asking, on the machine's clock. What is in hand by then goes to
+/// the brain: an alert that has arrived must not wait for a hundred that do not.
+pub const FOLLOW_FOR: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The first wait after a failure; it doubles up to the feed's own interval.
 pub const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
 
@@ -127,7 +131,14 @@ impl Watcher {
         let is_all = new.len() <= MAX_FOLLOWED;
         let mut taken = Vec::new();
         let mut is_whole = is_all;
+        let end = tokio::time::Instant::now() + FOLLOW_FOR;
         for follow in new.into_iter().take(MAX_FOLLOWED) {
+            if end <= tokio::time::Instant::now() {
+                is_whole = false;
+                let why = format!("asked for again: the ones before it took longer than {} s", FOLLOW_FOR.as_secs());
+                batch.skipped.push(Skip { part: follow.identity, why });
+                continue;
+            }
             match self.fetch_entry(&follow, limits, now).await {
                 Ok(entry) => {
                     batch.absorb(entry);
