@@ -113,6 +113,8 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
     let mut feed = old.unwrap_or_else(|| FeedState::new(now));
     let health = health_of(heard);
     match heard {
+        // Not a single part of it could be had or read: it is up, and as silent as if it were not.
+        Heard::Batch { batch, entries, .. } if is_barren(batch) && entries.is_empty() => feed.validators = None,
         Heard::Batch { validators, entries, .. } => {
             feed.last_good = Some(now);
             feed.last_new = Some(now);
@@ -147,6 +149,10 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
     if is_known {
         draft.put_feed(id.clone(), feed);
     }
+}
+
+fn is_barren(batch: &Batch) -> bool {
+    batch.readings.is_empty() && batch.alerts.is_empty() && !batch.skipped.is_empty()
 }
 
 fn health_of(heard: &Heard) -> Health {

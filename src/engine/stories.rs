@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Event, Heard, State, step};
 use crate::alert::{Alert, Certainty, Identity, MsgType, Status, Words};
 use crate::bulletin::{Bulletin, Change, Origin};
-use crate::feed::Batch;
+use crate::feed::{Batch, Skip};
 use crate::governorate::{Governorate, GovernorateBook};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId, RuleId};
@@ -464,4 +464,13 @@ fn a_clock_set_back_delays_no_warning_beyond_its_patience() {
         state.adopt(outcome.changes);
     }
     assert_eq!(tell(&said), "01:20 issued red");
+}
+
+#[test]
+fn a_feed_of_which_nothing_can_be_read_counts_as_silent() {
+    let skipped = vec![Skip { part: "entry 1".into(), why: "asked for again: 503".into() }];
+    let barren = asked("ncm", Batch { skipped, ..Batch::default() });
+    let events: Vec<(i64, Event)> = (1..=12).map(|step| (step * 10, barren.clone())).collect();
+    let (state, _) = live(&book(rain(0, 20)), &events, 120);
+    assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since, Some(at(10)));
 }
