@@ -490,3 +490,17 @@ async fn what_was_answered_is_there_after_an_end_and_a_new_start() {
         assert!(lease.epoch < store.lead(at(9)).await.unwrap().epoch, "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_takes_the_place_of_another_warning_overtakes_it_where_both_are_owed() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        store.commit(lease, said(0, "MKH-2025-000001", 1, &["desk", "siren"])).await.unwrap();
+        let mut official = said(1, "MKH-2025-000002", 1, &["desk"]);
+        official.bulletins[0].replaces = vec![BulletinId::new("MKH-2025-000001", 1)];
+        store.commit(lease, official).await.unwrap();
+        assert_eq!(standings(&*store, "desk").await, [Standing::Superseded, Standing::Owed]);
+        assert_eq!(standings(&*store, "siren").await, [Standing::Owed], "who does not hear the new one keeps the old");
+    })
+    .await;
+}

@@ -56,6 +56,9 @@ pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(
     for delivery in &commit.deliveries {
         write_delivery(db, delivery, &mut known)?;
     }
+    for bulletin in &commit.bulletins {
+        overtake_others(db, bulletin, commit)?;
+    }
     set_meta(db, "version", found.wrapping_add(1).cast_signed())
 }
 
@@ -177,6 +180,25 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
         let note = format!("superseded by {} before it was tried", new.bulletin);
         let standing = code(Standing::Superseded);
         db.prepare_cached(supersede)?.execute((channel, &new.number, new.edition, standing, due, note))?;
+    }
+    Ok(())
+}
+
+/// Ends what is still owed of other warnings that a bulletin takes the place of, to the channels that are owed the bulletin: an
+/// authority's word takes the place of a rule's, and one update that of several alerts.
+fn overtake_others(db: &Connection, bulletin: &Bulletin, commit: &Commit) -> Result<(), StoreError> {
+    let sql = "UPDATE deliveries SET standing = ?3, settled_at = ?4, note = ?5
+        WHERE standing = 0 AND lease_until IS NULL AND channel = (SELECT id FROM channels WHERE name = ?1)
+            AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?6)";
+    let mut end = db.prepare_cached(sql)?;
+    let note = format!("superseded by {}, which takes its place", bulletin.id);
+    let owed = commit.deliveries.iter().filter(|delivery| delivery.bulletin == bulletin.id);
+    for delivery in owed {
+        for replaced in &bulletin.replaces {
+            let (channel, due) = (delivery.channel.as_str(), delivery.due.timestamp_millis());
+            let standing = code(Standing::Superseded);
+            end.execute((channel, replaced.as_str(), standing, due, &note, &bulletin.number))?;
+        }
     }
     Ok(())
 }
