@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::bulletin::Bulletin;
 use crate::config::Config;
@@ -112,8 +112,11 @@ struct Crew {
     stop_watching: CancellationToken,
     stop_delivering: CancellationToken,
     watchers: TaskTracker,
-    couriers: TaskTracker,
+    couriers: BTreeMap<ChannelId, JoinHandle<()>>,
 }
+
+/// Couriers that were told to go and may still have something in their hands.
+type Leaving = BTreeMap<ChannelId, JoinHandle<()>>;
 
 impl Daemon {
     /// Opens the channels, takes the lead, and starts everyone.
@@ -139,7 +142,7 @@ impl Daemon {
         let pulse = Arc::new(AtomicU64::new(0));
         let brain_stop = CancellationToken::new();
         let brain = tokio::spawn(brain.run(inbox, (ground.clock, ground.tick), Arc::clone(&pulse), brain_stop.clone()));
-        let crew = Crew::start(config, &ground, &bells, &orders, sinks, &fetcher);
+        let crew = Crew::start(config, &ground, &bells, &orders, (sinks, Leaving::new()), &fetcher);
         Ok(Self { ground, bells, orders, brain, brain_stop, pulse, crew })
     }
 
@@ -158,8 +161,9 @@ impl Daemon {
             .await
             .context("the brain has stopped")?;
         adopted.await.context("the brain has stopped")?;
-        self.crew.stop_delivering().await;
-        self.crew = Crew::start(config, &self.ground, &self.bells, &self.orders, sinks, &fetcher);
+        // A channel that hangs must hold up nobody but itself: each new courier waits for the old one of its own channel alone.
+        let leaving = self.crew.leave();
+        self.crew = Crew::start(config, &self.ground, &self.bells, &self.orders, (sinks, leaving), &fetcher);
         self.bells.ring_all();
         Ok(())
     }
@@ -182,8 +186,11 @@ impl Daemon {
     ///
     /// # Errors
     /// When the brain ended badly; what it had committed is kept.
-    pub async fn stop(self) -> anyhow::Result<()> {
-        self.crew.stop_watching().await;
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        // A watcher waits for what it brought to be committed; a store that fails must not make the end wait for ever.
+        if tokio::time::timeout(DRAIN, self.crew.stop_watching()).await.is_err() {
+            warn!("What was heard last could not be stored in time; it is asked for again after the next start");
+        }
         self.brain_stop.cancel();
         drop(self.orders);
         let ended = self.brain.await.context("the brain broke down")?;
@@ -198,14 +205,14 @@ impl Crew {
         ground: &Ground,
         bells: &Bells,
         orders: &mpsc::Sender<Order>,
-        sinks: BTreeMap<ChannelId, Arc<dyn Sink>>,
+        (sinks, mut leaving): (BTreeMap<ChannelId, Arc<dyn Sink>>, Leaving),
         fetcher: &Arc<Fetcher>,
     ) -> Self {
-        let crew = Self {
+        let mut crew = Self {
             stop_watching: CancellationToken::new(),
             stop_delivering: CancellationToken::new(),
             watchers: TaskTracker::new(),
-            couriers: TaskTracker::new(),
+            couriers: BTreeMap::new(),
         };
         let clock = ground.clock;
         for feed in &config.feeds {
@@ -222,16 +229,28 @@ impl Crew {
             let courier = Arc::new(courier);
             let (bell, stop) = (bells.of(&channel), crew.stop_delivering.clone());
             let name = format!("courier of {channel}");
-            crew.couriers.spawn(keep_alive(name, crew.stop_delivering.clone(), move || {
+            let work = keep_alive(name, crew.stop_delivering.clone(), move || {
                 let (courier, bell, stop) = (Arc::clone(&courier), Arc::clone(&bell), stop.clone());
                 async move {
                     courier.run(clock, bell, stop).await;
                     courier.drain(clock, DRAIN).await;
                 }
-            }));
+            });
+            let before = leaving.remove(&channel);
+            let own = channel.clone();
+            crew.couriers.insert(
+                channel,
+                tokio::spawn(async move {
+                    if let Some(before) = before {
+                        ended(&own, before).await;
+                    }
+                    work.await;
+                }),
+            );
         }
+        // Channels that are gone keep their courier until its hands are empty.
+        crew.couriers.extend(leaving);
         crew.watchers.close();
-        crew.couriers.close();
         crew
     }
 
@@ -240,9 +259,23 @@ impl Crew {
         self.watchers.wait().await;
     }
 
-    async fn stop_delivering(&self) {
+    /// Tells the couriers to go, and hands over those who are still on their way.
+    fn leave(&mut self) -> Leaving {
         self.stop_delivering.cancel();
-        self.couriers.wait().await;
+        std::mem::take(&mut self.couriers)
+    }
+
+    async fn stop_delivering(&mut self) {
+        for (channel, courier) in self.leave() {
+            ended(&channel, courier).await;
+        }
+    }
+}
+
+/// Waits for the end of a courier.
+async fn ended(channel: &ChannelId, courier: JoinHandle<()>) {
+    if let Err(why) = courier.await {
+        error!(%channel, "The courier of {channel} broke down at its end: {why}");
     }
 }
 
@@ -308,4 +341,77 @@ fn mind_of(config: &Config) -> Mind {
 
 fn entry(at: Timestamp, kind: &str, text: String) -> Entry {
     Entry { at, kind: kind.to_owned(), subject: "nadhir".to_owned(), text }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::hazard::Severity;
+    use crate::message::{Form, Message, MessageKey};
+    use crate::outbox::{LEASE, NewDelivery};
+    use crate::sink::{Parcel, Receipt, SendError};
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{Commit, Lease};
+
+    /// A receiver that tells what it was handed and then, when it is slow, never answers.
+    struct Receiver(mpsc::Sender<String>, bool);
+
+    impl Sink for Receiver {
+        fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
+            Box::pin(async move {
+                self.0.send(parcel.key.clone()).await.unwrap();
+                if self.1 {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Receipt("taken".to_owned()))
+            })
+        }
+        fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    async fn owe(ground: &Ground, lease: Lease, version: u64, to: &ChannelId) {
+        let now = ground.clock.now();
+        let number = format!("MKH-2025-{version:06}");
+        let bulletin = BulletinId::new(&number, 1);
+        let key = MessageKey::new(&bulletin, Form::Text, &[]);
+        let message =
+            Message {
+                key: key.clone(), bulletin: bulletin.clone(), content_type: "text/plain", body: "سيول".into()
+            };
+        let urgency = crate::outbox::urgency(crate::bulletin::Change::Issued, Severity::Red);
+        let (channel, expires) = (to.clone(), now + LEASE * 10);
+        let owed = NewDelivery { channel, message: key, bulletin, number, edition: 1, urgency, due: now, expires };
+        let commit = Commit { version, messages: vec![message], deliveries: vec![owed], ..Commit::default() };
+        ground.store.commit(lease, commit).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_hangs_through_a_reload_holds_up_no_other() {
+        let (mut config, _) = crate::config::from_files(BTreeMap::new()).unwrap();
+        config.feeds.clear();
+        let store = Arc::new(SqliteStore::in_memory().unwrap());
+        let ground = Ground { store, clock: Clock::System, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
+        let (hung, quick) = (ChannelId::new("hung").unwrap(), ChannelId::new("quick").unwrap());
+        let (to, mut handed) = mpsc::channel(8);
+        let sinks = || -> BTreeMap<ChannelId, Arc<dyn Sink>> {
+            let sink = |is_slow| Arc::new(Receiver(to.clone(), is_slow));
+            BTreeMap::from([(hung.clone(), sink(true) as Arc<dyn Sink>), (quick.clone(), sink(false))])
+        };
+        let (bells, (orders, _inbox)) = (Bells::default(), mpsc::channel(1));
+        let fetcher = fetcher(&config).unwrap();
+        let lease = ground.store.lead(ground.clock.now()).await.unwrap();
+        owe(&ground, lease, 0, &hung).await;
+        let mut old = Crew::start(&config, &ground, &bells, &orders, (sinks(), Leaving::new()), &fetcher);
+        assert!(handed.recv().await.unwrap().ends_with("/hung"));
+        let leaving = old.leave();
+        let _new = Crew::start(&config, &ground, &bells, &orders, (sinks(), leaving), &fetcher);
+        owe(&ground, lease, 1, &quick).await;
+        bells.ring_all();
+        assert!(handed.recv().await.unwrap().ends_with("/quick"));
+        assert!(handed.try_recv().is_err(), "the channel that hangs is served by one courier at a time");
+    }
 }
