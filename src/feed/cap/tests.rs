@@ -160,8 +160,9 @@ fn a_drill_a_cancel_and_an_all_clear_stay_what_they_are() {
     assert!(cancel.defects.concat().contains("a@b,i2,soon"));
     assert!(only(&red().replace("<severity>", "<responseType>AllClear</responseType><severity>")).all_clear);
     let clear = red().replace("<severity>", "<responseType>AllClear</responseType><severity>");
-    let info = &red()[red().find("<info>").unwrap()..red().find("</alert>").unwrap()];
-    let both = clear.replace("</alert>", &format!("{}</alert>", info.replace("جدة", "الطائف")));
+    let text = red().replace("جدة", "الطائف");
+    let (_, elsewhere) = text.split_once("<info>").unwrap();
+    let both = clear.replace("</alert>", &format!("<info>{elsewhere}"));
     assert!(!only(&both).all_clear, "over in one place and red in another is not over");
     let many = format!("<references>{}</references><info>", "a@b,i,2025-12-08T10:00:00+03:00 ".repeat(600));
     let many = only(&red().replace("<info>", &many));
