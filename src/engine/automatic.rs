@@ -66,6 +66,7 @@ fn what_is_so(
 ) -> So {
     let mut so = So { severity: None, begins: None, ends: None, evidence: Vec::new(), heard: None, is_eased: false };
     let mut judgements = Vec::new();
+    let mut holders: Option<Timestamp> = None;
     for rule in rules {
         let trust = Trust { stale_after: &book.stale_after, longest_silence: book.times.longest_silence };
         let judgement = judge::judge(rule, governorate, draft, trust, now);
@@ -76,8 +77,12 @@ fn what_is_so(
             tell_turn(draft, rule, governorate, latch::worst(&before), latch::worst(&after), now);
             draft.put_latches(key, after.clone());
         }
-        so.heard = so.heard.max(judgement.heard);
-        if let Some(severity) = latch::worst(&after) {
+        let unsure = latch::unsure(&after);
+        if let Some(severity) =
+            latch::worst(&after).filter(|_| unsure.is_none_or(|since| now - since <= book.times.longest_silence))
+        {
+            // What keeps a warning alive is news of what holds it, not of anything else.
+            holders = holders.max(judgement.heard.map(|heard| unsure.map_or(heard, |since| since.min(heard))));
             so.severity = so.severity.max(Some(severity));
             if let Some(sighting) = sighting(&judgement, severity) {
                 so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
@@ -87,6 +92,8 @@ fn what_is_so(
         }
         judgements.push(judgement);
     }
+    let heard = judgements.iter().filter_map(|judgement| judgement.heard).max();
+    so.heard = if so.severity.is_some() { holders } else { heard };
     so.is_eased = is_eased(&judgements, so.severity);
     so.evidence.sort_by(|a, b| a.rule.cmp(&b.rule));
     so

@@ -474,3 +474,32 @@ fn a_feed_of_which_nothing_can_be_read_counts_as_silent() {
     let (state, _) = live(&book(rain(0, 20)), &events, 120);
     assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since, Some(at(10)));
 }
+
+#[test]
+fn news_of_something_else_does_not_keep_a_warning_alive_for_ever() {
+    let mut book = book(rain(0, 20));
+    let mut other = rain(0, 20);
+    other.id = RuleId::new("rain-by-wind").unwrap();
+    other.metric = Metric::WindGust;
+    book.rules.push(other);
+    let wind = |minute| Reading { metric: Metric::WindGust, ..reading(minute, Basis::Observed, 0.0) };
+    let mut events = vec![(10, gauge(10, 45.0))];
+    events.extend((2..=200).map(|step| {
+        let readings = vec![wind(step * 10)];
+        (step * 10, asked("gauge", Batch { readings, ..Batch::default() }))
+    }));
+    let (state, said) = live(&book, &events, 2000);
+    assert!(said.last().unwrap().change.is_end(), "{}", tell(&said));
+    assert_eq!(state.warnings().count(), 0);
+}
+
+#[test]
+fn reports_with_gaps_do_not_hold_a_warning_for_ever() {
+    let mut long = rain(0, 120);
+    long.window = Window { statistic: Statistic::Max, span: TimeDelta::hours(3) };
+    let mut events = vec![(10, gauge(10, 45.0))];
+    events.extend((1..=20).map(|step| (10 + step * 150, gauge(10 + step * 150, 0.0))));
+    let (state, said) = live(&book(long), &events, 3000);
+    assert_eq!(said.last().map(|bulletin| bulletin.change), Some(Change::Expired), "{}", tell(&said));
+    assert_eq!(state.warnings().count(), 0);
+}

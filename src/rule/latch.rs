@@ -20,6 +20,9 @@ pub struct Latch {
     pub rising: Option<Timestamp>,
     /// Since when all has been clear while the latch is still closed.
     pub easing: Option<Timestamp>,
+    /// Since when nobody could tell while the latch is closed.
+    #[serde(default)]
+    pub unsure: Option<Timestamp>,
 }
 
 /// The latches of one rule at one governorate.
@@ -28,6 +31,11 @@ pub type Latches = BTreeMap<Severity, Latch>;
 /// The worst severity whose latch is closed.
 pub fn worst(latches: &Latches) -> Option<Severity> {
     latches.iter().rev().find(|(_, latch)| latch.is_closed).map(|(severity, _)| *severity)
+}
+
+/// Since when nobody can tell whether the worst severity that is held still is so.
+pub fn unsure(latches: &Latches) -> Option<Timestamp> {
+    latches.values().rev().find(|latch| latch.is_closed).and_then(|latch| latch.unsure)
 }
 
 /// Turns the latches of a rule by what it sees now. Silence leaves a closed latch closed, and starts its easing over.
@@ -48,9 +56,9 @@ fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
         (false, Seen::Reached(_)) => {
             let since = since(latch.rising, now);
             if rule.rise_after <= now - since {
-                Latch { is_closed: true, rising: None, easing: None }
+                Latch { is_closed: true, ..Latch::default() }
             } else {
-                Latch { is_closed: false, rising: Some(since), easing: None }
+                Latch { rising: Some(since), ..Latch::default() }
             }
         }
         (false, Seen::Unknown) => latch,
@@ -60,12 +68,11 @@ fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
             if rule.ease_after <= now - since {
                 Latch::default()
             } else {
-                Latch { is_closed: true, rising: None, easing: Some(since) }
+                Latch { is_closed: true, easing: Some(since), ..Latch::default() }
             }
         }
-        (true, Seen::Reached(_) | Seen::Between | Seen::Unknown) => {
-            Latch { is_closed: true, rising: None, easing: None }
-        }
+        (true, Seen::Reached(_) | Seen::Between) => Latch { is_closed: true, ..Latch::default() },
+        (true, Seen::Unknown) => Latch { is_closed: true, unsure: Some(since(latch.unsure, now)), ..Latch::default() },
     }
 }
 
