@@ -117,7 +117,7 @@ impl Outside {
     pub(crate) fn feeds_toml(&self, names: &[&str]) -> String {
         let feed = |name: &&str| {
             format!(
-                "[{name}]\nkind = \"open-meteo\"\nurl = \"{}/feed/{name}\"\nhourly = [\"precipitation\"]\n\
+                "[{name}]\nname = {{ ar = \"مصدر اختبار\", en = \"a test feed\" }}\nkind = \"open-meteo\"\nurl = \"{}/feed/{name}\"\nhourly = [\"precipitation\"]\n\
                  governorates = [\"makkah\", \"jeddah\", \"taif\"]\npast_hours = 6\nforecast_hours = 6\n\
                  every = \"1h\"\njitter = \"0s\"\ntimeout = \"1s\"\nattribution = \"synthetic, for a test\"\n\n",
                 self.base
