@@ -101,6 +101,7 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
     let touched = match event {
         Event::Tick => {
             feeds::watch_silence(book, &mut draft, now);
+            draft.forget_series(now - KEEP_READINGS);
             Touched::All
         }
         Event::Asked { feed, heard } => {

@@ -82,6 +82,8 @@ pub struct So {
     pub evidence: Vec<Evidence>,
     /// When any data on it were last heard.
     pub heard: Option<Timestamp>,
+    /// True when data say that what holds it is not reached any more, or has ended: only patience keeps it.
+    pub is_passing: bool,
     /// True when data say that nothing worse than `severity` holds. While nobody can tell, or no rule speaks of it any more, a
     /// live warning is neither lifted nor lowered.
     pub is_eased: bool,
@@ -106,7 +108,10 @@ pub struct Move {
 pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
     let Some(told) = told else { return begin(so, times, now) };
     if told.until <= now {
-        return Some(end(told, Change::Expired, told.until));
+        // The time that was told is up: with good news it is over, and with none it has only run out.
+        let is_over = so.is_passing || (so.severity.is_none() && so.is_eased);
+        let change = if is_over { Change::Lifted } else { Change::Expired };
+        return Some(end(told, change, told.until));
     }
     let severity = match so.severity {
         None => return so.is_eased.then(|| end(told, Change::Lifted, now)),
@@ -124,7 +129,7 @@ pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Times
     }
     let is_due = told.until - times.extend_before <= now;
     let is_too_quiet = so.heard.is_none_or(|heard| times.longest_silence < now - heard);
-    (is_due && !is_too_quiet && told.until < until).then(|| changed(Change::Extended))
+    (is_due && !so.is_passing && !is_too_quiet && told.until < until).then(|| changed(Change::Extended))
 }
 
 fn begin(so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
@@ -187,6 +192,7 @@ mod tests {
             ends: None,
             evidence: Vec::new(),
             heard: Some(at(heard)),
+            is_passing: false,
             is_eased: true,
         }
     }
@@ -239,6 +245,13 @@ mod tests {
         let orphan = So { is_eased: false, ..so(None, 0) };
         check(Some(&told(Severity::Red, 180)), &orphan, 60, None);
         check(Some(&told(Severity::Red, 180)), &orphan, 180, Some(Change::Expired));
+    }
+
+    #[test]
+    fn what_only_patience_keeps_is_not_extended_and_ends_with_its_time() {
+        let passing = So { is_passing: true, ..so(Some(Severity::Red), 170) };
+        check(Some(&told(Severity::Red, 180)), &passing, 170, None);
+        check(Some(&told(Severity::Red, 180)), &passing, 180, Some(Change::Lifted));
     }
 
     #[test]

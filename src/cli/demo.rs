@@ -27,8 +27,8 @@ use summary::Summary;
 /// How many storm seconds pass in one of ours when nothing else is said: ten minutes, so that one can read along.
 const WATCHING_SPEED: f64 = 600.0;
 
-/// The same for `--once`: the storm is over in a quarter of a minute or so.
-const FULL_SPEED: f64 = 5000.0;
+/// The same for `--once`: the storm is over in twenty seconds.
+const FULL_SPEED: f64 = 4000.0;
 
 /// The largest storm file that is read, in bytes.
 const MAX_STORM_LEN: u64 = 1 << 20;
@@ -36,7 +36,7 @@ const MAX_STORM_LEN: u64 = 1 << 20;
 /// What `nadhir demo` takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// How many storm seconds pass in one of ours [default: 600, with --once 5000].
+    /// How many storm seconds pass in one of ours [default: 600, with --once 4000].
     #[arg(long, value_name = "TIMES", value_parser = speed)]
     speed: Option<f64>,
     /// A storm of your own, in the format of the embedded one; `nadhir demo --print-storm` shows that.

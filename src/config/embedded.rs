@@ -1,5 +1,10 @@
 //! The configuration that the binary carries: the files of `config/` as they were when it was built.
 
+use std::sync::Arc;
+
+use crate::message::wording::Wording;
+use crate::problem::{Problems, SourceFile};
+
 /// Every embedded file: its name under the configuration directory, and its text.
 pub const FILES: &[(&str, &str)] = &[
     ("nadhir.toml", include_str!("../../config/nadhir.toml")),
@@ -23,6 +28,15 @@ pub const FILES: &[(&str, &str)] = &[
 /// The text of an embedded file.
 pub fn text(name: &str) -> Option<&'static str> {
     FILES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// The embedded wording: what is spoken when a text of the staff's own wording fails at night.
+pub fn wording() -> Option<Wording> {
+    let file = |name: &str| {
+        let text = text(name)?.to_owned();
+        Some(Arc::new(SourceFile { name: name.to_owned(), text }))
+    };
+    Wording::compile(&file("wording/ar.toml")?, &file("wording/en.toml")?, &Problems::new())
 }
 
 /// The names of the embedded rule files.

@@ -141,7 +141,7 @@ fn digits(table: Option<Table<'_>>) -> Digits {
 
 fn times(table: Option<Table<'_>>) -> WarningTimes {
     let mut times = WarningTimes {
-        validity: TimeDelta::hours(6),
+        validity: TimeDelta::hours(3),
         extend_before: TimeDelta::hours(1),
         longest_silence: TimeDelta::hours(12),
         end_notice: TimeDelta::hours(6),

@@ -13,6 +13,7 @@ use super::bells::Bells;
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::bulletin::Bulletin;
+use crate::config::embedded;
 use crate::dispatch::{Dispatch, dispatch};
 use crate::engine::{self, Event, Outcome, State, StateError};
 use crate::ids::FeedId;
@@ -158,7 +159,12 @@ impl Brain {
     fn dispatch(&self, bulletins: &[Bulletin], now: Timestamp) -> Result<Dispatch, BrainError> {
         let mind = &self.mind;
         dispatch(bulletins, &mind.listeners, now, |bulletin, form, languages| {
-            mind.speaker.render(bulletin, &mind.book.governorates, form, languages)
+            let places = &mind.book.governorates;
+            mind.speaker.render(bulletin, places, form, languages).or_else(|why| {
+                error!("{} is told in the built-in words, because the configured ones failed: {why}", bulletin.id);
+                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
+                Speaker { wording, ..mind.speaker.clone() }.render(bulletin, places, form, languages)
+            })
         })
         .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
     }

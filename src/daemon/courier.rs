@@ -47,12 +47,12 @@ impl Courier {
         Self { channel, sink, store, sights }
     }
 
-    /// Claims, sends and settles once.
+    /// Claims, sends and settles once. The time is asked for at each of these, since a send may take long.
     ///
     /// # Errors
     /// When the store failed; what was sent and not settled is sent again later under the same key.
-    pub async fn turn(&self, now: Timestamp) -> Result<Turn, StoreError> {
-        let claimed = self.store.claim(self.channel.clone(), IN_HAND, now, LEASE).await?;
+    pub async fn turn(&self, now: &(dyn Fn() -> Timestamp + Sync)) -> Result<Turn, StoreError> {
+        let claimed = self.store.claim(self.channel.clone(), IN_HAND, now(), LEASE).await?;
         if claimed.is_empty() {
             return Ok(Turn::Idle(self.store.next_due(self.channel.clone()).await?));
         }
@@ -64,8 +64,9 @@ impl Courier {
         Ok(Turn::Busy)
     }
 
-    async fn carry(&self, claimed: &Claimed, now: Timestamp) -> Settlement {
-        let outcome = if claimed.expires <= now {
+    async fn carry(&self, claimed: &Claimed, now: &(dyn Fn() -> Timestamp + Sync)) -> Settlement {
+        let begun = now();
+        let outcome = if claimed.expires <= begun {
             Outcome::Expired
         } else {
             let parcel = Parcel {
@@ -74,15 +75,15 @@ impl Courier {
                 attempt: claimed.attempt,
                 body: Arc::clone(&claimed.body),
                 content_type: claimed.content_type.clone(),
-                now,
+                now: begun,
             };
             let sent = self.sink.send(&parcel).await;
             if let Err(why) = &sent {
                 debug!(channel = %self.channel, bulletin = %claimed.bulletin, "{} at try {}: {why}", self.channel, claimed.attempt);
             }
-            outcome(sent, claimed.attempt, now, claimed.expires, fastrand::f64())
+            outcome(sent, claimed.attempt, now(), claimed.expires, fastrand::f64())
         };
-        Settlement { id: claimed.id, token: claimed.token, outcome, at: now }
+        Settlement { id: claimed.id, token: claimed.token, outcome, at: now() }
     }
 
     fn tell(&self, claimed: &Claimed, settlement: &Settlement) {
@@ -113,7 +114,7 @@ impl Courier {
     pub async fn run(&self, clock: Clock, bell: Arc<Notify>, stop: CancellationToken) {
         let mut is_failing = false;
         while !stop.is_cancelled() {
-            let nap = match self.turn(clock.now()).await {
+            let nap = match self.turn(&|| clock.now()).await {
                 Ok(_) if is_failing => {
                     info!(channel = %self.channel, "The outbox of {} works again", self.channel);
                     is_failing = false;
@@ -141,7 +142,7 @@ impl Courier {
     /// Goes on delivering what is due until nothing is, or until the time for it is over.
     pub async fn drain(&self, clock: Clock, longest: std::time::Duration) {
         let drained =
-            tokio::time::timeout(longest, async { while let Ok(Turn::Busy) = self.turn(clock.now()).await {} });
+            tokio::time::timeout(longest, async { while let Ok(Turn::Busy) = self.turn(&|| clock.now()).await {} });
         match drained.await {
             Ok(()) => debug!(channel = %self.channel, "Nothing more is due for {}", self.channel),
             Err(_) => {

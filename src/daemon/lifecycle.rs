@@ -30,7 +30,7 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
     let mut daemon = Daemon::start(&config, ground).await?;
     tell_systemd(&[NotifyState::Ready]);
     info!(
-        "Ready: {} feeds, {} rules, {} channels, {} governorates",
+        "Ready with feeds: {}, rules: {}, channels: {}, governorates: {}",
         config.feeds.len(),
         config.rules.rules.len(),
         config.channels.len(),

@@ -10,13 +10,16 @@ use chrono::Datelike;
 use super::Touched;
 use super::state::{Draft, LatchKey};
 use crate::alert::{Alert, Status};
-use crate::bulletin::{Bulletin, Evidence, Origin, Reach};
+use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reach};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::rule::judge::{self, Judgement, Seen, Sighting, Trust};
 use crate::rule::{Rule, RuleBook, latch};
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{Move, So, Warning, WarningKey, compare};
+
+/// How long what was seen must be past before it counts as ended: hourly reports are that far apart.
+const JUST_ENDED: TimeDelta = TimeDelta::hours(1);
 
 /// Judges what was touched and says what has to be said.
 pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, now: Timestamp) {
@@ -64,7 +67,15 @@ fn what_is_so(
     governorate: &GovernorateId,
     now: Timestamp,
 ) -> So {
-    let mut so = So { severity: None, begins: None, ends: None, evidence: Vec::new(), heard: None, is_eased: false };
+    let mut so = So {
+        severity: None,
+        begins: None,
+        ends: None,
+        evidence: Vec::new(),
+        heard: None,
+        is_passing: true,
+        is_eased: false,
+    };
     let mut judgements = Vec::new();
     let mut holders: Option<Timestamp> = None;
     for rule in rules {
@@ -84,6 +95,7 @@ fn what_is_so(
             // What keeps a warning alive is news of what holds it, not of anything else.
             holders = holders.max(judgement.heard.map(|heard| unsure.map_or(heard, |since| since.min(heard))));
             so.severity = so.severity.max(Some(severity));
+            so.is_passing &= is_passing(&judgement, severity, now);
             if let Some(sighting) = sighting(&judgement, severity) {
                 so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
                 so.ends = so.ends.max(Some(sighting.ends));
@@ -93,10 +105,20 @@ fn what_is_so(
         judgements.push(judgement);
     }
     let heard = judgements.iter().filter_map(|judgement| judgement.heard).max();
+    so.is_passing &= so.severity.is_some();
     so.heard = if so.severity.is_some() { holders } else { heard };
     so.is_eased = is_eased(&judgements, so.severity);
     so.evidence.sort_by(|a, b| a.rule.cmp(&b.rule));
     so
+}
+
+/// Whether data say that a severity which is held is not reached any more, or was and has ended.
+fn is_passing(judgement: &Judgement, severity: Severity, now: Timestamp) -> bool {
+    judgement.seen.iter().find(|(of, _)| *of == severity).is_some_and(|(_, seen)| match seen {
+        Seen::Reached(sighting) => sighting.ends < now - JUST_ENDED,
+        Seen::Between | Seen::Clear => true,
+        Seen::Unknown => false,
+    })
 }
 
 /// Whether data say that nothing worse than a severity holds, rather than that nobody knows: a rule that is new or has another
@@ -230,10 +252,11 @@ fn say(
         None => (number(book, draft, now), 1),
     };
     let id = BulletinId::new(&number, edition);
-    let evidence = match (&told, is_end, so.evidence.is_empty()) {
-        (_, true, _) => Vec::new(),
-        (Some(told), false, true) => told.evidence.clone(),
-        (_, false, _) => so.evidence.clone(),
+    let evidence = match (&told, found.change) {
+        (_, Change::Lifted | Change::Expired) => Vec::new(),
+        // What nobody has seen again rests on what was seen last.
+        (Some(told), Change::Extended) if so.evidence.is_empty() => told.evidence.clone(),
+        (_, _) => so.evidence.clone(),
     };
     let mut reach = Reach::new(*hazard, found.severity);
     told.iter().for_each(|told| reach.take_in(&told.reach));

@@ -222,7 +222,8 @@ fn speak(draft: &mut Draft<'_>, key: WarningKey, official: OfficialPart, edition
     replaced().for_each(|told| reach.take_in(&told.reach));
     let mut left: Vec<GovernorateId> = Vec::new();
     for area in edition.before.iter().flat_map(|told| &told.areas) {
-        if !alert.areas.contains(area) && !left.contains(area) {
+        // While a place of the new word is not understood, nobody is told that it has left them.
+        if alert.unplaced.is_empty() && !alert.areas.contains(area) && !left.contains(area) {
             left.push(area.clone());
         }
     }

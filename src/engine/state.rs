@@ -265,6 +265,15 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Forgets series that no feed has spoken of since a moment: stations that are gone, feeds that are configured no more.
+    pub(super) fn forget_series(&mut self, since: Timestamp) {
+        for (key, series) in &self.state.series {
+            if series.learned < since && !self.changes.series.contains_key(key) {
+                self.changes.series.insert(key.clone(), None);
+            }
+        }
+    }
+
     pub(super) fn feed(&self, id: &FeedId) -> Option<&FeedState> {
         look(&self.state.feeds, &self.changes.feeds, id)
     }

@@ -321,6 +321,14 @@ fn twins_in_two_languages_are_one_warning() {
 }
 
 #[test]
+fn what_no_feed_speaks_of_any_more_is_forgotten_in_the_end() {
+    let (state, _) = live(&book(rain(0, 20)), &[(10, gauge(10, 0.0))], 60);
+    assert_eq!(state.series.len(), 1);
+    let outcome = step(&book(rain(0, 20)), &state, &Event::Tick, at(10) + super::KEEP_READINGS + TimeDelta::hours(1));
+    assert!(outcome.changes.series.values().all(Option::is_none) && outcome.changes.series.len() == 1);
+}
+
+#[test]
 fn every_way_of_saying_nothing_is_its_own_line_in_the_journal() {
     let heard = [
         Heard::Unchanged,

@@ -217,7 +217,7 @@ async fn life(
 async fn deliver(couriers: &[Courier], minute: i64, store: &Mortal, world: &World) -> Result<(), StoreError> {
     for later in 0..4 {
         for courier in couriers {
-            while courier.turn(at(minute) + TimeDelta::seconds(10 * later)).await? == Turn::Busy {
+            while courier.turn(&|| at(minute) + TimeDelta::seconds(10 * later)).await? == Turn::Busy {
                 note_settled(store, world).await;
             }
         }

@@ -268,7 +268,7 @@ fn a_channel_that_cannot_be_opened_is_named_and_nothing_is_started() {
     for part in ["2 channels", "desk: ", "no.such.secret cannot be read", "radio: ", "LoadCredential=radio:"] {
         assert!(end.stderr.contains(part), "{part} is not in:\n{}", end.stderr);
     }
-    assert!(!end.stderr.contains("Ready:"), "{}", end.stderr);
+    assert!(!end.stderr.contains("Ready with"), "{}", end.stderr);
     assert_eq!(scene.outside.asked("rain"), 0);
 }
 
@@ -305,7 +305,7 @@ fn a_second_service_on_the_same_state_is_refused_and_the_first_goes_on() {
     let scene = Scene::open();
     scene.outside.set("rain", Manner::Rain(0.0));
     let mut first = Process::start(&mut scene.command());
-    first.says(0, "Ready:");
+    first.says(0, "Ready with");
     let second = run(&mut scene.command());
     assert_eq!(second.code, Some(69), "{second:?}");
     assert!(second.stderr.contains("another nadhir is running on"), "{second:?}");

@@ -1,6 +1,6 @@
 //! What the demo came to: what was said, and whether each of it arrived, once, at every channel that should have it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::home::Home;
 use super::receiver::Arrival;
 use super::setup::{ARCHIVE, HOOKS};
 use super::storm::Storm;
-use crate::bulletin::Change;
+use crate::bulletin::{Bulletin, Change};
+use crate::ids::BulletinId;
 use crate::outbox::Standing;
 use crate::store::{Archive, DeliveryRow};
 
@@ -45,9 +46,9 @@ pub struct Summary {
     pub owed: usize,
     /// Deliveries that the store knows as delivered and that are found, verified, where they should be.
     pub delivered: usize,
-    /// Deliveries that a newer edition overtook before they were ever tried.
+    /// Deliveries that a newer bulletin overtook before they went out.
     pub superseded: usize,
-    /// Deliveries not found where they should be, and not overtaken.
+    /// Deliveries not found, settled and verified, where they should be, and not overtaken by a newer one that is.
     pub lost: usize,
     /// Deliveries found more than once in the archive, or accepted as new more than once by a receiver.
     pub duplicates: usize,
@@ -86,9 +87,13 @@ impl Summary {
         let has_arrived = |row: &&DeliveryRow| row.standing == Standing::Delivered && found(row) == 1;
         let delivered = rows.iter().filter(has_arrived).count();
         let superseded = rows.iter().filter(|row| row.standing == Standing::Superseded).count();
-        let lost = rows.iter().filter(|row| row.standing != Standing::Superseded && found(row) == 0).count();
-        let unsettled =
-            rows.iter().filter(|row| !matches!(row.standing, Standing::Superseded | Standing::Delivered)).count();
+        let arrived: BTreeSet<(&str, &BulletinId)> =
+            rows.iter().filter(has_arrived).map(|row| (row.channel.as_str(), &row.bulletin)).collect();
+        let is_overtaken = |row: &DeliveryRow| {
+            row.standing == Standing::Superseded
+                && successors(&bulletins, &row.bulletin).any(|later| arrived.contains(&(row.channel.as_str(), later)))
+        };
+        let lost = rows.iter().filter(|row| !has_arrived(row) && !is_overtaken(row) && found(row) <= 1).count();
         let mut channels: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for row in &rows {
             let channel = channels.entry(row.channel.clone()).or_default();
@@ -110,7 +115,7 @@ impl Summary {
             owed: rows.len(),
             delivered,
             superseded,
-            lost: lost.max(unsettled),
+            lost,
             duplicates: finds.values().filter(|count| 1 < **count).count(),
             repeats: arrivals.iter().filter(|arrival| arrival.verified && !arrival.first).count(),
             unverified: arrivals.iter().filter(|arrival| !arrival.verified).count(),
@@ -152,18 +157,30 @@ impl Summary {
         }
         let mut text = format!("\n{said}\n{arrived}\n");
         let verdict = if self.is_perfect() {
-            "Every warning arrived at every channel, once and verified."
+            match self.superseded {
+                0 => "Every warning arrived at every channel, once and verified.".to_owned(),
+                overtaken => format!(
+                    "Every warning arrived at every channel, once and verified; {overtaken} were overtaken by a newer word \
+                     on the way, which arrived in their place."
+                ),
+            }
         } else {
-            "NOT every warning arrived as it should."
+            "NOT every warning arrived as it should.".to_owned()
         };
         let _ = writeln!(
             text,
-            "{verdict} Lost {}, duplicates {}, superseded {}, repeats {}, unverified {}, retries {}; {:.1} s.\n\
+            "{verdict}\nLost {}, duplicates {}, repeats {}, unverified {}, retries {}; {:.1} s.\n\
              A reconstruction, not a recording.",
-            self.lost, self.duplicates, self.superseded, self.repeats, self.unverified, self.retries, self.seconds
+            self.lost, self.duplicates, self.repeats, self.unverified, self.retries, self.seconds
         );
         text
     }
+}
+
+/// The bulletins that took the place of one, and of those in turn, nearest first.
+fn successors<'a>(bulletins: &'a [Bulletin], of: &BulletinId) -> impl Iterator<Item = &'a BulletinId> {
+    let next = |of: &BulletinId| bulletins.iter().find(|later| later.replaces.contains(of)).map(|later| &later.id);
+    std::iter::successors(next(of), move |id| next(id))
 }
 
 fn place_of(row: &DeliveryRow) -> (String, String) {
