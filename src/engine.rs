@@ -16,12 +16,13 @@ use crate::unit::Metric;
 
 mod automatic;
 mod feeds;
+mod health;
 mod official;
 mod state;
 #[cfg(test)]
 mod stories;
 
-pub use feeds::{FeedState, Health};
+pub use health::{FeedState, Health};
 pub use state::{Changes, Draft, State, StateError};
 
 /// How long readings are kept: the longest window of a rule, and a day.

@@ -1,14 +1,13 @@
-//! What is known of each feed: when it last spoke, when it last said something new, and what was wrong.
+//! What feeds tell the engine: readings into their series, and how each feed is.
 //!
 //! Each way of not saying anything is a state of its own, and none of them is calm weather.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
+use super::health::{FeedState, Health};
 use super::state::Draft;
 use super::{Heard, KEEP_READINGS};
-use crate::feed::{Batch, Validators};
+use crate::feed::Batch;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Reading, Series, SeriesKey};
 use crate::rule::RuleBook;
@@ -21,90 +20,6 @@ pub(super) const MAX_ENTRIES: usize = 2000;
 
 /// How many reasons for skipping are written into one line of the journal.
 const MAX_REASONS: usize = 5;
-
-/// How a feed is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "is", content = "why")]
-pub enum Health {
-    /// It has not been heard of yet.
-    Unheard,
-    /// All of its last answer could be read.
-    Good,
-    /// Parts of its last answer were skipped.
-    Partial(String),
-    /// It answered that nothing has changed.
-    Unchanged,
-    /// It answered properly, with nothing in it.
-    Empty,
-    /// It answered something that cannot be read.
-    Unreadable(String),
-    /// It did not answer.
-    Unreachable(String),
-}
-
-impl Health {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Unheard => "unheard",
-            Self::Good => "good",
-            Self::Partial(_) => "partial",
-            Self::Unchanged => "unchanged",
-            Self::Empty => "empty",
-            Self::Unreadable(_) => "unreadable",
-            Self::Unreachable(_) => "unreachable",
-        }
-    }
-}
-
-impl Health {
-    /// `trouble` when someone may have to act, `feed` when all is as it should be.
-    fn journal_kind(&self) -> &'static str {
-        match self {
-            Self::Unheard | Self::Good | Self::Unchanged => "feed",
-            Self::Partial(_) | Self::Empty | Self::Unreadable(_) | Self::Unreachable(_) => "trouble",
-        }
-    }
-}
-
-/// What is known of one feed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeedState {
-    /// How it is.
-    pub health: Health,
-    /// Since when it has been so.
-    pub since: Timestamp,
-    /// When it last answered in a way that can be trusted, if ever.
-    pub last_good: Option<Timestamp>,
-    /// When it last gave content, if ever.
-    pub last_new: Option<Timestamp>,
-    /// When it last gave content or stood by what it had given, if ever.
-    pub confirmed: Option<Timestamp>,
-    /// How many times in a row it failed.
-    pub failures: u32,
-    /// Set while it is silent for longer than it may be.
-    pub silent_since: Option<Timestamp>,
-    /// What to send with the next request.
-    pub validators: Option<Validators>,
-    /// The entries of its index that were fetched, oldest first.
-    pub entries: VecDeque<String>,
-}
-
-impl FeedState {
-    /// Before anything was heard.
-    pub fn new(now: Timestamp) -> Self {
-        Self {
-            health: Health::Unheard,
-            since: now,
-            last_good: None,
-            last_new: None,
-            confirmed: None,
-            failures: 0,
-            silent_since: None,
-            validators: None,
-            entries: VecDeque::new(),
-        }
-    }
-}
 
 /// Notes what came of asking a feed.
 pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &Heard, now: Timestamp) {

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
-use super::feeds::FeedState;
+use super::health::FeedState;
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::reading::{Basis, Series, SeriesKey};
