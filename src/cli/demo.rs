@@ -118,7 +118,10 @@ fn live(arguments: &Arguments, storm: &Arc<Storm>) -> anyhow::Result<u8> {
     loop {
         let home = home::enter(&held, storm, is_fresh).context("the demo's directory could not be prepared")?;
         let shown = if arguments.json { screen::Screen::silent() } else { screen::Screen::new(storm, &home) };
-        let ended = runtime.block_on(play::play(storm, &home, speed, shown, &mut interrupt))?;
+        let ended = runtime.block_on(play::play(storm, &home, speed, shown, &mut interrupt)).with_context(|| {
+            let hint = if home.is_resumed { "; if it does not go on, begin it anew with --fresh" } else { "" };
+            format!("the storm in {} could not be played{hint}", home.dir.display())
+        })?;
         let play::Ended::Over(summary) = ended else {
             // Whoever only watched has seen enough; a script asked for a storm that was lived through, and there was none.
             return Ok(if is_once { EX_INTERRUPTED } else { 0 });

@@ -60,8 +60,17 @@ pub struct Summary {
     pub retries: u64,
     /// How long it took on our clock, s; after an interruption the last part only.
     pub seconds: f64,
-    /// By channel: owed, delivered.
-    pub channels: BTreeMap<String, (usize, usize)>,
+    /// The same by channel.
+    pub channels: BTreeMap<String, AtChannel>,
+}
+
+/// What was owed to one channel, and what of it arrived.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct AtChannel {
+    /// Deliveries owed.
+    pub owed: usize,
+    /// Of these, found once and verified.
+    pub delivered: usize,
 }
 
 /// How often a message was found at a channel.
@@ -94,11 +103,11 @@ impl Summary {
                 && successors(&bulletins, &row.bulletin).any(|later| arrived.contains(&(row.channel.as_str(), later)))
         };
         let lost = rows.iter().filter(|row| !has_arrived(row) && !is_overtaken(row) && found(row) <= 1).count();
-        let mut channels: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        let mut channels: BTreeMap<String, AtChannel> = BTreeMap::new();
         for row in &rows {
             let channel = channels.entry(row.channel.clone()).or_default();
-            channel.0 += 1;
-            channel.1 += usize::from(has_arrived(&row));
+            channel.owed += 1;
+            channel.delivered += usize::from(has_arrived(&row));
         }
         Ok(Self {
             storm: storm.title.en.clone(),
@@ -152,8 +161,8 @@ impl Summary {
         let mut arrived = Table::new();
         arrived.load_style(presets::UTF8_HORIZONTAL_ONLY);
         arrived.set_header(["channel", "owed", "arrived once, verified"]);
-        for (channel, (owed, delivered)) in &self.channels {
-            arrived.add_row([channel.clone(), owed.to_string(), delivered.to_string()]);
+        for (channel, at) in &self.channels {
+            arrived.add_row([channel.clone(), at.owed.to_string(), at.delivered.to_string()]);
         }
         let mut text = format!("\n{said}\n{arrived}\n");
         let verdict = if self.is_perfect() {
