@@ -4,7 +4,7 @@
 //! replaces the embedded one of the same name, its `rules/` replaces all embedded rules, and what it lacks is taken
 //! from the binary. Reading opens no network connection and reads no secret.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -176,11 +176,6 @@ impl Config {
     /// The channel of a name.
     pub fn channel(&self, id: &ChannelId) -> Option<&ChannelConfig> {
         self.channels.iter().find(|channel| channel.listener.channel == *id)
-    }
-
-    /// The names of all channels.
-    pub fn channel_ids(&self) -> BTreeSet<ChannelId> {
-        self.channels.iter().map(|channel| channel.listener.channel.clone()).collect()
     }
 }
 

@@ -300,8 +300,13 @@ where
 }
 
 fn fetcher(config: &Config) -> anyhow::Result<Arc<Fetcher>> {
-    let fetcher = Fetcher::new(&config.settings.contact).map_err(anyhow::Error::msg);
-    Ok(Arc::new(fetcher.context("the HTTP client for feeds could not be made")?))
+    let fetcher = Fetcher::new(&config.settings.contact)
+        .map_err(anyhow::Error::msg)
+        .context("the HTTP client for feeds could not be made")?;
+    if let Some(why) = fetcher.trusts_nobody() {
+        error!("Feeds over https cannot be asked: {why}");
+    }
+    Ok(Arc::new(fetcher))
 }
 
 /// Opens every channel, or tells of all that could not be opened.

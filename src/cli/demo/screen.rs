@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
 use crate::language::Language;
+use crate::message::Form;
 use crate::outbox::Outcome;
 use crate::record::Entry;
 use crate::route::hears;
@@ -105,13 +106,23 @@ impl Screen {
             bulletin.id,
         ));
         for language in Language::ALL {
-            match config.speaker.headline(bulletin, places, language) {
-                Ok(headline) => self.line(&format!("              {headline}")),
+            match config.speaker.render(bulletin, places, Form::Text, &[language]) {
+                Ok(message) => self.text(&message.body, bulletin),
                 Err(why) => self.line(&format!("              {why}")),
             }
         }
         let heard_by = config.channels.iter().filter(|channel| hears(&channel.listener, bulletin).is_ok()).count();
         self.reached.insert(bulletin.id.clone(), Reached { heard_by, channels: Vec::new() });
+    }
+
+    /// The headline of a text and how it begins; an authority's words come after the line that names it.
+    fn text(&self, body: &str, bulletin: &Bulletin) {
+        let mut lines = body.lines().filter(|line| !line.trim().is_empty());
+        if let Some(headline) = lines.next() {
+            self.line(&format!("              {headline}"));
+        }
+        let shown = if matches!(bulletin.origin, Origin::Official { .. }) { 2 } else { 1 };
+        lines.take(shown).for_each(|line| self.line(&format!("              {DIM}{line}{PLAIN}")));
     }
 
     fn wrote(&self, entry: &Entry) {
