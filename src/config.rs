@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::governorate::GovernorateBook;
-use crate::ids::{ChannelId, FeedId};
 use crate::language::Style;
 use crate::message::wording::Wording;
 use crate::message::{Issuer, Speaker};
@@ -165,18 +164,6 @@ fn kind<T: Copy>(table: &Table<'_>, kinds: &[(&str, T)]) -> Option<T> {
     let example = kinds.first().map_or_else(String::new, |(name, _)| format!("\"{name}\""));
     let name = table.need_text("kind", &example, |text| Ok(text.to_owned()))?;
     Some(table.pick("kind", &name, kinds)?.value)
-}
-
-impl Config {
-    /// The feed of a name.
-    pub fn feed(&self, id: &FeedId) -> Option<&FeedConfig> {
-        self.feeds.iter().find(|feed| feed.id == *id)
-    }
-
-    /// The channel of a name.
-    pub fn channel(&self, id: &ChannelId) -> Option<&ChannelConfig> {
-        self.channels.iter().find(|channel| channel.listener.channel == *id)
-    }
 }
 
 #[cfg(test)]
