@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Condition, Direction, Rule, Statistic, Window};
+use super::{Condition, Direction, Rule, Statistic, Threshold, Window};
 use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Basis, Series, SeriesKey};
@@ -107,54 +107,123 @@ pub fn judge(
     trust: Trust<'_>,
     now: Timestamp,
 ) -> Judgement {
-    let bases = [Basis::Observed, Basis::Forecast].into_iter().filter(|basis| rule.sight.takes(*basis));
-    let mut heard: Option<Timestamp> = None;
-    let mut views = Vec::new();
-    for basis in bases {
-        for (key, series) in readings.series(governorate, rule.metric, basis) {
-            let last = last_heard(readings, key, series, now);
-            if trust.is_dead(last, now) {
-                continue;
+    let eye = Eye { rule, governorate, readings, trust, now };
+    let views = eye.views();
+    let mut tallies: Vec<(&Threshold, Tally)> =
+        rule.thresholds.iter().map(|threshold| (threshold, Tally::default())).collect();
+    for view in &views {
+        for end in eye.ends(view) {
+            let sample = Sample::take(view.series, rule.window, end);
+            let also = eye.conditions(view.key.basis, end);
+            for (threshold, tally) in &mut tallies {
+                eye.weigh(tally, threshold, view, &sample, end, also);
             }
-            heard = heard.max(Some(last));
-            let is_stale = trust.is_stale(&key.feed, last, now);
-            views.push(View { key, series, is_stale, ends: ends(rule, basis, series, now) });
         }
     }
-    let seen = rule
-        .thresholds
-        .iter()
-        .map(|threshold| {
-            let mut tally = Tally::default();
-            for view in &views {
-                let may_reach = view.key.basis == Basis::Observed || threshold.severity <= rule.highest_from_forecast;
-                for end in &view.ends {
-                    let also = conditions(rule, governorate, view.key.basis, readings, trust, *end, now);
-                    tally.add(rule, threshold.raise, threshold.clear, view, *end, also, may_reach, now);
-                }
-            }
-            (threshold.severity, tally.verdict())
-        })
-        .collect();
-    Judgement { seen, heard }
+    let seen = tallies.into_iter().map(|(threshold, tally)| (threshold.severity, tally.verdict())).collect();
+    Judgement { seen, heard: views.iter().map(|view| view.heard).max() }
 }
 
-/// One series as a rule looks at it.
+/// A rule looking at one governorate at one moment.
+struct Eye<'a, R> {
+    rule: &'a Rule,
+    governorate: &'a GovernorateId,
+    readings: &'a R,
+    trust: Trust<'a>,
+    now: Timestamp,
+}
+
+/// One series that has a say.
 struct View<'a> {
     key: &'a SeriesKey,
     series: &'a Series,
+    heard: Timestamp,
     is_stale: bool,
-    ends: Vec<Timestamp>,
 }
 
-/// The moments at which windows are made to end: now, and for forecasts every point up to the horizon.
-fn ends(rule: &Rule, basis: Basis, series: &Series, now: Timestamp) -> Vec<Timestamp> {
-    let mut ends = vec![now];
-    if basis == Basis::Forecast {
-        let ahead = series.within(now, now + rule.look_ahead);
-        ends.extend(ahead.iter().filter_map(|point| Timestamp::from_timestamp(point.0, 0)));
+impl<'a, R: Readings> Eye<'a, R> {
+    /// The series of a metric that have a say.
+    fn of(&self, metric: Metric, basis: Basis) -> impl Iterator<Item = View<'a>> {
+        let Self { readings, trust, now, .. } = *self;
+        readings.series(self.governorate, metric, basis).filter_map(move |(key, series)| {
+            let heard = last_heard(readings, key, series, now);
+            let is_stale = trust.is_stale(&key.feed, heard, now);
+            (!trust.is_dead(heard, now)).then_some(View { key, series, heard, is_stale })
+        })
     }
-    ends
+
+    /// The series that the rule itself looks at.
+    fn views(&self) -> Vec<View<'a>> {
+        let bases = [Basis::Observed, Basis::Forecast].into_iter().filter(|basis| self.rule.sight.takes(*basis));
+        bases.flat_map(|basis| self.of(self.rule.metric, basis)).collect()
+    }
+
+    /// The moments at which windows are made to end: now, and for forecasts every point up to the horizon.
+    fn ends(&self, view: &View<'_>) -> Vec<Timestamp> {
+        let mut ends = vec![self.now];
+        if view.key.basis == Basis::Forecast {
+            let ahead = view.series.within(self.now, self.now + self.rule.look_ahead);
+            ends.extend(ahead.iter().filter_map(|point| Timestamp::from_timestamp(point.0, 0)));
+        }
+        ends
+    }
+
+    /// Whether all further conditions of the rule hold for windows that end at a moment.
+    fn conditions(&self, basis: Basis, end: Timestamp) -> Answer {
+        let mut all = Answer::Yes;
+        for condition in &self.rule.also {
+            match self.holds(condition, basis, end) {
+                Answer::No => return Answer::No,
+                Answer::Unknown => all = Answer::Unknown,
+                Answer::Yes => {}
+            }
+        }
+        all
+    }
+
+    fn holds(&self, condition: &Condition, basis: Basis, end: Timestamp) -> Answer {
+        let Condition { metric, window, direction, threshold } = *condition;
+        let mut has_no = false;
+        let mut has_unknown = false;
+        for view in self.of(metric, basis) {
+            let sample = Sample::take(view.series, window, end);
+            match sample.reaches(metric, window.statistic, direction, threshold) {
+                _ if view.is_stale => has_unknown = true,
+                Answer::Yes => return Answer::Yes,
+                Answer::No => has_no = true,
+                Answer::Unknown => has_unknown = true,
+            }
+        }
+        if has_no && !has_unknown { Answer::No } else { Answer::Unknown }
+    }
+
+    /// Adds what one window says of one threshold.
+    fn weigh(
+        &self,
+        tally: &mut Tally,
+        threshold: &Threshold,
+        view: &View<'_>,
+        sample: &Sample<'_>,
+        end: Timestamp,
+        also: Answer,
+    ) {
+        let rule = self.rule;
+        let may_reach = view.key.basis == Basis::Observed || threshold.severity <= rule.highest_from_forecast;
+        let is_beyond = |mark: f64| match sample.reaches(rule.metric, rule.window.statistic, rule.direction, mark) {
+            _ if view.is_stale => Answer::Unknown,
+            Answer::Yes if sample.is_over(rule, self.now) => Answer::No,
+            answer => answer,
+        };
+        if is_beyond(threshold.raise) == Answer::Yes && also == Answer::Yes && may_reach {
+            return tally.keep(rule, view.key, end, sample, threshold.raise);
+        }
+        match (is_beyond(threshold.clear), also) {
+            (Answer::No, _) | (_, Answer::No) => tally.clear += 1,
+            (Answer::Yes, Answer::Yes) if may_reach => tally.between += 1,
+            (Answer::Yes, Answer::Yes) => tally.clear += 1,
+            (Answer::Unknown | Answer::Yes, Answer::Unknown) | (Answer::Unknown, Answer::Yes) => tally.unknown += 1,
+        }
+    }
 }
 
 /// Yes, no, or nobody can tell.
@@ -175,44 +244,6 @@ struct Tally {
 }
 
 impl Tally {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one window of one series against one threshold: each part is needed"
-    )]
-    fn add(
-        &mut self,
-        rule: &Rule,
-        raise: f64,
-        clear: f64,
-        view: &View<'_>,
-        end: Timestamp,
-        also: Answer,
-        may_reach: bool,
-        now: Timestamp,
-    ) {
-        let sample = Sample::take(view.series, rule.window, end);
-        let is_up = match sample.answers(rule, raise) {
-            _ if view.is_stale => Answer::Unknown,
-            Answer::Yes if sample.is_over(rule, now) => Answer::No,
-            answer => answer,
-        };
-        if is_up == Answer::Yes && also == Answer::Yes && may_reach {
-            self.keep(rule, view.key, end, &sample, raise);
-            return;
-        }
-        let is_near = match sample.answers(rule, clear) {
-            _ if view.is_stale => Answer::Unknown,
-            Answer::Yes if sample.is_over(rule, now) => Answer::No,
-            answer => answer,
-        };
-        match (is_near, also) {
-            (Answer::No, _) | (_, Answer::No) => self.clear += 1,
-            (Answer::Yes, Answer::Yes) if may_reach => self.between += 1,
-            (Answer::Yes, Answer::Yes) => self.clear += 1,
-            (Answer::Unknown | Answer::Yes, Answer::Unknown) | (Answer::Unknown, Answer::Yes) => self.unknown += 1,
-        }
-    }
-
     fn keep(&mut self, rule: &Rule, key: &SeriesKey, end: Timestamp, sample: &Sample<'_>, raise: f64) {
         let (begins, ends) = sample.extent(rule, raise, end);
         let value = sample.value(rule.window.statistic);
@@ -245,58 +276,6 @@ impl Tally {
     }
 }
 
-/// Whether all further conditions of a rule hold for windows that end at a moment.
-fn conditions(
-    rule: &Rule,
-    governorate: &GovernorateId,
-    basis: Basis,
-    readings: &impl Readings,
-    trust: Trust<'_>,
-    end: Timestamp,
-    now: Timestamp,
-) -> Answer {
-    let mut all = Answer::Yes;
-    for condition in &rule.also {
-        match holds(condition, governorate, basis, readings, trust, end, now) {
-            Answer::No => return Answer::No,
-            Answer::Unknown => all = Answer::Unknown,
-            Answer::Yes => {}
-        }
-    }
-    all
-}
-
-fn holds(
-    condition: &Condition,
-    governorate: &GovernorateId,
-    basis: Basis,
-    readings: &impl Readings,
-    trust: Trust<'_>,
-    end: Timestamp,
-    now: Timestamp,
-) -> Answer {
-    let mut has_no = false;
-    let mut has_unknown = false;
-    for (key, series) in readings.series(governorate, condition.metric, basis) {
-        let last = last_heard(readings, key, series, now);
-        if trust.is_dead(last, now) {
-            continue;
-        }
-        let sample = Sample::take(series, condition.window, end);
-        let answer = if trust.is_stale(&key.feed, last, now) {
-            Answer::Unknown
-        } else {
-            sample.reaches(condition.metric, condition.window.statistic, condition.direction, condition.threshold)
-        };
-        match answer {
-            Answer::Yes => return Answer::Yes,
-            Answer::No => has_no = true,
-            Answer::Unknown => has_unknown = true,
-        }
-    }
-    if has_no && !has_unknown { Answer::No } else { Answer::Unknown }
-}
-
 /// The points of one window.
 struct Sample<'a> {
     points: &'a [(i64, f64)],
@@ -321,10 +300,6 @@ impl<'a> Sample<'a> {
             Statistic::Max => values.fold(f64::NEG_INFINITY, f64::max),
             Statistic::Min => values.fold(f64::INFINITY, f64::min),
         }
-    }
-
-    fn answers(&self, rule: &Rule, threshold: f64) -> Answer {
-        self.reaches(rule.metric, rule.window.statistic, rule.direction, threshold)
     }
 
     /// Whether the window's value reaches a threshold. With gaps, a "yes" stands when more points could only make it worse.
