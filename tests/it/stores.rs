@@ -504,3 +504,27 @@ async fn what_takes_the_place_of_another_warning_overtakes_it_where_both_are_owe
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_on_its_way_is_not_tried_again_once_another_warning_has_taken_its_place() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        store.commit(lease, said(0, "MKH-2025-000001", 1, &["desk", "other"])).await.unwrap();
+        let held = store.claim(channel("desk"), 8, at(1), LEASE).await.unwrap();
+        let lost = store.claim(channel("other"), 8, at(1), LEASE).await.unwrap();
+        let mut official = said(1, "MKH-2025-000002", 1, &["desk", "other"]);
+        official.bulletins[0].replaces = vec![BulletinId::new("MKH-2025-000001", 1)];
+        store.commit(lease, official).await.unwrap();
+        assert_eq!(store.settle(vec![again(&held[0], 3)]).await.unwrap(), 1);
+        for to in ["desk", "other"] {
+            let next = store.claim(channel(to), 8, at(300), LEASE).await.unwrap();
+            let named: Vec<&str> = next.iter().map(|one| one.bulletin.as_str()).collect();
+            assert_eq!(named, ["MKH-2025-000002.1"], "{to}");
+            store.settle(vec![delivered(&next[0])]).await.unwrap();
+            assert_eq!(store.claim(channel(to), 8, at(600), LEASE).await.unwrap(), []);
+            assert_eq!(standings(&*store, to).await, [Standing::Superseded, Standing::Delivered], "{to}");
+        }
+        assert_eq!(store.settle(vec![delivered(&lost[0])]).await.unwrap(), 0);
+    })
+    .await;
+}
