@@ -528,3 +528,25 @@ async fn what_is_on_its_way_is_not_tried_again_once_another_warning_has_taken_it
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_and_is_set_right_holds_up_no_warning() {
+    on_every_store(|store| async move {
+        let ahead = 7200;
+        let lease = store.lead(at(ahead)).await.unwrap();
+        let mut step = said(0, "MKH-2025-000001", 1, &["desk", "tried", "held"]);
+        step.bulletins[0].issued = at(ahead);
+        for owed in &mut step.deliveries {
+            (owed.due, owed.expires) = (at(ahead), at(2 * ahead));
+        }
+        store.commit(lease, step).await.unwrap();
+        let tried = store.claim(channel("tried"), 8, at(ahead), LEASE).await.unwrap();
+        store.settle(vec![again(&tried[0], ahead + 40)]).await.unwrap();
+        assert_eq!(store.claim(channel("held"), 8, at(ahead), LEASE).await.unwrap().len(), 1);
+        let claims = async |to, second| store.claim(channel(to), 8, at(second), LEASE).await.unwrap().len();
+        assert_eq!((claims("desk", 0).await, claims("tried", 0).await, claims("held", 0).await), (1, 0, 0));
+        assert_eq!((claims("tried", 39).await, claims("tried", 41).await), (0, 1), "a wait stays as long as it was");
+        assert_eq!((claims("held", 89).await, claims("held", 91).await), (0, 1), "and so does a lease");
+    })
+    .await;
+}

@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Commit, Lease, Saved, StoreError};
-use super::values::{code, meta, set_meta};
+use super::values::{code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
 use crate::message::Message;
 use crate::outbox::{NewDelivery, Standing};
@@ -47,6 +47,7 @@ pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(
     write_facts(db, commit)?;
     write_journal(db, commit)?;
     for bulletin in &commit.bulletins {
+        see(db, bulletin.issued)?;
         write_bulletin(db, bulletin)?;
     }
     for message in &commit.messages {

@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{StoreError, Tally};
-use super::values::{code, meta, moment, name, set_meta, standing};
+use super::values::{SEEN, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing};
 use crate::time::{TimeDelta, Timestamp};
@@ -25,6 +25,7 @@ pub(super) fn claim(
 ) -> Result<Vec<Claimed>, StoreError> {
     let Some(row) = channel_row(db, channel)? else { return Ok(Vec::new()) };
     let moment_now = now.timestamp_millis();
+    follow_clock(db, moment_now)?;
     release(db, row, moment_now)?;
     expire(db, row, moment_now)?;
     let due = due_rows(db, row, moment_now, limit.min(MAX_CLAIM))?;
@@ -66,6 +67,29 @@ pub(super) fn claim(
     }
     Ok(claimed)
 }
+
+/// Brings back what was put off while the clock ran ahead: what then seemed a moment away would lie as far off as the clock was
+/// set back, and a warning would wait for all of it. Nothing is brought back to before now.
+fn follow_clock(db: &Connection, now: i64) -> Result<(), StoreError> {
+    let Some(seen) = last_seen(db)? else { return Ok(()) };
+    let step = seen.saturating_sub(now);
+    if step <= SMALL_STEP.num_milliseconds() {
+        return Ok(());
+    }
+    let moved = db.prepare_cached(FOLLOW)?.execute((now, step))?;
+    set_meta(db, SEEN, now)?;
+    tracing::warn!(
+        "The clock went back by {} s; {moved} deliveries that are owed were brought back with it",
+        step / 1000
+    );
+    Ok(())
+}
+
+/// How far the clock may go back before what is owed is brought back with it; less is only waited for.
+const SMALL_STEP: TimeDelta = TimeDelta::seconds(30);
+
+const FOLLOW: &str = "UPDATE deliveries SET due = CASE WHEN ?1 < due THEN max(?1, due - ?2) ELSE due END, lease_until = max(?1, lease_until - ?2)
+    WHERE standing = 0 AND (?1 < due OR ?1 < lease_until)";
 
 /// Gives back what couriers held for longer than their lease.
 fn release(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
@@ -192,6 +216,9 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usiz
     )?;
     let mut overtake = db.prepare_cached(OVERTAKE)?;
     let mut counted = 0;
+    if let Some(latest) = settlements.iter().map(|settlement| settlement.at).max() {
+        see(db, latest)?;
+    }
     for Settlement { id, token, outcome, at } in settlements {
         let at = at.timestamp_millis();
         let changed = match outcome {
