@@ -134,10 +134,9 @@ impl Daemon {
             .context("the stored state could not be taken up")?;
         let live = brain.state().warnings().count();
         let text = format!("nadhir {} starts with {live} warnings in force", env!("CARGO_PKG_VERSION"));
-        brain
-            .write(vec![entry(now, "start", text)], now)
-            .await
-            .context("the start could not be written into the journal")?;
+        let mut journal = vec![entry(now, "start", text)];
+        journal.extend(strays(config, &ground).await);
+        brain.write(journal, now).await.context("the start could not be written into the journal")?;
         let (orders, inbox) = mpsc::channel(INBOX);
         let pulse = Arc::new(AtomicU64::new(0));
         let brain_stop = CancellationToken::new();
@@ -154,7 +153,9 @@ impl Daemon {
         let fetcher = fetcher(config)?;
         let sinks = open_sinks(config, &self.ground)?;
         self.crew.stop_watching().await;
-        let journal = vec![entry(self.ground.clock.now(), "reload", "a new configuration is in force".to_owned())];
+        let text = "a new configuration is in force".to_owned();
+        let mut journal = vec![entry(self.ground.clock.now(), "reload", text)];
+        journal.extend(strays(config, &self.ground).await);
         let (done, adopted) = oneshot::channel();
         self.orders
             .send(Order::Rethink(Arc::new(mind_of(config)), journal, done))
@@ -250,6 +251,8 @@ impl Crew {
         }
         // Channels that are gone keep their courier until its hands are empty.
         crew.couriers.extend(leaving);
+        let (store, known, stop) = (Arc::clone(&ground.store), config.channel_ids(), crew.stop_watching.clone());
+        crew.watchers.spawn(courier::see_out(store, known, clock, stop));
         crew.watchers.close();
         crew
     }
@@ -344,6 +347,23 @@ fn mind_of(config: &Config) -> Mind {
     }
 }
 
+/// Tells the people on duty of what is owed to channels that the configuration does not have (any more): nobody will send it.
+async fn strays(config: &Config, ground: &Ground) -> Vec<Entry> {
+    let owed = courier::owed_to_nobody(&*ground.store, &config.channel_ids()).await.unwrap_or_else(|why| {
+        warn!("Whether anything is owed to channels that are gone could not be found out: {why}");
+        BTreeMap::new()
+    });
+    let told = owed.into_iter().map(|(channel, count)| {
+        let what = if count == 1 { "1 message is".to_owned() } else { format!("{count} messages are") };
+        let text = format!(
+            "{what} still owed to {channel}, which is not configured: nothing of it is sent while that is so, and it expires"
+        );
+        warn!(%channel, "{text}; put {channel} back into channels.toml to have it sent");
+        Entry { at: ground.clock.now(), kind: "owed".to_owned(), subject: channel.to_string(), text }
+    });
+    told.collect()
+}
+
 fn entry(at: Timestamp, kind: &str, text: String) -> Entry {
     Entry { at, kind: kind.to_owned(), subject: "nadhir".to_owned(), text }
 }
@@ -418,5 +438,26 @@ mod tests {
         bells.ring_all();
         assert!(handed.recv().await.unwrap().ends_with("/quick"));
         assert!(handed.try_recv().is_err(), "the channel that hangs is served by one courier at a time");
+    }
+
+    #[tokio::test]
+    async fn what_is_owed_to_a_channel_that_is_gone_is_told_and_ends() {
+        let (mut config, _) = crate::config::from_files(BTreeMap::new()).unwrap();
+        config.feeds.clear();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
+        let gone = ChannelId::new("gone").unwrap();
+        // An hour of this clock passes in a moment.
+        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 360_000.0);
+        let ground =
+            Ground { store: Arc::clone(&store), clock, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
+        let lease = store.lead(clock.now()).await.unwrap();
+        owe(&ground, lease, 0, &gone).await;
+        let told = strays(&config, &ground).await;
+        assert_eq!(told.len(), 1);
+        assert!(told[0].text.starts_with("1 message is still owed to gone"), "{told:?}");
+        courier::see_out(Arc::clone(&store), config.channel_ids(), clock, CancellationToken::new()).await;
+        let rows = store.deliveries().await.unwrap();
+        assert_eq!(rows[0].standing, crate::outbox::Standing::Expired);
+        assert!(strays(&config, &ground).await.is_empty());
     }
 }

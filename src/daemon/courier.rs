@@ -3,6 +3,7 @@
 //! A courier claims what is due, sends it, and settles how that went. It decides nothing: when to try again and when to give up
 //! is the outbox's to say, and nothing is sent after its time.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -13,7 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
-use crate::outbox::{Claimed, LEASE, Outcome, Settlement};
+use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing};
 use crate::sink::{Parcel, Sink, outcome};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
@@ -150,4 +151,51 @@ impl Courier {
             }
         }
     }
+}
+
+/// How many deliveries are owed to each channel that is not known: one that was taken out of the configuration or switched off.
+///
+/// # Errors
+/// When the store failed.
+pub async fn owed_to_nobody(
+    store: &dyn Store,
+    known: &BTreeSet<ChannelId>,
+) -> Result<BTreeMap<ChannelId, u64>, StoreError> {
+    let owed = store.tally().await?.into_iter().filter(|tally| tally.standing == Standing::Owed);
+    let named = owed.filter_map(|tally| Some((ChannelId::new(&tally.channel).ok()?, tally.count)));
+    Ok(named.filter(|(channel, _)| !known.contains(channel)).collect())
+}
+
+/// Ends in time what is owed to channels that are not known: nothing of it is sent, and nothing stays owed for ever.
+pub async fn see_out(store: Arc<dyn Store>, known: BTreeSet<ChannelId>, clock: Clock, stop: CancellationToken) {
+    let mut left: Option<BTreeSet<ChannelId>> = None;
+    while left.as_ref().is_none_or(|left| !left.is_empty()) {
+        left = match left {
+            Some(left) => Some(still_owed(&*store, left, clock.now()).await),
+            None => match owed_to_nobody(&*store, &known).await {
+                Ok(owed) => Some(owed.into_keys().collect()),
+                Err(why) => {
+                    debug!("What is owed to channels that are gone cannot be read, and is looked for again: {why}");
+                    None
+                }
+            },
+        };
+        tokio::select! {
+            () = clock.sleep(LONGEST_NAP) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Ends what ran out of time; tells to which of the channels something is owed all the same.
+async fn still_owed(store: &dyn Store, channels: BTreeSet<ChannelId>, now: Timestamp) -> BTreeSet<ChannelId> {
+    let mut left = BTreeSet::new();
+    for channel in channels {
+        // A claim of nothing marks what has expired and hands nothing out.
+        let ended = store.claim(channel.clone(), 0, now, LEASE).await;
+        if ended.is_err() || !matches!(store.next_due(channel.clone()).await, Ok(None)) {
+            left.insert(channel);
+        }
+    }
+    left
 }
