@@ -429,4 +429,16 @@ mod tests {
             ],
         );
     }
+
+    #[test]
+    fn a_link_to_rules_that_leads_nowhere_does_not_bring_the_built_in_ones_back() {
+        for name in ["rules", "wording"] {
+            for target in ["missing", name] {
+                let dir = tempfile::tempdir().unwrap();
+                std::os::unix::fs::symlink(dir.path().join(target), dir.path().join(name)).unwrap();
+                let problems = load(Some(dir.path())).unwrap_err();
+                assert!(problems[0].message.contains("not a directory that can be read"), "{problems:?}");
+            }
+        }
+    }
 }

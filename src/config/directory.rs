@@ -31,6 +31,12 @@ pub fn read(dir: &Path, problems: &Problems) -> Files {
         let path = dir.join(&name);
         match name.as_str() {
             "rules" | "wording" if path.is_dir() => read_below(&path, &name, &mut files, problems),
+            "rules" | "wording" => {
+                // A link that leads nowhere must not bring the built-in rules back in silence.
+                let message = format!("`{name}` is not a directory that can be read");
+                let help = format!("mend the link, or remove it to use what is built in for {name}/");
+                note(&path, Level::Error, message, Some(help), problems);
+            }
             known if top.contains(&known) => take(&path, &name, &mut files, problems),
             bystander if BYSTANDERS.contains(&bystander) => {}
             _ => stranger(&path, &name, top.iter().copied().chain(["rules", "wording"]), problems),
