@@ -431,6 +431,24 @@ mod tests {
     }
 
     #[test]
+    fn two_channels_do_not_share_one_file() {
+        let channels = |second: &str| {
+            let text = format!(
+                "[a]\nkind = \"file\"\naudience = \"staff\"\npath = \"said.jsonl\"\n\n\
+                 [b]\nkind = \"file\"\naudience = \"staff\"\n{second}\n"
+            );
+            from_files(BTreeMap::from([("channels.toml".to_owned(), text)]))
+        };
+        for same in ["path = \"said.jsonl\"", "path = \"./said.jsonl\"", "path = \".//said.jsonl\""] {
+            let problems = channels(same).unwrap_err();
+            assert_eq!((problems.len(), problems[0].line()), (1, 6), "{problems:?}");
+            assert_eq!(problems[0].message, "`a` and `b` write to the same file");
+        }
+        assert!(channels("path = \"other.jsonl\"").is_ok());
+        assert!(channels("path = \"said.jsonl\"\nenabled = false").is_ok());
+    }
+
+    #[test]
     fn a_link_to_rules_that_leads_nowhere_does_not_bring_the_built_in_ones_back() {
         for name in ["rules", "wording"] {
             for target in ["missing", name] {

@@ -3,7 +3,7 @@
 //! A new kind of sink is one file below and one line in [`KINDS`].
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -165,6 +165,10 @@ pub trait Sink: Send + Sync {
 pub trait Opener: Send + Sync + fmt::Debug {
     /// The form it takes when the channel does not say.
     fn form(&self) -> Form;
+    /// The path that it writes to alone, when there is one: no two channels may have the same.
+    fn own_path(&self) -> Option<&Path> {
+        None
+    }
     /// Opens it: reads secrets, creates files.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! `channels.toml`: the keys that all channels share; each kind of sink reads its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use super::selection;
@@ -38,11 +39,21 @@ pub fn read(file: &Arc<SourceFile>, book: &GovernorateBook, problems: &Problems)
         }
         let mut enabled = 0;
         let mut channels = Vec::new();
+        let mut paths: BTreeMap<PathBuf, String> = BTreeMap::new();
         for (name, table) in tables.into_iter().take(MAX_CHANNELS) {
             let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
             let channel = read_channel(&name, table, book, problems);
             if is_enabled {
                 enabled += 1;
+                if let Some(path) = channel.as_ref().and_then(|channel| channel.opener.own_path()) {
+                    // Taken apart and put together, so that `./a` and `a` are one.
+                    let plain = path.components().filter(|part| *part != Component::CurDir).collect();
+                    if let Some(first) = paths.insert(plain, name.value.clone()) {
+                        let message = format!("`{first}` and `{}` write to the same file", name.value);
+                        let help = "give each channel a `path` of its own".to_owned();
+                        root.error(&name.span, message, Some(help));
+                    }
+                }
                 channels.extend(channel);
             }
         }

@@ -58,6 +58,10 @@ impl Opener for Settings {
         Form::Json
     }
 
+    fn own_path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let path = world.dir.join(&self.path);
         if let Some(dir) = path.parent() {
