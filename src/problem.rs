@@ -209,6 +209,24 @@ fn masked(text: &str) -> String {
         rest = left;
     }
     shown.push_str(rest);
+    without_users(&shown)
+}
+
+/// The text with stars for the user name and password of every address in it, as long as it was.
+fn without_users(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(after.len());
+        let (address, left) = after.split_at(end);
+        let (user, place) = address.split_at(address.rfind('@').unwrap_or(0));
+        shown.extend(user.chars().map(|c| "*".repeat(c.len_utf8())));
+        shown.push_str(place);
+        rest = left;
+    }
+    shown.push_str(rest);
     shown
 }
 
@@ -277,6 +295,8 @@ mod tests {
             "token = \"hunter2",
             "tokens = [\"hunter2\"]",
             "كلمة_secret = \"hunter2 سر\"",
+            "url = \"https://desk:hunter2@desk.example/a\" # https://hunter2@b",
+            "url = \"https://desk:hun/ter2/hunter2@desk.example/a",
         ] {
             for start in 0..text.len() {
                 let drawn = draw(text, start..text.len(), None);
