@@ -36,9 +36,14 @@ pub fn isolate(language: Language, run: &str) -> String {
 }
 
 /// A text from outside made safe to stand among ours: control characters and direction marks that reach beyond it are taken
-/// out, lines stay lines, and every letter stays.
+/// out, lines stay lines, whatever marks their ends, and every letter stays.
 pub fn tame(text: &str) -> String {
-    text.chars()
+    // Every other end of a line is made one of ours: left out it would glue two words (or numbers) together, and left in it
+    // would end the isolate around its line.
+    let ends_line = |c: char| matches!(c, '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if ends_line(c) { '\n' } else { c })
         .filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
         .filter(|c| *c == '\n' || *c == '\t' || !c.is_control())
         .collect()
@@ -68,6 +73,13 @@ mod tests {
         assert_eq!(isolate(Language::Ar, "+966 12 000 0000"), "\u{2068}+966 12 000 0000\u{2069}");
         assert_eq!(isolate(Language::En, "جدة"), "\u{2068}جدة\u{2069}");
         assert_eq!(isolate(Language::En, "Jeddah"), "Jeddah");
+    }
+
+    #[test]
+    fn every_end_of_a_line_parts_words_and_none_breaks_an_isolate() {
+        for end in ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+            assert_eq!(tame(&format!("until 5{end}10 mm")), "until 5\n10 mm", "{end:?}");
+        }
     }
 
     #[test]
