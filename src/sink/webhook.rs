@@ -4,6 +4,7 @@
 //! error shows more of an address than its host and path.
 
 use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,11 +56,18 @@ timeout = "15s"                          # at most 60s
 };
 
 /// What a channel of this kind says of itself.
-#[derive(Debug)]
 struct Settings {
     url: Url,
     secret: SecretSource,
     timeout: Duration,
+}
+
+impl fmt::Debug for Settings {
+    /// Without the query of the address, which may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, secret, timeout } = self;
+        write!(f, "Settings({}, {secret}, {timeout:?})", shown(url))
+    }
 }
 
 fn parse(table: &Table<'_>) -> Option<Settings> {
@@ -326,6 +334,13 @@ mod tests {
             settings
         });
         (settings, problems.into_sorted())
+    }
+
+    #[test]
+    fn the_query_of_an_address_is_never_printed() {
+        let (settings, _) = read("url = \"https://desk.example/a?token=hush\"\nsecret = { file = \"desk.secret\" }\n");
+        let printed = format!("{:?}", settings.unwrap());
+        assert!(printed.contains("https://desk.example/a,") && !printed.contains("hush"), "{printed}");
     }
 
     fn check(text: &str, expected: &[&str]) {
