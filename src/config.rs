@@ -459,4 +459,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_rule_that_would_always_or_never_warn_is_a_mistake() {
+        let mistakes = |at_least: &str, also: &str| -> Vec<String> {
+            let text = format!(
+                "[r]\nhazard = \"rain\"\nmetric = \"precipitation\"\nwindow = {{ sum = \"1h\" }}\nsource = \"a test\"\n\
+                 at_least = {{ yellow = \"{at_least}\" }}\n\
+                 also = [{{ metric = \"humidity\", window = {{ max = \"1h\" }}, at_least = \"{also}\" }}]\n"
+            );
+            let read = from_files(BTreeMap::from([("rules/r.toml".to_owned(), text)]));
+            let problems = read.map_or_else(|problems| problems, |(_, warnings)| warnings);
+            problems.into_iter().filter(|one| one.level == Level::Error).map(|one| one.message).collect()
+        };
+        assert_eq!(mistakes("10 mm", "80 %"), Vec::<String>::new());
+        assert_eq!(mistakes("0 mm", "80 %"), ["`yellow`: 0 mm is no threshold of precipitation"]);
+        assert_eq!(mistakes("10 mm", "140 %"), ["`at_least`: 140 % is no possible humidity"]);
+    }
 }

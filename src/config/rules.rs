@@ -222,7 +222,14 @@ fn condition(table: Table<'_>, world: &World<'_>) -> Option<Condition> {
     let metric = metric.map(|found| found.value);
     let window = window(&table, metric);
     let read = |key| match metric {
-        Some(metric) => table.get(key, |value| threshold::quantity(value, metric)).map(|found| found.value.value),
+        Some(metric) => {
+            let found = table.get(key, |value| threshold::quantity(value, metric))?;
+            if let Some(help) = threshold::impossible(found.value.value, metric, window) {
+                // A condition that is never met would silence the rule, and look like calm.
+                table.error(&found.span, format!("`{key}`: {} is no possible {metric}", found.value.text), Some(help));
+            }
+            Some(found.value.value)
+        }
         None => table.get(key, |_| Ok(0.0)).map(|found| found.value),
     };
     let (least, most) = (read("at_least"), read("at_most"));

@@ -87,7 +87,7 @@ pub fn read(table: &Table<'_>, metric: Metric, window: Option<Window>) -> Option
     }
     raise.finish();
     in_order(table, &raises, direction);
-    possible(table, &raises, metric, window);
+    possible(table, &raises, metric, window, direction);
     let clears = clears(table, metric, &raises);
     let unit = raises.first().map_or(metric.public_unit(), |(_, found)| found.value.unit);
     let thresholds = raises
@@ -176,23 +176,43 @@ fn in_order(table: &Table<'_>, raises: &[(Severity, Found<Quantity>)], direction
 }
 
 /// A threshold that no reading can reach warns nobody; one that every reading reaches warns always.
-fn possible(table: &Table<'_>, raises: &[(Severity, Found<Quantity>)], metric: Metric, window: Option<Window>) {
+fn possible(
+    table: &Table<'_>,
+    raises: &[(Severity, Found<Quantity>)],
+    metric: Metric,
+    window: Option<Window>,
+    direction: Direction,
+) {
     let range = metric.possible();
-    let is_sum = window.is_some_and(|window| window.statistic == Statistic::Sum);
     for (severity, found) in raises {
-        let value = found.value.value;
-        if value < *range.start() || (!is_sum && *range.end() < value) {
-            let unit = metric.dimension().units().next().map_or("", Unit::symbol);
-            table.error(
-                &found.span,
-                format!("`{severity}`: {} is no possible {metric}", found.value.text),
-                Some(if is_sum {
-                    format!("it is never below {} {unit}", range.start())
-                } else {
-                    format!("it lies between {} and {} {unit}", range.start(), range.end())
-                }),
-            );
+        let Quantity { value, text, .. } = &found.value;
+        let is_always = match direction {
+            Direction::AtLeast => value <= range.start(),
+            Direction::AtMost => !is_sum(window) && range.end() <= value,
+        };
+        if let Some(help) = impossible(*value, metric, window) {
+            table.error(&found.span, format!("`{severity}`: {text} is no possible {metric}"), Some(help));
+        } else if is_always {
+            let help = "every reading reaches it, and the warning would never end: write a worse value".to_owned();
+            table.error(&found.span, format!("`{severity}`: {text} is no threshold of {metric}"), Some(help));
         }
+    }
+}
+
+fn is_sum(window: Option<Window>) -> bool {
+    window.is_some_and(|window| window.statistic == Statistic::Sum)
+}
+
+/// What a metric can be, when a value is none of it.
+pub fn impossible(value: f64, metric: Metric, window: Option<Window>) -> Option<String> {
+    let range = metric.possible();
+    let unit = metric.dimension().units().next().map_or("", Unit::symbol);
+    if *range.start() <= value && (is_sum(window) || value <= *range.end()) {
+        None
+    } else if is_sum(window) {
+        Some(format!("it is never below {} {unit}", range.start()))
+    } else {
+        Some(format!("it lies between {} and {} {unit}", range.start(), range.end()))
     }
 }
 
