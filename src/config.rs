@@ -4,11 +4,12 @@
 //! replaces the embedded one of the same name, its `rules/` replaces all embedded rules, and what it lacks is taken
 //! from the binary. Reading opens no network connection and reads no secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::governorate::GovernorateBook;
+use crate::ids::ChannelId;
 use crate::language::Style;
 use crate::message::wording::Wording;
 use crate::message::{Issuer, Speaker};
@@ -164,6 +165,13 @@ fn kind<T: Copy>(table: &Table<'_>, kinds: &[(&str, T)]) -> Option<T> {
     let example = kinds.first().map_or_else(String::new, |(name, _)| format!("\"{name}\""));
     let name = table.need_text("kind", &example, |text| Ok(text.to_owned()))?;
     Some(table.pick("kind", &name, kinds)?.value)
+}
+
+impl Config {
+    /// The names of all channels that are enabled.
+    pub fn channel_ids(&self) -> BTreeSet<ChannelId> {
+        self.channels.iter().map(|channel| channel.listener.channel.clone()).collect()
+    }
 }
 
 #[cfg(test)]

@@ -50,9 +50,12 @@ impl Secret {
                 }
             },
         };
-        let size = std::fs::metadata(&path).map_err(|why| format!("{source} cannot be read: {why}"))?.len();
-        if MAX_SECRET_LEN < size {
-            return Err(format!("{source} is {size} bytes; a secret is at most {MAX_SECRET_LEN}"));
+        let about = std::fs::metadata(&path).map_err(|why| format!("{source} cannot be read: {why}"))?;
+        if !about.is_file() {
+            return Err(format!("{source} is not a plain file"));
+        }
+        if MAX_SECRET_LEN < about.len() {
+            return Err(format!("{source} is {} bytes; a secret is at most {MAX_SECRET_LEN}", about.len()));
         }
         let text = std::fs::read_to_string(&path).map_err(|why| format!("{source} cannot be read: {why}"))?;
         if text.trim().is_empty() {
@@ -92,5 +95,7 @@ mod tests {
         assert!(Secret::read(&source).unwrap_err().contains("key"));
         std::fs::write(&path, " \n").unwrap();
         assert!(Secret::read(&source).unwrap_err().contains("empty"));
+        let device = SecretSource::File("/dev/zero".into());
+        assert!(Secret::read(&device).unwrap_err().contains("not a plain file"));
     }
 }

@@ -75,7 +75,10 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>) {
         tokio::task::spawn_blocking(move || config::load(dir.as_deref()).map_err(|problems| summary(&problems))).await
     };
     let result = match read {
-        Ok(Ok((config, _))) => daemon.reload(&config).await.map_err(|why| format!("{why:#}")),
+        Ok(Ok((config, warnings))) => {
+            warnings.iter().for_each(|problem| warn!("In the new configuration: {}", told(problem)));
+            daemon.reload(&config).await.map_err(|why| format!("{why:#}"))
+        }
         Ok(Err(why)) => Err(why),
         Err(why) => Err(format!("reading it broke down: {why}")),
     };
@@ -86,16 +89,15 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>) {
 }
 
 fn summary(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems
-        .iter()
-        .filter(|problem| problem.level == Level::Error)
-        .map(|problem| {
-            let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
-            format!("{}:{}: {}{help}", problem.file.name, problem.line(), problem.message)
-        })
-        .collect();
+    let lines: Vec<String> = problems.iter().filter(|problem| problem.level == Level::Error).map(told).collect();
     let count = if lines.len() == 1 { "1 mistake was".to_owned() } else { format!("{} mistakes were", lines.len()) };
     format!("{count} found: {}", lines.join("; "))
+}
+
+/// A problem in one line of a log.
+fn told(problem: &Problem) -> String {
+    let help = problem.help.as_ref().map_or_else(String::new, |help| format!(" ({help})"));
+    format!("{}:{}: {}{help}", problem.file.name, problem.line(), problem.message)
 }
 
 /// Tells systemd that the service lives, as long as its brain turns.

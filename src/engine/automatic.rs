@@ -51,10 +51,12 @@ fn cases(book: &RuleBook, draft: &Draft<'_>, touched: &Touched) -> BTreeSet<(Haz
             }
         }
     }
-    // A live warning that no rule speaks of any more still has to run out.
-    for (key, _) in draft.warnings() {
-        if let WarningKey::Automatic { hazard, governorate } = key {
-            cases.insert((*hazard, governorate.clone()));
+    // A live warning that no rule speaks of any more still has to run out; a tick sees to that.
+    if matches!(touched, Touched::All) {
+        for (key, _) in draft.warnings() {
+            if let WarningKey::Automatic { hazard, governorate } = key {
+                cases.insert((*hazard, governorate.clone()));
+            }
         }
     }
     cases
