@@ -31,7 +31,13 @@ const BEFORE_A_NAME: &[&str] = &[
     "علي",
     "في",
     "محافظات",
+    "محافظتي",
+    "محافظتا",
+    "بمحافظه",
+    "لمحافظه",
     "مدن",
+    "مدينتي",
+    "مدينتا",
     "north",
     "south",
     "east",
@@ -60,6 +66,11 @@ const WHOLE: &[&str] = &[
     "عموم",
     "محافظات",
     "مدن",
+    "بكامل",
+    "بالكامل",
+    "باكملها",
+    // «محافظة» and its like say only what kind of place is meant.
+    "",
     "all",
     "of",
     "the",
@@ -103,7 +114,7 @@ pub(super) fn read(description: &str, book: &GovernorateBook) -> Named {
                 named.found.extend(own.found);
                 named.unknown.extend(own.unknown);
             }
-            Some(rest) if rest.iter().all(|word| WHOLE.contains(&word.as_str())) => region = true,
+            Some(rest) if rest.iter().all(|word| WHOLE.contains(&plain_word(word).as_str())) => region = true,
             // Something of the region: who is named in it decides.
             Some(rest) => {
                 let mut within = Named::default();
@@ -122,20 +133,36 @@ pub(super) fn read(description: &str, book: &GovernorateBook) -> Named {
     named
 }
 
-/// The words beside the region's name, normalised; none when the part does not name the region.
+/// A word in the form of [`normalise`], but with its article: «كامل» is whole, «الكامل» a governorate.
+fn plain_word(word: &str) -> String {
+    let plain = normalise(word);
+    if word.starts_with("ال") { format!("ال{plain}") } else { plain }
+}
+
+/// The words beside the region's name, as they are written; none when the part does not name the region.
 fn without_region(part: &str, book: &GovernorateBook) -> Option<Vec<String>> {
-    let plain = normalise(part);
-    let words: Vec<&str> = plain.split_whitespace().collect();
+    let apart = part.replace(['-', '–', '—'], " ");
+    // «محافظة» and its like are kept for the reading of names, and stand in nobody's way here.
+    let words: Vec<(&str, String)> = apart.split_whitespace().map(|word| (word, normalise(word))).collect();
+    let named: Vec<(usize, &str)> = words
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, plain))| !plain.is_empty())
+        .map(|(at, (_, plain))| (at, plain.as_str()))
+        .collect();
     [&book.region.ar, &book.region.en].into_iter().find_map(|region| {
         let region = normalise(region);
         let region: Vec<&str> = region.split_whitespace().collect();
         let bare = |word: &str, first: &str| word == first || word.strip_prefix(['ب', 'ل', 'و', 'ف']) == Some(first);
         let (first, rest) = region.split_first()?;
-        let at = words.windows(region.len()).position(|window| {
-            window.split_first().is_some_and(|(word, others)| bare(word, first) && others == rest)
+        let window = named.windows(region.len()).find(|window| {
+            window
+                .split_first()
+                .is_some_and(|((_, word), others)| bare(word, first) && others.iter().map(|(_, word)| word).eq(rest))
         })?;
-        let beside = words.iter().take(at).chain(words.iter().skip(at + region.len()));
-        Some(beside.map(|word| (*word).to_owned()).collect())
+        let taken: Vec<usize> = window.iter().map(|(at, _)| *at).collect();
+        let beside = words.iter().enumerate().filter(|(at, _)| !taken.contains(at));
+        Some(beside.map(|(_, (word, _))| (*word).to_owned()).collect())
     })
 }
 
@@ -203,6 +230,8 @@ fn take_joint(words: &mut Vec<&str>) {
 mod tests {
     use super::*;
     use crate::feed::keys::tests::book;
+    use crate::governorate::Governorate;
+    use crate::language::Both;
 
     #[track_caller]
     fn check(description: &str, expected: &str, unknown: &[&str]) {
@@ -263,6 +292,40 @@ mod tests {
         check("سواحل منطقة مكة المكرمة", "", &["سواحل منطقة مكة المكرمة"]);
         check("محافظة جدة بمنطقة مكة المكرمة", "jeddah", &[]);
         check("منطقة مكة المكرمة: جدة", "jeddah", &[]);
+    }
+
+    /// «الكامل» is a governorate, and written without its article it is the word for "whole".
+    #[test]
+    fn one_governorate_is_never_taken_for_the_region() {
+        let known = book();
+        let mut list: Vec<Governorate> = known.iter().cloned().collect();
+        let mut kamil = list.first().cloned().unwrap();
+        kamil.id = GovernorateId::new("kamil").unwrap();
+        kamil.name = Both { ar: "الكامل".to_owned(), en: "Al Kamil".to_owned() };
+        kamil.formal = Both { ar: "محافظة الكامل".to_owned(), en: "Al Kamil Governorate".to_owned() };
+        (kamil.variants, kamil.centres) = (Vec::new(), Vec::new());
+        list.push(kamil);
+        let book = GovernorateBook::new(known.region.clone(), known.bounds, list).unwrap();
+        for own in [
+            "محافظة الكامل بمنطقة مكة المكرمة",
+            "الكامل - منطقة مكة المكرمة",
+            "منطقة مكة المكرمة - محافظة الكامل",
+            "Al Kamil, Makkah Region",
+        ] {
+            let found = read(own, &book).found;
+            assert_eq!(found.iter().map(GovernorateId::as_str).collect::<Vec<_>>(), ["kamil"], "{own}");
+        }
+        for whole in ["كامل منطقة مكة المكرمة", "منطقة مكة المكرمة بالكامل", "منطقة مكة المكرمة"]
+        {
+            assert_eq!(read(whole, &book).found.len(), 4, "{whole}");
+        }
+    }
+
+    #[test]
+    fn two_governorates_named_together_are_both_found() {
+        check("محافظتي جدة والطائف", "jeddah taif", &[]);
+        check("على محافظتي الطائف ومكة المكرمة", "makkah taif", &[]);
+        check("أمطار، بمحافظة جدة", "jeddah", &["أمطار"]);
     }
 
     #[test]
