@@ -27,10 +27,10 @@ pub(super) fn scan(report: &str) -> Raw {
     if MAX_REPORT_LEN < report.len() {
         return raw;
     }
-    raw.nil = groups.contains(&"NIL");
+    raw.nil = groups.iter().take_while(|group| !ENDS.contains(group)).any(|group| *group == "NIL");
     // What follows the wind is the observation; a station's own letters before it could look like weather.
     let Some(wind) = groups.iter().position(|group| is_wind(group)) else { return raw };
-    let mut unseen = false;
+    let (mut unseen, mut is_whole) = (false, false);
     for group in groups.iter().skip(wind + 1).take_while(|group| !ENDS.contains(group)) {
         if *group == "CAVOK" {
             raw.visibility_m = Some(TEN_KILOMETRES);
@@ -40,10 +40,16 @@ pub(super) fn scan(report: &str) -> Raw {
             unseen = true;
         } else if let Some(code) = weather(group) {
             raw.weather_code = raw.weather_code.max(Some(code));
+        } else if is_weather(group) {
+            // Precipitation of an unknown kind, and the like: something is there, and the code for nothing would deny it.
+            unseen = true;
+        } else if is_after_weather(group) {
+            is_whole = true;
         }
     }
-    // A station that cannot see weather or lightning and names none has not seen that there is none.
-    let blind = unseen || groups.iter().any(|group| matches!(*group, "TSNO" | "PWINO"));
+    // A station that cannot see weather or lightning and names none has not seen that there is none; nor has a report that
+    // breaks off before it gets there.
+    let blind = unseen || !is_whole || groups.iter().any(|group| matches!(*group, "TSNO" | "PWINO"));
     if raw.weather_code.is_none() && !blind {
         raw.weather_code = Some(0);
     }
@@ -59,6 +65,17 @@ fn is_wind(group: &str) -> bool {
     let units = ["KT", "MPS", "KMH"];
     units.iter().any(|unit| group.ends_with(unit))
         && (group.starts_with(|c: char| c.is_ascii_digit() || c == '/') || group.starts_with("VRB"))
+}
+
+/// True for what stands behind the present weather in every whole report: temperatures, `34/20` or `01/M02`, and pressure.
+fn is_after_weather(group: &str) -> bool {
+    let is_degrees = |text: &str| {
+        let text = text.strip_prefix('M').unwrap_or(text);
+        text.len() == 2 && text.chars().all(|c| c.is_ascii_digit() || c == '/')
+    };
+    let is_pressure = |text: &str| text.len() == 4 && text.chars().all(|c| c.is_ascii_digit() || c == '/');
+    group.strip_prefix(['Q', 'A']).is_some_and(is_pressure)
+        || group.split_once('/').is_some_and(|(air, dew)| is_degrees(air) && (dew.is_empty() || is_degrees(dew)))
 }
 
 /// Four digits of prevailing visibility, such as `3000` or `9999NDV`.
@@ -81,9 +98,9 @@ enum Strength {
     Near,
 }
 
-/// The WMO 4677 code of one weather group such as `+TSRA`; none when it is no weather group.
-fn weather(group: &str) -> Option<u8> {
-    let (strength, letters) = if let Some(rest) = group.strip_prefix('+') {
+/// How strong a group says its weather is, and the letters that name it.
+fn strength(group: &str) -> (Strength, &str) {
+    if let Some(rest) = group.strip_prefix('+') {
         (Strength::Heavy, rest)
     } else if let Some(rest) = group.strip_prefix('-') {
         (Strength::Light, rest)
@@ -91,7 +108,17 @@ fn weather(group: &str) -> Option<u8> {
         (Strength::Near, rest)
     } else {
         (Strength::Moderate, group)
-    };
+    }
+}
+
+/// True for a weather group, whether it has a code or not.
+fn is_weather(group: &str) -> bool {
+    pairs(strength(group).1).is_some()
+}
+
+/// The WMO 4677 code of one weather group such as `+TSRA`; none when it is no weather group, or one without a code.
+fn weather(group: &str) -> Option<u8> {
+    let (strength, letters) = strength(group);
     let parts = pairs(letters)?;
     if parts.contains(&"TS") {
         Some(thunderstorm(strength, &parts))
@@ -227,11 +254,24 @@ mod tests {
     }
 
     #[test]
+    fn weather_of_an_unknown_kind_or_a_report_that_breaks_off_is_never_calm() {
+        check("METAR OEXX 312354Z AUTO 19004KT 3000 UP BKN020 12/08 Q1020", Some(3000.0), None);
+        check("METAR OEXX 312354Z AUTO 19004KT 3000 -UP TSRA BKN020 12/08 Q1020", Some(3000.0), Some(95));
+        check("METAR OEXX 312354Z 19004KT 3000 PL BKN020 12/08 Q1020", Some(3000.0), None);
+        check("METAR OEJN 181700Z 34011KT", None, None);
+        check("METAR OEJN 181700Z 34011KT 9999 FEW0", Some(10_000.0), None);
+        check("METAR OEJN 181700Z 34011KT 9999 +TSRA", Some(10_000.0), Some(97));
+        check("METAR OEJN 181700Z 34011KT 9999 RETS FEW040 34/// Q////", Some(10_000.0), Some(0));
+        check("METAR OEJN 181700Z 34011KT P6SM RERA SCT040 M01/M02 A2992", None, Some(0));
+    }
+
+    #[test]
     fn a_station_that_cannot_see_weather_does_not_say_there_is_none() {
         check("METAR KAKQ 312354Z AUTO 19004KT 10SM CLR 02/M08 A3020 RMK AO2 TSNO", None, None);
         check("METAR OEXX 312354Z AUTO 19004KT 9999 // CLR 02/M08 Q1020", Some(10_000.0), None);
         check("METAR OEXX 312354Z", None, None);
         assert!(scan("METAR OEJN NIL").nil);
+        assert!(!scan("METAR OEJN 181700Z 34011KT 9999 TSRA 34/20 Q1005 RMK NIL").nil);
         assert_eq!(worst_weather("BR -RA"), Some(61));
         assert_eq!(worst_weather("XYZZY"), None);
     }
