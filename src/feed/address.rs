@@ -1,13 +1,19 @@
 //! Addresses: which may be shown, and which lead into this machine. Never resolves a name.
 
+use std::net::Ipv4Addr;
+
 use url::{Host, Url};
 
-/// True for an address of this machine itself.
+/// True for an address of this machine itself. The address of nobody (`0.0.0.0`) leads here as well when it is dialled.
 pub fn is_loopback(url: &Url) -> bool {
+    let is_own_ip4 = |ip: Ipv4Addr| ip.is_loopback() || ip.octets().starts_with(&[0]);
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(ip)) => is_own_ip4(ip),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.to_ipv4_mapped().is_some_and(is_own_ip4),
         None => false,
     }
 }
@@ -39,6 +45,11 @@ mod tests {
             "http://127.9.9.9/",
             "http://[::1]/",
             "http://[::ffff:127.0.0.1]/",
+            "http://localhost./",
+            "http://0.0.0.0:8080/",
+            "http://0/",
+            "http://2130706433/",
+            "http://[::]/",
         ] {
             assert!(is_loopback(&url(own)), "{own}");
         }
