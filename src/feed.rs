@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
+use crate::ids::GovernorateId;
 use crate::reading::Reading;
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -65,11 +66,25 @@ pub struct Skip {
     pub why: String,
 }
 
+/// A forecast that an answer tells anew. What the feed had said of these hours before does not count any more, also where the
+/// answer leaves an hour out: an old value that nobody stands by must not pass for calm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retold {
+    /// Where.
+    pub governorate: GovernorateId,
+    /// What.
+    pub metric: Metric,
+    /// The first moment that the answer speaks of.
+    pub from: Timestamp,
+}
+
 /// What an answer held.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     /// Values.
     pub readings: Vec<Reading>,
+    /// Forecasts told anew; their values are among the readings.
+    pub retold: Vec<Retold>,
     /// Official alerts.
     pub alerts: Vec<Alert>,
     /// Documents to fetch as well.
@@ -87,6 +102,7 @@ impl Batch {
     /// Adds what another answer of the same poll held.
     pub fn absorb(&mut self, other: Self) {
         self.readings.extend(other.readings);
+        self.retold.extend(other.retold);
         self.alerts.extend(other.alerts);
         self.follow.extend(other.follow);
         self.skipped.extend(other.skipped);

@@ -100,6 +100,11 @@ impl Series {
         self.points.drain(..old.max(surplus));
     }
 
+    /// Forgets what is said of a moment and of all that follows.
+    pub fn forget_from(&mut self, moment: Timestamp) {
+        self.points.truncate(self.points.partition_point(|point| point.0 < moment.timestamp()));
+    }
+
     /// The points whose moment lies in `(from, to]`: seconds since 1970 and value, in order.
     pub fn within(&self, from: Timestamp, to: Timestamp) -> &[(i64, f64)] {
         let low = self.points.partition_point(|point| point.0 <= from.timestamp());

@@ -9,7 +9,7 @@ use super::state::Draft;
 use super::{Heard, KEEP_READINGS};
 use crate::feed::Batch;
 use crate::ids::{FeedId, GovernorateId};
-use crate::reading::{Reading, Series, SeriesKey};
+use crate::reading::{Basis, Reading, Series, SeriesKey};
 use crate::rule::RuleBook;
 use crate::rule::judge::DEFAULT_STALE_AFTER;
 use crate::time::{Timestamp, span_text};
@@ -118,15 +118,25 @@ pub(super) fn watch_silence(book: &RuleBook, draft: &mut Draft<'_>, now: Timesta
     }
 }
 
-/// Stores readings and tells what they touch. A reading of a governorate that is not known never gets here: decoders place them.
+/// Stores readings and tells what they touch; forecasts that are told anew lose the hours that are not said again. A reading of a governorate that is not known never gets here: decoders place them.
 pub(super) fn store_readings(
     draft: &mut Draft<'_>,
     feed: &FeedId,
-    readings: &[Reading],
+    batch: &Batch,
     now: Timestamp,
 ) -> BTreeSet<(GovernorateId, Metric)> {
+    let mut touched = BTreeSet::new();
+    for retold in &batch.retold {
+        let (governorate, metric) = (retold.governorate.clone(), retold.metric);
+        let key = SeriesKey { governorate, metric, basis: Basis::Forecast, feed: feed.clone(), station: None };
+        if let Some(mut series) = draft.one_series(&key).cloned() {
+            series.forget_from(retold.from);
+            touched.insert((key.governorate.clone(), key.metric));
+            draft.put_series(key, series);
+        }
+    }
     let mut by_series: BTreeMap<SeriesKey, Vec<&Reading>> = BTreeMap::new();
-    for reading in readings {
+    for reading in &batch.readings {
         let key = SeriesKey {
             governorate: reading.governorate.clone(),
             metric: reading.metric,
@@ -136,7 +146,6 @@ pub(super) fn store_readings(
         };
         by_series.entry(key).or_default().push(reading);
     }
-    let mut touched = BTreeSet::new();
     for (key, readings) in by_series {
         let covers = readings.first().map_or(DEFAULT_STALE_AFTER, |reading| reading.covers);
         let mut series = draft.one_series(&key).cloned().unwrap_or_else(|| Series::new(now, covers));

@@ -9,13 +9,14 @@ use proptest::prelude::*;
 use super::{Event, Heard, State, step};
 use crate::alert::{Alert, Certainty, Identity, MsgType, Status, Words};
 use crate::bulletin::{Bulletin, Change, Origin};
-use crate::feed::{Batch, Skip};
+use crate::feed::{Batch, Retold, Skip};
 use crate::governorate::{Governorate, GovernorateBook};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::language::Both;
 use crate::reading::{Basis, Reading};
 use crate::record::Saved;
+use crate::rule::judge::Readings;
 use crate::rule::{Direction, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
@@ -253,6 +254,20 @@ fn a_forecast_alone_raises_at_most_what_the_rule_allows() {
     let (_, said) = live(&book(rain(0, 20)), &events, 30);
     assert_eq!(tell(&said), "00:00 issued orange");
     assert_eq!((said[0].onset, said[0].until), (at(240), at(300)));
+}
+
+#[test]
+fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
+    let forecast =
+        |hours: &[i64]| -> Vec<Reading> { hours.iter().map(|hour| reading(hour * 60, Basis::Forecast, 0.0)).collect() };
+    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, from: at(120) }];
+    let newer = Batch { readings: forecast(&[3, 5]), retold, ..Batch::default() };
+    let older = Batch { readings: forecast(&[1, 2, 3, 4, 5, 6]), ..Batch::default() };
+    let (state, _) = live(&book(rain(0, 20)), &[(0, asked("model", older)), (30, asked("model", newer))], 40);
+    let draft = super::state::Draft::new(&state);
+    let (_, series) = draft.series(&jeddah(), Metric::Precipitation, Basis::Forecast).next().unwrap();
+    let told: Vec<i64> = series.points().iter().map(|point| (point.0 - at(0).timestamp()) / 3600).collect();
+    assert_eq!(told, [1, 3, 5], "what went before the newer forecast stays, what it leaves out goes");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use geo::Coord;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, Skip, keys, look_of};
+use super::{Batch, DecodeError, Feed, Kind, Request, Retold, Skip, keys, look_of};
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::problem::advice;
@@ -286,6 +286,8 @@ fn values(
     batch: &mut Batch,
 ) -> Result<(), (String, String)> {
     let column = column(variable, hourly, units, times.len()).map_err(|why| (String::new(), why))?;
+    let begins = times.iter().flatten().min().copied();
+    batch.retold.extend(begins.map(|from| Retold { governorate: id.clone(), metric: variable.metric, from }));
     let first = column.list.iter().position(|value| !value.is_null());
     let last = column.list.iter().rposition(|value| !value.is_null());
     let Some((first, last)) = first.zip(last) else {

@@ -100,6 +100,16 @@ fn a_null_is_absent_and_never_zero() {
     check(r#""precipitation":[null,null,null]"#, mm, "jeddah hourly.precipitation: every value is null");
 }
 
+/// Every hour of the answer is told anew, also one that is null at its very beginning; a column without a unit tells nothing.
+#[test]
+fn hours_of_an_answer_are_told_anew_from_its_first_one_on() {
+    let body = r#"{"latitude":21.5,"longitude":39.25,"utc_offset_seconds":0,"hourly_units":{"precipitation":"mm","dust":"µg/m³"},
+        "hourly":{"time":["2025-12-09T00:00","2025-12-09T01:00"],"precipitation":[null,2],"wind_gusts_10m":[1,2],"dust":[null,null]}}"#;
+    let batch = feed(&KIND, ONE).decode(body.as_bytes(), now()).unwrap();
+    let told: Vec<(Metric, Timestamp)> = batch.retold.iter().map(|retold| (retold.metric, retold.from)).collect();
+    assert_eq!(told, [(Metric::Precipitation, now()), (Metric::Dust, now())]);
+}
+
 #[test]
 fn impossible_values_and_uneven_lists_are_passed_over() {
     let mm = r#""precipitation":"mm""#;
