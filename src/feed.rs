@@ -19,7 +19,7 @@ use crate::unit::Metric;
 pub mod address;
 pub mod cap;
 pub mod index;
-mod keys;
+pub(crate) mod keys;
 pub mod metar;
 pub mod open_meteo;
 

@@ -3,7 +3,7 @@
 //! What tells an unchanged answer from a new one is remembered by the brain together with what the answer held, so that an
 //! entry which could not be fetched is asked for again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -49,10 +49,11 @@ impl Watcher {
     /// Asks at its times until told to stop or until the brain is gone.
     pub async fn run(&self, brain: mpsc::Sender<Order>, clock: Clock, stop: CancellationToken) {
         let mut failures: u32 = 0;
+        let mut troubled = BTreeSet::new();
         while !stop.is_cancelled() {
             let Some(known) = recall(&brain, &self.feed).await else { return };
             let asked = tokio::select! {
-                asked = self.ask(known.as_ref(), clock.now()) => asked,
+                asked = self.ask(known.as_ref(), &mut troubled, clock.now()) => asked,
                 () = stop.cancelled() => return,
             };
             let is_failure = matches!(asked.heard, Heard::Unreachable { .. } | Heard::Unreadable { .. });
@@ -90,7 +91,7 @@ impl Watcher {
         next.max(now + wait.unwrap_or_default())
     }
 
-    async fn ask(&self, known: Option<&FeedState>, now: Timestamp) -> Asked {
+    async fn ask(&self, known: Option<&FeedState>, troubled: &mut BTreeSet<String>, now: Timestamp) -> Asked {
         let request = self.feed.feed.request(now);
         let validators = known.and_then(|known| known.validators.as_ref());
         let limits = Limits {
@@ -102,7 +103,7 @@ impl Watcher {
             Ok(Answer::NoContent) => Asked { heard: Heard::Nothing, wait: None },
             Ok(Answer::Fresh(fresh)) => {
                 let heard = match decode(&self.feed.feed, fresh.body, now).await {
-                    Ok(batch) => self.follow(batch, fresh.validators, known, &limits, now).await,
+                    Ok(batch) => self.follow(batch, fresh.validators, known, troubled, &limits, now).await,
                     Err(why) => Heard::Unreadable { why },
                 };
                 Asked { heard, wait: None }
@@ -114,12 +115,14 @@ impl Watcher {
         }
     }
 
-    /// Fetches the entries of an index that are not known yet, and joins what they hold.
+    /// Fetches the entries of an index that are not known yet, and joins what they hold. `troubled` are those that could not be
+    /// had the last time: they come last, so that a few which hang never keep all the others from being asked for.
     async fn follow(
         &self,
         mut batch: Batch,
         validators: Validators,
         known: Option<&FeedState>,
+        troubled: &mut BTreeSet<String>,
         limits: &Limits,
         now: Timestamp,
     ) -> Heard {
@@ -127,7 +130,11 @@ impl Watcher {
         let entries = known.map_or(&nothing_known, |known| &known.entries);
         let pointed_to = std::mem::take(&mut batch.follow);
         let is_empty_index = pointed_to.is_empty() && batch.is_empty();
-        let new: Vec<Follow> = pointed_to.into_iter().filter(|follow| !entries.contains(&follow.identity)).collect();
+        let mut new: Vec<Follow> =
+            pointed_to.into_iter().filter(|follow| !entries.contains(&follow.identity)).collect();
+        new.sort_by_key(|follow| troubled.contains(&follow.identity));
+        // What the list does not name any more is no trouble, so this never grows beyond a list.
+        troubled.retain(|identity| new.iter().any(|follow| follow.identity == *identity));
         let is_all = new.len() <= MAX_FOLLOWED;
         let mut taken = Vec::new();
         let mut is_whole = is_all;
@@ -142,10 +149,12 @@ impl Watcher {
             match self.fetch_entry(&follow, limits, now).await {
                 Ok(entry) => {
                     batch.absorb(entry);
+                    troubled.remove(&follow.identity);
                     taken.push(follow.identity);
                 }
                 Err(EntryError::Later(why)) => {
                     is_whole = false;
+                    troubled.insert(follow.identity.clone());
                     batch.skipped.push(Skip { part: follow.identity, why: format!("asked for again: {why}") });
                 }
                 Err(EntryError::Never(why)) => {
@@ -166,7 +175,9 @@ impl Watcher {
 
     async fn fetch_entry(&self, follow: &Follow, limits: &Limits, now: Timestamp) -> Result<Batch, EntryError> {
         match self.fetcher.get(&follow.request, limits, None, now).await {
-            Ok(Answer::Fresh(fresh)) => decode(&self.feed.feed, fresh.body, now).await.map_err(EntryError::Never),
+            // A page that says «under maintenance» and a file that is still being written come in the place of an alert that
+            // will be there in a moment.
+            Ok(Answer::Fresh(fresh)) => decode(&self.feed.feed, fresh.body, now).await.map_err(EntryError::Later),
             Ok(Answer::NotModified { .. } | Answer::NoContent) => Err(EntryError::Later("an empty answer".to_owned())),
             Err(FetchError::Status { code: 410, .. }) => {
                 Err(EntryError::Never("the server says it is gone (410)".to_owned()))
@@ -180,7 +191,7 @@ impl Watcher {
 enum EntryError {
     /// It may be had later.
     Later(String),
-    /// It was had, and is of no use.
+    /// The server says that it will not come back.
     Never(String),
 }
 
@@ -198,3 +209,6 @@ async fn decode(feed: &Arc<dyn Feed>, body: Vec<u8>, now: Timestamp) -> Result<B
         Err(why) => Err(format!("the decoder broke down over it, which is a fault of this program: {why}")),
     }
 }
+
+#[cfg(test)]
+mod tests;
