@@ -22,6 +22,13 @@ pub(super) fn read(name: &str, text: &str, defects: &mut Vec<String>) -> Result<
     if plain != text.trim() {
         defect("is written in other digits");
     }
+    let plain = match plain.get(..16).zip(plain.get(16..)) {
+        Some((minute, zone)) if !zone.starts_with(':') && minute.ends_with(|c: char| c.is_ascii_digit()) => {
+            defect("has no seconds");
+            format!("{minute}:00{zone}")
+        }
+        _ => plain,
+    };
     let civil = plain.get(..19).ok_or_else(unreadable)?;
     let mut zone = plain.get(19..).unwrap_or_default();
     let mut civil = match NaiveDateTime::parse_from_str(civil, "%Y-%m-%dT%H:%M:%S") {
@@ -107,6 +114,8 @@ mod tests {
         check("2025-12-09T01:00:00", "2025-12-08T22:00:00", 1);
         check("2025-12-09 01:00:00+03:00", "2025-12-08T22:00:00", 1);
         check("٢٠٢٥-١٢-٠٩T٠١:٠٠:٠٠+٠٣:٠٠", "2025-12-08T22:00:00", 1);
+        check("2025-12-09T01:00+03:00", "2025-12-08T22:00:00", 1);
+        check("2025-12-09 01:00", "2025-12-08T22:00:00", 3);
         check("2568-02-25T17:13:00+07:00", "2025-02-25T10:13:00", 1);
     }
 
@@ -122,6 +131,8 @@ mod tests {
             "2025-12-09T01:00:00 AM",
             "0000-00-00T00:00:00+00:00",
             "2025-12-09T01:00:00+3",
+            "2025-12-09T1:00:00+03:00",
+            "2025-12-09",
             "99999-12-09T01:00:00Z",
             "١٤٤٧-٠٦-١٨T٠١:٠٠:٠٠+٠٣:٠٠",
         ] {
