@@ -79,17 +79,17 @@ impl Feed for Cap {
         Some(BTreeSet::new())
     }
 
-    fn decode(&self, body: &[u8], _now: Timestamp) -> Result<Batch, DecodeError> {
+    fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {
         let text = xml::text(body)?;
         let document = xml::parse(&text)?;
         let root = document.root_element();
         let mut batch = Batch::default();
         if xml::is_alert(&root) {
-            self.alerts(&[root], &mut batch);
+            self.alerts(&[root], now, &mut batch);
         } else if let Some(index) = index::read(root, &self.url) {
             batch.follow = index.follow;
             batch.skipped = index.skipped;
-            self.alerts(&index.inline, &mut batch);
+            self.alerts(&index.inline, now, &mut batch);
         } else {
             // An envelope such as EDXL-DE carries its alerts within.
             let within: Vec<_> = root.descendants().filter(xml::is_alert).collect();
@@ -97,16 +97,16 @@ impl Feed for Cap {
                 let found = format!("XML that begins with <{}>", root.tag_name().name());
                 return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
             }
-            self.alerts(&within, &mut batch);
+            self.alerts(&within, now, &mut batch);
         }
         Ok(batch)
     }
 }
 
 impl Cap {
-    fn alerts(&self, nodes: &[Node<'_, '_>], batch: &mut Batch) {
+    fn alerts(&self, nodes: &[Node<'_, '_>], now: Timestamp, batch: &mut Batch) {
         let reader =
-            read::Reader { book: &self.book, default_life: self.default_life, language: self.language.as_deref() };
+            read::Reader { book: &self.book, default_life: self.default_life, language: self.language.as_deref(), now };
         for node in nodes.iter().take(MAX_ALERTS) {
             match reader.alert(*node) {
                 Ok(alert) => batch.alerts.push(alert),

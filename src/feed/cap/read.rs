@@ -25,6 +25,8 @@ const MAX_AREAS: usize = 2000;
 const MAX_SHAPES: usize = 500;
 /// The most references of an alert.
 const MAX_REFERENCES: usize = 500;
+/// The farthest end that is believed, from the sending on: beyond it stands a slip of the pen in the year.
+const MAX_LIFE: TimeDelta = TimeDelta::days(90);
 /// The most defects that are kept of an alert.
 const MAX_DEFECTS: usize = 50;
 
@@ -37,20 +39,20 @@ pub(super) struct Reader<'a> {
     pub(super) default_life: TimeDelta,
     /// The language of words that do not say.
     pub(super) language: Option<&'a str>,
+    /// What time it is.
+    pub(super) now: Timestamp,
 }
 
 /// What the infos of an alert say together.
 #[derive(Debug, Default)]
 struct Infos {
-    words: Vec<Words>,
+    words: Vec<(Severity, Words)>,
     hazard: Option<Hazard>,
     severity: Option<Severity>,
     certainty: Option<Certainty>,
     onset: Option<Timestamp>,
     expires: Option<Timestamp>,
-    /// How many say that the danger is over.
-    clear: usize,
-    /// Whether all do.
+    /// Whether all that are still in force say that the danger is over.
     all_clear: bool,
     found: BTreeSet<GovernorateId>,
     unplaced: Vec<String>,
@@ -82,14 +84,24 @@ impl Reader<'_> {
         if infos.found.is_empty() && infos.unplaced.is_empty() && matches!(msg_type, MsgType::Alert | MsgType::Update) {
             infos.unplaced.push("an alert that names no area".to_owned());
         }
-        let onset = infos.onset.unwrap_or(sent);
-        let expires = infos.expires.unwrap_or_else(|| {
+        let mut onset = infos.onset.unwrap_or(sent);
+        let mut expires = infos.expires.unwrap_or_else(|| {
             defects.push("it does not say when it ends; a default life was given".to_owned());
             onset + self.default_life
         });
+        if sent + MAX_LIFE < expires {
+            defects.push(format!("it ends at {}, which is not believed", expires.format("%F %T UTC")));
+            expires = sent + MAX_LIFE;
+        }
+        if expires < onset {
+            defects.push("it begins after its end; it was taken to begin when it was sent".to_owned());
+            onset = sent.min(expires);
+        }
         if expires <= sent {
             defects.push("it ended before it was sent".to_owned());
         }
+        // Who reads one info in a language reads the gravest.
+        infos.words.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
         let found = &infos.found;
         let areas = self.book.iter().map(|place| place.id.clone()).filter(|id| found.contains(id)).collect();
         defects.truncate(MAX_DEFECTS);
@@ -103,7 +115,7 @@ impl Reader<'_> {
             certainty: infos.certainty.unwrap_or(Certainty::Unknown),
             onset,
             expires,
-            words: infos.words,
+            words: infos.words.into_iter().map(|(_, words)| words).collect(),
             unplaced: infos.unplaced,
             areas,
             all_clear: infos.all_clear,
@@ -113,17 +125,22 @@ impl Reader<'_> {
 
     fn infos(&self, alert: Node<'_, '_>, sent: Timestamp, defects: &mut Vec<String>) -> Infos {
         let mut all = Infos::default();
-        let mut count = 0;
-        for info in first(children(alert, "info"), MAX_INFOS, "infos", defects) {
-            count += 1;
-            self.info(info, sent, &mut all, defects);
-        }
-        // One info of several may say that it is over in one place, and another that it begins elsewhere.
-        all.all_clear = 0 < count && all.clear == count;
-        if count == 0 {
+        let infos = first(children(alert, "info"), MAX_INFOS, "infos", defects);
+        if infos.is_empty() {
             defects.push("it has no info".to_owned());
         }
+        // An info that is over, by the clock or by its own word, warns none of its places while another one does.
+        let infos = unless_all(infos, |info| self.is_over(*info), defects);
+        all.all_clear = !infos.is_empty() && infos.iter().all(|info| is_clear(*info));
+        for info in unless_all(infos, |info| is_clear(*info), defects) {
+            self.info(info, sent, &mut all, defects);
+        }
         all
+    }
+
+    fn is_over(&self, info: Node<'_, '_>) -> bool {
+        let expires = child_text(info, "expires").and_then(|text| when::read("expires", &text, &mut Vec::new()).ok());
+        expires.is_some_and(|expires| expires <= self.now)
     }
 
     fn info(&self, info: Node<'_, '_>, sent: Timestamp, all: &mut Infos, defects: &mut Vec<String>) {
@@ -135,7 +152,6 @@ impl Reader<'_> {
             .filter_map(|parameter| meaning::awareness(&child_text(parameter, "value")?));
         let raised = colours.filter_map(meaning::colour).chain(levels).max();
         severity = severity.max(raised.unwrap_or(severity));
-        all.severity = all.severity.max(Some(severity));
         let hazard = meaning::hazard(&words.event, words.headline.as_deref());
         all.hazard = all.hazard.filter(|known| *known != Hazard::Other).or(Some(hazard));
         all.certainty = stronger(all.certainty, certainty(child_text(info, "certainty"), defects));
@@ -147,11 +163,11 @@ impl Reader<'_> {
         let begins = onset.or(effective).unwrap_or(sent);
         all.onset = Some(all.onset.map_or(begins, |known| known.min(begins)));
         all.expires = all.expires.max(expires);
-        let is_clear = children(info, "responseType")
-            .filter_map(own_text)
-            .any(|response| response.eq_ignore_ascii_case("AllClear"));
-        all.clear += usize::from(is_clear);
-        all.words.push(words);
+        if all.severity.is_some_and(|known| known != severity) {
+            defects.push("its infos differ in severity; the worst is told in all of its places".to_owned());
+        }
+        all.severity = all.severity.max(Some(severity));
+        all.words.push((severity, words));
         for area in first(children(info, "area"), MAX_AREAS, "areas", defects) {
             self.area(area, all, defects);
         }
@@ -214,6 +230,27 @@ impl Reader<'_> {
         all.found.extend(named.found);
         all.found.extend(touched);
     }
+}
+
+/// Leaves out what is of the past, unless all of it is.
+fn unless_all<'a, 'i>(
+    infos: Vec<Node<'a, 'i>>,
+    is_past: impl Fn(&Node<'a, 'i>) -> bool,
+    defects: &mut Vec<String>,
+) -> Vec<Node<'a, 'i>> {
+    let (past, live): (Vec<_>, Vec<_>) = infos.into_iter().partition(is_past);
+    if live.is_empty() {
+        return past;
+    }
+    if !past.is_empty() {
+        defects.push(format!("{} of its infos are over and were left out", past.len()));
+    }
+    live
+}
+
+/// True for an info that says that the danger is over.
+fn is_clear(info: Node<'_, '_>) -> bool {
+    children(info, "responseType").filter_map(own_text).any(|response| response.eq_ignore_ascii_case("AllClear"))
 }
 
 /// The first of many; that there were more is a defect.

@@ -124,6 +124,45 @@ fn severity_is_raised_by_a_colour_and_never_lowered() {
     assert_eq!(with("Moderate", "تنبيه", level), Severity::Red);
 }
 
+/// Jeddah's info as it is given, and beside it a red one for Taif.
+fn beside_taif(jeddah: &str) -> String {
+    let taif = red().replace("جدة", "الطائف");
+    let (_, taif) = taif.split_once("<info>").unwrap();
+    jeddah.replace("</alert>", &format!("<info>{taif}"))
+}
+
+#[test]
+fn a_place_where_it_is_over_is_not_warned_beside_one_where_it_is_not() {
+    let clear = red().replace("<severity>", "<responseType>AllClear</responseType><severity>");
+    let over = red().replace("2025-12-09T13:00:00+03:00", "2025-12-09T02:00:00+03:00");
+    for past in [&clear, &over] {
+        let alert = only(&beside_taif(past));
+        assert_eq!((areas(&alert).as_str(), alert.all_clear, alert.words.len()), ("taif", false, 1));
+        assert_eq!((areas(&only(past)).as_str(), alert.defects.len()), ("jeddah", 1));
+    }
+    let ended = beside_taif(&clear).replace("2025-12-09T13:00:00+03:00", "2025-12-09T02:00:00+03:00");
+    let ended = ended.replacen("2025-12-09T02:00:00+03:00", "2025-12-09T13:00:00+03:00", 1);
+    assert!(only(&ended).all_clear, "one is over by its own word and the other by the clock");
+}
+
+#[test]
+fn the_gravest_info_of_several_speaks_first() {
+    let mild = red().replace("Extreme", "Moderate").replace("الأحمر", "الأصفر");
+    let alert = only(&beside_taif(&mild));
+    assert_eq!((alert.severity, areas(&alert).as_str()), (Severity::Red, "jeddah taif"));
+    assert_eq!(alert.words_in("ar").unwrap().headline.as_deref(), Some("الإنذار الأحمر على الطائف"));
+    assert!(alert.defects.concat().contains("differ in severity"), "{:?}", alert.defects);
+}
+
+#[test]
+fn an_end_in_a_wrong_year_and_a_beginning_after_the_end_are_not_believed() {
+    let endless = only(&red().replace("2025-12-09T13:00:00+03:00", "2052-12-09T13:00:00+03:00"));
+    assert_eq!((endless.expires - endless.identity.sent).num_days(), 90);
+    let reversed = only(&red().replace("2025-12-09T01:00:00+03:00", "2052-12-09T01:00:00+03:00"));
+    assert_eq!(reversed.onset, reversed.identity.sent);
+    assert_eq!((endless.defects.len(), reversed.defects.len()), (1, 1));
+}
+
 #[test]
 fn an_end_that_is_missing_or_past_is_noted() {
     let endless = only(&red().replace("<expires>2025-12-09T13:00:00+03:00</expires>", ""));
