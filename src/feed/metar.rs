@@ -106,7 +106,10 @@ impl Feed for Metar {
         let reports = answer.as_array().ok_or_else(not_it)?;
         let mut batch = Batch::default();
         let mut heard: Vec<&str> = Vec::new();
-        for (index, report) in reports.iter().take(MAX_REPORTS).enumerate() {
+        let mut numbered: Vec<(usize, &Value)> = reports.iter().take(MAX_REPORTS).enumerate().collect();
+        // A corrected report has the time of the one it corrects, and the last word for a moment is the one that counts.
+        numbered.sort_by_key(|(_, report)| report.get("rawOb").and_then(Value::as_str).is_some_and(raw::is_correction));
+        for (index, report) in numbered {
             let station = report.get("icaoId").and_then(Value::as_str).unwrap_or_default();
             let (Some((station, places)), Some(report)) = (self.stations.get_key_value(station), report.as_object())
             else {

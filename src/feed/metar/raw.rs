@@ -56,6 +56,12 @@ pub(super) fn scan(report: &str) -> Raw {
     raw
 }
 
+/// True for a report that corrects an earlier one: `COR` before its observation, or `CCA` and its like.
+pub(super) fn is_correction(report: &str) -> bool {
+    let mut head = report.split_whitespace().take_while(|group| !is_wind(group));
+    head.any(|group| group == "COR" || matches!(group.as_bytes(), [b'C', b'C', b'A'..=b'Z']))
+}
+
 /// The worst WMO 4677 code of a list of weather groups; none when no group is known.
 pub(super) fn worst_weather(groups: &str) -> Option<u8> {
     groups.split_whitespace().filter_map(weather).max()

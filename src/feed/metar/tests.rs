@@ -89,6 +89,21 @@ fn what_is_missing_or_impossible_is_not_read() {
 }
 
 #[test]
+fn a_corrected_report_overtakes_the_one_it_corrects_wherever_it_stands() {
+    let report = |kind: &str, weather: &str| {
+        format!(
+            r#"{{"icaoId":"OETF","obsTime":1765238400,"rawOb":"METAR {kind}OETF 090000Z 10005KT 9999 {weather} 20/20 Q1010"}}"#
+        )
+    };
+    let (wrong, right) = (report("", "FEW040"), report("COR ", "TSRA"));
+    for body in [format!("[{wrong},{right}]"), format!("[{right},{wrong}]")] {
+        let told = tell(&body);
+        let codes: Vec<&String> = told.iter().filter(|line| line.contains("weather_code")).collect();
+        assert_eq!(codes.last().unwrap().as_str(), "00:00 OETF taif weather_code 95.0", "{told:?}");
+    }
+}
+
+#[test]
 fn humidity_follows_magnus() {
     assert!((relative_humidity(34.0, 20.0) - 43.9).abs() < 0.3);
     assert!((relative_humidity(10.0, 10.0) - 100.0).abs() < 1e-9);
