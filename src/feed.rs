@@ -39,6 +39,9 @@ pub struct Validators {
     pub etag: Option<String>,
     /// The `Last-Modified` date as it came.
     pub last_modified: Option<String>,
+    /// Which address gave them, as [`address::mark`] tells it: what is unchanged there says nothing of another address.
+    #[serde(default)]
+    pub address: u64,
 }
 
 impl Validators {

@@ -10,7 +10,7 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, redirect};
 use url::Url;
 
-use crate::feed::address::{is_loopback, shown};
+use crate::feed::address::{is_loopback, mark, shown};
 use crate::feed::{Request, Validators};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -212,7 +212,8 @@ impl Fetcher {
         known: Option<&Validators>,
         now: Timestamp,
     ) -> Result<Answer, FetchError> {
-        let known = known.filter(|validators| !validators.is_empty());
+        let address = mark(&request.url);
+        let known = known.filter(|validators| !validators.is_empty() && validators.address == address);
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let client = if is_loopback(&url) { &self.loopback } else { &self.world };
@@ -233,7 +234,7 @@ impl Fetcher {
                 status if is_redirect(status) => url = next(&url, response.headers())?,
                 // A part of an answer was not asked for, and must not be taken for the whole.
                 status if status.is_success() && status != StatusCode::PARTIAL_CONTENT => {
-                    return read(response, limits, now).await.map(Answer::Fresh);
+                    return read(response, limits, address, now).await.map(Answer::Fresh);
                 }
                 status => {
                     let retry_after = headers::retry_after(response.headers(), now);
@@ -260,7 +261,7 @@ fn asked_with(accept: &'static str, known: Option<&Validators>) -> HeaderMap {
 }
 
 /// Reads the body as it comes, counting unpacked bytes, so that a bomb is put down before it is large.
-async fn read(mut response: Response, limits: &Limits, now: Timestamp) -> Result<Fresh, FetchError> {
+async fn read(mut response: Response, limits: &Limits, address: u64, now: Timestamp) -> Result<Fresh, FetchError> {
     let too_large = || FetchError::TooLarge { limit: limits.max_body };
     let limit = u64::try_from(limits.max_body).unwrap_or(u64::MAX);
     if response.content_length().is_some_and(|length| limit < length) {
@@ -279,6 +280,7 @@ async fn read(mut response: Response, limits: &Limits, now: Timestamp) -> Result
         validators: Validators {
             etag: headers::text(headers, header::ETAG),
             last_modified: headers::text(headers, header::LAST_MODIFIED),
+            address,
         },
         content_type: headers::text(headers, header::CONTENT_TYPE),
         fresh_for: headers::fresh_for(headers, now),

@@ -1,5 +1,6 @@
 //! Addresses: which may be shown, and which lead into this machine. Never resolves a name.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::Ipv4Addr;
 
 use url::{Host, Url};
@@ -22,6 +23,14 @@ pub fn is_loopback(url: &Url) -> bool {
 pub fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or(""), url.path())
+}
+
+/// A number by which an address is known again, so that keys in its query need not be kept. Another version of the program may
+/// count otherwise; then an answer is fetched once more than needed.
+pub fn mark(url: &Url) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    url.as_str().hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -126,6 +126,9 @@ async fn a_fresh_answer_carries_what_the_next_request_needs() {
             other => panic!("{other:?}"),
         }
     );
+    let moved = request(&format!("{}?station=OETF", asked.url));
+    let other = fetcher.get(&moved, &LIMITS, Some(&fresh.validators), now()).await.unwrap();
+    assert!(matches!(other, Answer::Fresh(_)), "what is unchanged at one address says nothing of another: {other:?}");
 }
 
 #[tokio::test]
