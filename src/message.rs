@@ -153,19 +153,6 @@ impl Speaker {
         })
     }
 
-    /// The one-line headline of a bulletin in a language, as it stands on top of its text.
-    ///
-    /// # Errors
-    /// When a text of the wording cannot be filled.
-    pub fn headline(
-        &self,
-        bulletin: &Bulletin,
-        places: &GovernorateBook,
-        language: Language,
-    ) -> Result<String, RenderError> {
-        Ok(text::headline(&self.telling(bulletin, places, language))?)
-    }
-
     fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {
         let Self { issuer, style, wording, sources } = self;
         Telling { bulletin, places, issuer, style, wording, sources, language }

@@ -94,7 +94,7 @@ fn every_bulletin_becomes_one_line_of_json_that_reads_back() {
         let value: serde_json::Value = serde_json::from_str(&message.body).unwrap();
         assert_eq!(value["data"]["id"], bulletin.id.as_str());
         for language in Language::ALL {
-            let said = speaker.headline(bulletin, &BOOK, language).unwrap();
+            let said = headline(&speaker, bulletin, language);
             assert_eq!(value["data"]["text"][language.tag()]["headline"], said, "{story}");
         }
     });
@@ -190,17 +190,23 @@ fn digits_follow_the_style_in_every_sentence() {
     assert!(!ours.contains(|c: char| c.is_ascii_digit()), "{ours}");
 }
 
+/// The first line of a text.
+fn headline(speaker: &Speaker, bulletin: &Bulletin, language: Language) -> String {
+    let text = speaker.render(bulletin, &BOOK, Form::Text, &[language]).unwrap().body;
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn an_automatic_warning_is_never_headed_like_one_of_the_authority() {
     for change in Change::ALL {
         for severity in Severity::ALL {
             let told = automatic(*change, Hazard::Rain, *severity);
             for (language, mark) in [(Language::Ar, "آلي"), (Language::En, "Automated")] {
-                let head = |may_warn| speaker(may_warn).headline(&told, &BOOK, language).unwrap();
+                let head = |may_warn| headline(&speaker(may_warn), &told, language);
                 assert!(head(false).contains(mark), "{}", head(false));
                 assert!(!head(true).contains(mark), "{}", head(true));
                 let official = official(*change, *severity, Vec::new());
-                let head = speaker(false).headline(&official, &BOOK, language).unwrap();
+                let head = headline(&speaker(false), &official, language);
                 assert!(!head.contains(mark), "{head}");
             }
         }
