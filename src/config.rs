@@ -140,7 +140,7 @@ fn read(files: &Files, problems: &Problems) -> Option<Config> {
         rules: rules::read(files, &governorates, &feeds, problems),
         governorates: Arc::clone(&governorates),
         times: settings.times.clone(),
-        stale_after: feeds.iter().map(|feed| (feed.id.clone(), feed.stale_after)).collect(),
+        feeds: feeds.iter().map(|feed| (feed.id.clone(), feed.terms())).collect(),
     };
     let wording = Wording::compile(file("wording/ar.toml")?, file("wording/en.toml")?, problems)?;
     let speaker = Speaker {

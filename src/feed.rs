@@ -3,8 +3,10 @@
 //! A new kind of feed is one file below and one line in [`KINDS`].
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -12,6 +14,7 @@ use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::reading::Reading;
+use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::Timestamp;
 use crate::unit::Metric;
@@ -23,13 +26,89 @@ pub(crate) mod keys;
 pub mod metar;
 pub mod open_meteo;
 
+/// Where a feed is to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Over HTTP, by one request or by several, such as one for each place; each answer is decoded for itself.
+    Web(Vec<Request>),
+    /// As files that somebody drops into a folder; each new file is decoded for itself.
+    Folder(Folder),
+    /// As messages of a broker that are pushed to us; each is decoded for itself.
+    Broker(Subscription),
+}
+
 /// What to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// The address, query and all.
+    /// The address, query and all but the key.
     pub url: Url,
     /// The `Accept` header.
     pub accept: &'static str,
+    /// A key that the server wants; it is read and added at the moment of asking, and never shown.
+    pub key: Option<Key>,
+}
+
+impl Request {
+    /// A request that needs no key.
+    pub fn new(url: Url, accept: &'static str) -> Self {
+        Self { url, accept, key: None }
+    }
+}
+
+/// A key of a server, by the place where it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Where in the request it goes.
+    pub goes: KeyGoes,
+    /// Where it is kept.
+    pub source: SecretSource,
+}
+
+/// Where in a request a key goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyGoes {
+    /// Into the query under this name.
+    Query(&'static str),
+    /// Into a header of this name.
+    Header(&'static str),
+}
+
+/// A folder into which files are dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Where it is; relative paths begin in the state directory.
+    pub path: PathBuf,
+    /// Which files count, with `*` for any characters: `*.csv`.
+    pub pattern: String,
+}
+
+/// What is listened to at brokers of messages (MQTT).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The brokers, all listened to at once: `mqtts://globalbroker.example:8883`.
+    pub brokers: Vec<Url>,
+    /// The topics, wildcards and all.
+    pub topics: Vec<String>,
+    /// The user and the password; WIS2 publishes its own for everyone.
+    pub login: Option<Login>,
+}
+
+/// How to log in at a broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// Where the password is kept.
+    pub password: Password,
+}
+
+/// Where a password is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Password {
+    /// It is published, such as `everyone` of WIS2, and no secret.
+    Public(&'static str),
+    /// It is kept.
+    Kept(SecretSource),
 }
 
 /// What a server gave to tell an unchanged answer from a new one; sent back word for word with the next request.
@@ -58,6 +137,28 @@ pub struct Follow {
     pub identity: String,
     /// Where it lies.
     pub request: Request,
+    /// What its bytes must add up to, when the one who points to it says so.
+    pub integrity: Option<Integrity>,
+}
+
+/// What the bytes of a document must add up to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integrity {
+    /// The function that adds them up.
+    pub method: Digest,
+    /// What it must give.
+    pub value: Vec<u8>,
+}
+
+/// A function that adds up bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digest {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
 }
 
 /// A part of an answer that was passed over.
@@ -94,12 +195,18 @@ pub struct Batch {
     pub follow: Vec<Follow>,
     /// What was passed over, with reasons.
     pub skipped: Vec<Skip>,
+    /// Parts in a shape that is not known here: the staff is told and the answer is kept aside for them.
+    pub strange: Vec<Skip>,
 }
 
 impl Batch {
     /// True when the answer was well formed and held nothing at all: that is its own state, and never calm.
     pub fn is_empty(&self) -> bool {
-        self.readings.is_empty() && self.alerts.is_empty() && self.follow.is_empty() && self.skipped.is_empty()
+        self.readings.is_empty()
+            && self.alerts.is_empty()
+            && self.follow.is_empty()
+            && self.skipped.is_empty()
+            && self.strange.is_empty()
     }
 
     /// Adds what another answer of the same poll held.
@@ -109,6 +216,7 @@ impl Batch {
         self.alerts.extend(other.alerts);
         self.follow.extend(other.follow);
         self.skipped.extend(other.skipped);
+        self.strange.extend(other.strange);
     }
 }
 
@@ -141,8 +249,8 @@ pub enum DecodeError {
 
 /// A source that is asked.
 pub trait Feed: Send + Sync {
-    /// What to ask now.
-    fn request(&self, now: Timestamp) -> Request;
+    /// Where it is to be had now.
+    fn source(&self, now: Timestamp) -> Source;
 
     /// The metrics that its readings may be of, so that `check` can warn of a rule that would wait for ever; none when that
     /// cannot be said beforehand.
@@ -189,7 +297,18 @@ pub struct Kind {
 }
 
 /// Reads the keys of one kind of feed.
-pub type Parse = fn(&Table<'_>, &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>>;
+pub type Parse = fn(&Table<'_>, &Surroundings) -> Option<Arc<dyn Feed>>;
+
+/// What a kind of feed is read in.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The governorates.
+    pub book: Arc<GovernorateBook>,
+    /// The zone of times that do not say theirs, when the feed's table does not either.
+    pub zone: Tz,
+    /// True when another kind brings the bytes, such as files of a folder: then no address is needed.
+    pub is_within: bool,
+}
 
 /// Every kind of feed.
 pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, cap::KIND];

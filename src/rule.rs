@@ -173,6 +173,15 @@ pub struct RuleBook {
     pub governorates: Arc<GovernorateBook>,
     /// How warnings live.
     pub times: WarningTimes,
-    /// How old the word of each feed may be and still count; a feed that is not here is not configured.
-    pub stale_after: BTreeMap<FeedId, TimeDelta>,
+    /// What holds of each feed; a feed that is not here is not configured.
+    pub feeds: BTreeMap<FeedId, FeedTerms>,
+}
+
+/// What holds of one feed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedTerms {
+    /// Its kind: `open-meteo`, `metar`.
+    pub kind: &'static str,
+    /// How old its word may be and still count.
+    pub stale_after: TimeDelta,
 }

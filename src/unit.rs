@@ -1,6 +1,6 @@
 //! What is measured and in which unit. Every quantity becomes its canonical unit at the edge; rules see nothing else.
 //!
-//! Canonical units: mm, °C, %, m/s, m, J/kg, µg/m³, and bare codes.
+//! Canonical units: mm, °C, %, m/s, m, hPa, J/kg, µg/m³, and bare codes.
 
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub enum Dimension {
     Speed,
     /// A distance or height, canonical in m.
     Length,
+    /// A pressure, canonical in hPa.
+    Pressure,
     /// Energy per mass, canonical in J/kg.
     Energy,
     /// Mass in air, canonical in µg/m³.
@@ -36,6 +38,7 @@ impl Dimension {
             Self::Share => "a share",
             Self::Speed => "a speed",
             Self::Length => "a distance",
+            Self::Pressure => "a pressure",
             Self::Energy => "an energy per mass",
             Self::Concentration => "a concentration",
             Self::Code => "a code",
@@ -81,6 +84,10 @@ pub enum Unit {
     StatuteMile,
     /// Foot.
     Foot,
+    /// Hectopascal.
+    Hectopascal,
+    /// Inch of mercury: 33.86389 hPa.
+    InchOfMercury,
     /// Joule per kilogram.
     JoulePerKilogram,
     /// Microgram per cubic metre.
@@ -107,6 +114,8 @@ impl Unit {
         Self::Kilometre,
         Self::StatuteMile,
         Self::Foot,
+        Self::Hectopascal,
+        Self::InchOfMercury,
         Self::JoulePerKilogram,
         Self::MicrogramPerCubicMetre,
         Self::Code,
@@ -135,6 +144,8 @@ impl Unit {
             Self::Kilometre => &["km"],
             Self::StatuteMile => &["mi", "SM"],
             Self::Foot => &["ft"],
+            Self::Hectopascal => &["hPa", "mbar", "mb"],
+            Self::InchOfMercury => &["inHg"],
             Self::JoulePerKilogram => &["J/kg"],
             Self::MicrogramPerCubicMetre => &["µg/m³", "μg/m³", "ug/m3"],
             Self::Code => &["code", "wmo code", ""],
@@ -155,6 +166,7 @@ impl Unit {
             Self::Percent => Dimension::Share,
             Self::MetrePerSecond | Self::KilometrePerHour | Self::Knot | Self::MilePerHour => Dimension::Speed,
             Self::Metre | Self::Kilometre | Self::StatuteMile | Self::Foot => Dimension::Length,
+            Self::Hectopascal | Self::InchOfMercury => Dimension::Pressure,
             Self::JoulePerKilogram => Dimension::Energy,
             Self::MicrogramPerCubicMetre => Dimension::Concentration,
             Self::Code => Dimension::Code,
@@ -174,11 +186,13 @@ impl Unit {
             Self::Kilometre => (1000.0, 0.0),
             Self::StatuteMile => (1609.344, 0.0),
             Self::Foot => (0.3048, 0.0),
+            Self::InchOfMercury => (33.86389, 0.0),
             Self::Millimetre
             | Self::Celsius
             | Self::Percent
             | Self::MetrePerSecond
             | Self::Metre
+            | Self::Hectopascal
             | Self::JoulePerKilogram
             | Self::MicrogramPerCubicMetre
             | Self::Code => (1.0, 0.0),
@@ -248,6 +262,16 @@ pub enum Metric {
     Pm10,
     /// Convective available potential energy.
     Cape,
+    /// Dew point 2 m above ground.
+    DewPoint,
+    /// Air pressure reduced to mean sea level.
+    Pressure,
+    /// How hot it feels in the shade, from temperature and humidity.
+    HeatIndex,
+    /// Wet-bulb globe temperature, as estimated from temperature and humidity: the stress of heat on people outdoors.
+    Wbgt,
+    /// Dust in the air by visibility and gust: 0 none, 1 light, 2 moderate, 3 heavy.
+    DustLevel,
 }
 
 impl Metric {
@@ -265,6 +289,11 @@ impl Metric {
         Self::Dust,
         Self::Pm10,
         Self::Cape,
+        Self::DewPoint,
+        Self::Pressure,
+        Self::HeatIndex,
+        Self::Wbgt,
+        Self::DustLevel,
     ];
 
     /// Its name in TOML, logs and JSON.
@@ -282,6 +311,11 @@ impl Metric {
             Self::Dust => "dust",
             Self::Pm10 => "pm10",
             Self::Cape => "cape",
+            Self::DewPoint => "dew_point",
+            Self::Pressure => "pressure",
+            Self::HeatIndex => "heat_index",
+            Self::Wbgt => "wbgt",
+            Self::DustLevel => "dust_level",
         }
     }
 
@@ -294,11 +328,14 @@ impl Metric {
     pub fn dimension(self) -> Dimension {
         match self {
             Self::Precipitation => Dimension::Depth,
-            Self::Temperature | Self::ApparentTemperature => Dimension::Temperature,
+            Self::Temperature | Self::ApparentTemperature | Self::DewPoint | Self::HeatIndex | Self::Wbgt => {
+                Dimension::Temperature
+            }
+            Self::Pressure => Dimension::Pressure,
             Self::Humidity => Dimension::Share,
             Self::WindSpeed | Self::WindGust => Dimension::Speed,
             Self::Visibility | Self::WaveHeight => Dimension::Length,
-            Self::WeatherCode => Dimension::Code,
+            Self::WeatherCode | Self::DustLevel => Dimension::Code,
             Self::Dust | Self::Pm10 => Dimension::Concentration,
             Self::Cape => Dimension::Energy,
         }
@@ -309,10 +346,13 @@ impl Metric {
         match self {
             Self::WindSpeed | Self::WindGust => Unit::KilometrePerHour,
             Self::Precipitation => Unit::Millimetre,
-            Self::Temperature | Self::ApparentTemperature => Unit::Celsius,
+            Self::Temperature | Self::ApparentTemperature | Self::DewPoint | Self::HeatIndex | Self::Wbgt => {
+                Unit::Celsius
+            }
+            Self::Pressure => Unit::Hectopascal,
             Self::Humidity => Unit::Percent,
             Self::Visibility | Self::WaveHeight => Unit::Metre,
-            Self::WeatherCode => Unit::Code,
+            Self::WeatherCode | Self::DustLevel => Unit::Code,
             Self::Dust | Self::Pm10 => Unit::MicrogramPerCubicMetre,
             Self::Cape => Unit::JoulePerKilogram,
         }
@@ -329,7 +369,11 @@ impl Metric {
     pub fn possible(self) -> std::ops::RangeInclusive<f64> {
         match self {
             Self::Precipitation => 0.0..=500.0,
-            Self::Temperature | Self::ApparentTemperature => -95.0..=85.0,
+            Self::Temperature | Self::ApparentTemperature | Self::DewPoint | Self::HeatIndex | Self::Wbgt => {
+                -95.0..=85.0
+            }
+            Self::Pressure => 850.0..=1100.0,
+            Self::DustLevel => 0.0..=3.0,
             Self::Humidity => 0.0..=110.0,
             Self::WindSpeed | Self::WindGust => 0.0..=140.0,
             Self::Visibility => 0.0..=200_000.0,

@@ -8,11 +8,12 @@ use chrono_tz::Tz;
 
 use super::bytes;
 use super::settings::{both, line};
-use crate::feed::{Feed, KINDS, Kind};
+use crate::feed::{Feed, KINDS, Kind, Surroundings};
 use crate::governorate::GovernorateBook;
 use crate::ids::FeedId;
 use crate::language::Both;
 use crate::problem::{Problems, SourceFile};
+use crate::rule::FeedTerms;
 use crate::schedule::Schedule;
 use crate::table::{Found, Table, read_file};
 use crate::time::{TimeDelta, span_text};
@@ -63,6 +64,13 @@ pub struct FeedConfig {
     pub attribution: Option<String>,
     /// Under which licence its data come.
     pub licence: Option<String>,
+}
+
+impl FeedConfig {
+    /// What rules and warnings go by.
+    pub fn terms(&self) -> FeedTerms {
+        FeedTerms { kind: self.kind, stale_after: self.stale_after }
+    }
 }
 
 impl fmt::Debug for FeedConfig {
@@ -129,7 +137,8 @@ fn read_feed(
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);
     let before = problems.count();
-    let feed = (kind.parse)(&table, book);
+    let around = Surroundings { book: Arc::clone(book), zone, is_within: false };
+    let feed = (kind.parse)(&table, &around);
     // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
     if feed.is_some() || before < problems.count() {
         table.finish();

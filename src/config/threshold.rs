@@ -241,7 +241,7 @@ fn calm_side(
 
 fn usual_clear(metric: Metric, raise: f64, direction: Direction) -> f64 {
     let step = match metric.dimension() {
-        Dimension::Temperature | Dimension::Code => CLEAR_STEP,
+        Dimension::Temperature | Dimension::Pressure | Dimension::Code => CLEAR_STEP,
         Dimension::Depth
         | Dimension::Share
         | Dimension::Speed

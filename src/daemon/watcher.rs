@@ -14,7 +14,7 @@ use super::brain::Order;
 use super::clock::Clock;
 use crate::config::FeedConfig;
 use crate::engine::{Event, FeedState, Heard};
-use crate::feed::{Batch, DecodeError, Feed, Follow, Skip, Validators};
+use crate::feed::{Batch, DecodeError, Feed, Follow, Skip, Source, Validators};
 use crate::fetch::{Answer, FetchError, Fetcher, Limits};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -92,7 +92,13 @@ impl Watcher {
     }
 
     async fn ask(&self, known: Option<&FeedState>, troubled: &mut BTreeSet<String>, now: Timestamp) -> Asked {
-        let request = self.feed.feed.request(now);
+        let request = match self.feed.feed.source(now) {
+            Source::Web(requests) => requests.into_iter().next(),
+            Source::Folder(_) | Source::Broker(_) => None,
+        };
+        let Some(request) = request else {
+            return Asked { heard: Heard::Unreachable { why: "there is nothing to ask".to_owned() }, wait: None };
+        };
         let validators = known.and_then(|known| known.validators.as_ref());
         let limits = Limits {
             timeout: self.feed.timeout.to_std().unwrap_or_default(),

@@ -81,7 +81,7 @@ fn what_is_so(
     let mut judgements = Vec::new();
     let mut holders: Option<Timestamp> = None;
     for rule in rules {
-        let trust = Trust { stale_after: &book.stale_after, longest_silence: book.times.longest_silence };
+        let trust = Trust { feeds: &book.feeds, longest_silence: book.times.longest_silence };
         let judgement = judge::judge(rule, governorate, draft, trust, now);
         let key = LatchKey(rule.id.clone(), governorate.clone());
         let before = draft.latches(&key).cloned().unwrap_or_default();

@@ -10,8 +10,8 @@ use super::{Heard, KEEP_READINGS};
 use crate::feed::Batch;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Basis, Reading, Series, SeriesKey};
-use crate::rule::RuleBook;
 use crate::rule::judge::DEFAULT_STALE_AFTER;
+use crate::rule::{FeedTerms, RuleBook};
 use crate::time::{Timestamp, span_text};
 use crate::unit::Metric;
 
@@ -60,7 +60,7 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
         feed.silent_since = None;
         draft.write(now, "feed", id, format!("{id} speaks again"));
     }
-    let is_known = book.stale_after.contains_key(id);
+    let is_known = book.feeds.contains_key(id);
     if is_known {
         draft.put_feed(id.clone(), feed);
     }
@@ -102,7 +102,7 @@ fn sentence(id: &FeedId, health: &Health) -> String {
 
 /// Finds the feeds that have been silent for longer than they may be, and says so once.
 pub(super) fn watch_silence(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
-    for (id, patience) in &book.stale_after {
+    for (id, FeedTerms { stale_after: patience, .. }) in &book.feeds {
         let Some(mut feed) = draft.feed(id).cloned() else {
             // Its patience begins when it is first expected to speak.
             draft.put_feed(id.clone(), FeedState::new(now));

@@ -17,7 +17,7 @@ use crate::language::Both;
 use crate::reading::{Basis, Reading};
 use crate::record::Saved;
 use crate::rule::judge::Readings;
-use crate::rule::{Direction, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
+use crate::rule::{Direction, FeedTerms, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 
@@ -97,10 +97,10 @@ fn book(rule: Rule) -> RuleBook {
             longest_silence: TimeDelta::hours(12),
             end_notice: TimeDelta::hours(6),
         },
-        stale_after: BTreeMap::from([
-            (feed("gauge"), TimeDelta::hours(1)),
-            (feed("model"), TimeDelta::hours(6)),
-            (feed("ncm"), TimeDelta::hours(1)),
+        feeds: BTreeMap::from([
+            (feed("gauge"), FeedTerms { kind: "csv", stale_after: TimeDelta::hours(1) }),
+            (feed("model"), FeedTerms { kind: "open-meteo", stale_after: TimeDelta::hours(6) }),
+            (feed("ncm"), FeedTerms { kind: "cap", stale_after: TimeDelta::hours(1) }),
         ]),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use roxmltree::Node;
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, index, keys};
+use super::{Batch, DecodeError, Feed, Kind, Request, Source, Surroundings, index, keys};
 use crate::governorate::GovernorateBook;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
@@ -52,7 +52,8 @@ struct Cap {
     book: Arc<GovernorateBook>,
 }
 
-fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>> {
+fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
+    let book = &around.book;
     let url = keys::address(table, None);
     let default_life = table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
         if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
@@ -70,8 +71,8 @@ fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>
 }
 
 impl Feed for Cap {
-    fn request(&self, _now: Timestamp) -> Request {
-        Request { url: self.url.clone(), accept: ACCEPT }
+    fn source(&self, _now: Timestamp) -> Source {
+        Source::Web(vec![Request::new(self.url.clone(), ACCEPT)])
     }
 
     /// Alerts alone: no rule lives on them.

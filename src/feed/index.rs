@@ -74,7 +74,7 @@ fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, Strin
     let id = first(["id", "guid", "identifier"]).unwrap_or_else(|| url.to_string());
     let version = first(["updated", "pubDate", "date"]).unwrap_or_default();
     let identity = format!("{id} {version}").trim().chars().take(MAX_IDENTITY).collect();
-    Ok(Follow { identity, request: Request { url, accept: ACCEPT_CAP } })
+    Ok(Follow { identity, request: Request::new(url, ACCEPT_CAP), integrity: None })
 }
 
 fn is_cap_type(link: &Node<'_, '_>) -> bool {

@@ -133,7 +133,7 @@ pub(crate) mod tests {
     use geo::{Coord, MultiPolygon, Rect};
 
     use super::*;
-    use crate::feed::{Feed, Kind};
+    use crate::feed::{Feed, Kind, Surroundings};
     use crate::governorate::Governorate;
     use crate::language::Both;
     use crate::problem::{Problems, SourceFile};
@@ -166,12 +166,25 @@ pub(crate) mod tests {
         Arc::new(GovernorateBook::new(region, bounds, vec![makkah, jeddah, taif]).unwrap())
     }
 
+    /// What feeds are read in here.
+    pub(crate) fn surroundings() -> Surroundings {
+        Surroundings { book: book(), zone: chrono_tz::Asia::Riyadh, is_within: false }
+    }
+
+    /// The only request of a feed of the web.
+    pub(crate) fn only_request(feed: &Arc<dyn Feed>, now: crate::time::Timestamp) -> crate::feed::Request {
+        match feed.source(now) {
+            crate::feed::Source::Web(requests) if requests.len() == 1 => requests[0].clone(),
+            other => panic!("{other:?} is not one request"),
+        }
+    }
+
     /// Reads a feed's own keys; gives the feed and the faults, each as `line: message (help)`.
     pub(crate) fn read(kind: &Kind, text: &str) -> (Option<Arc<dyn Feed>>, Vec<String>) {
         let file = Arc::new(SourceFile { name: "feeds.toml".to_owned(), text: text.to_owned() });
         let problems = Problems::new();
         let feed = read_file(&file, &problems, |table| {
-            let feed = (kind.parse)(&table, &book());
+            let feed = (kind.parse)(&table, &surroundings());
             table.finish();
             feed
         });

@@ -9,8 +9,7 @@ use chrono::{DateTime, NaiveDateTime};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, Skip, keys, look_of};
-use crate::governorate::GovernorateBook;
+use super::{Batch, DecodeError, Feed, Kind, Request, Skip, Source, Surroundings, keys, look_of};
 use crate::ids::GovernorateId;
 use crate::reading::{Basis, Reading};
 use crate::table::Table;
@@ -58,7 +57,8 @@ struct Metar {
     stations: BTreeMap<Arc<str>, Vec<GovernorateId>>,
 }
 
-fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>> {
+fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
+    let book = &around.book;
     let url = keys::address(table, Some(PUBLIC_URL));
     if !table.has("stations") {
         table.missing("stations", "{ OEJN = [\"jeddah\"] }");
@@ -89,8 +89,8 @@ fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>
 }
 
 impl Feed for Metar {
-    fn request(&self, _now: Timestamp) -> Request {
-        Request { url: self.url.clone(), accept: "application/json" }
+    fn source(&self, _now: Timestamp) -> Source {
+        Source::Web(vec![Request::new(self.url.clone(), "application/json")])
     }
 
     fn gives(&self) -> Option<BTreeSet<Metric>> {

@@ -12,8 +12,7 @@ use geo::Coord;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, Retold, Skip, keys, look_of};
-use crate::governorate::GovernorateBook;
+use super::{Batch, DecodeError, Feed, Kind, Request, Retold, Skip, Source, Surroundings, keys, look_of};
 use crate::ids::GovernorateId;
 use crate::problem::advice;
 use crate::reading::{Basis, Reading};
@@ -79,7 +78,8 @@ struct OpenMeteo {
     places: Vec<(GovernorateId, Coord<f64>)>,
 }
 
-fn parse(table: &Table<'_>, book: &Arc<GovernorateBook>) -> Option<Arc<dyn Feed>> {
+fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
+    let book = &around.book;
     let url = keys::address(table, Some(PUBLIC_URL));
     let variables = variables(table);
     let past = table.integer("past_hours", 0..=MAX_HOURS).map_or(24, |found| found.value);
@@ -146,8 +146,8 @@ fn degrees(value: f64) -> String {
 }
 
 impl Feed for OpenMeteo {
-    fn request(&self, _now: Timestamp) -> Request {
-        Request { url: self.url.clone(), accept: "application/json" }
+    fn source(&self, _now: Timestamp) -> Source {
+        Source::Web(vec![Request::new(self.url.clone(), "application/json")])
     }
 
     fn gives(&self) -> Option<BTreeSet<Metric>> {

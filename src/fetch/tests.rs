@@ -21,7 +21,7 @@ fn now() -> Timestamp {
 }
 
 fn request(url: &str) -> Request {
-    Request { url: Url::parse(url).unwrap(), accept: "application/json" }
+    Request::new(Url::parse(url).unwrap(), "application/json")
 }
 
 fn zipped(bytes: &[u8]) -> Vec<u8> {

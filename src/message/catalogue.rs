@@ -165,6 +165,7 @@ pub(super) fn sections() -> Vec<Section> {
         by_hazard("advice", &[S::EmergencyNumber]),
         Section { name: "evidence", shape: evidence(), may_be_empty: false },
         plain("weather", each(vec!["thunderstorm", "fog", "dust", "rain", "other"], &[])),
+        plain("dust", each(vec!["light", "moderate", "heavy"], &[])),
         counted("unit", UNITS.to_vec()),
         counted("span", SPANS.to_vec()),
     ]
@@ -182,12 +183,13 @@ fn evidence() -> Shape {
 }
 
 /// The units that the public reads.
-const UNITS: [&str; 8] = [
+const UNITS: [&str; 9] = [
     "millimetre",
     "celsius",
     "percent",
     "kilometre_per_hour",
     "metre",
+    "hectopascal",
     "joule_per_kilogram",
     "microgram_per_cubic_metre",
     "code",

@@ -77,7 +77,13 @@ fn sentence(telling: &Telling<'_>, evidence: &Evidence) -> Told {
 /// How many decimal places of a metric mean something to the public.
 pub(super) fn decimal_places(metric: Metric) -> u8 {
     match metric {
-        Metric::Precipitation | Metric::Temperature | Metric::ApparentTemperature | Metric::WaveHeight => 1,
+        Metric::Precipitation
+        | Metric::Temperature
+        | Metric::ApparentTemperature
+        | Metric::DewPoint
+        | Metric::HeatIndex
+        | Metric::Wbgt
+        | Metric::WaveHeight => 1,
         Metric::Humidity
         | Metric::WindSpeed
         | Metric::WindGust
@@ -85,7 +91,9 @@ pub(super) fn decimal_places(metric: Metric) -> u8 {
         | Metric::WeatherCode
         | Metric::Dust
         | Metric::Pm10
-        | Metric::Cape => 0,
+        | Metric::Cape
+        | Metric::Pressure
+        | Metric::DustLevel => 0,
     }
 }
 
@@ -97,6 +105,7 @@ fn unit_key(metric: Metric) -> &'static str {
         Unit::Percent => "unit.percent",
         Unit::MetrePerSecond | Unit::KilometrePerHour | Unit::Knot | Unit::MilePerHour => "unit.kilometre_per_hour",
         Unit::Metre | Unit::Kilometre | Unit::StatuteMile | Unit::Foot => "unit.metre",
+        Unit::Hectopascal | Unit::InchOfMercury => "unit.hectopascal",
         Unit::JoulePerKilogram => "unit.joule_per_kilogram",
         Unit::MicrogramPerCubicMetre => "unit.microgram_per_cubic_metre",
         Unit::Code => "unit.code",
@@ -106,6 +115,9 @@ fn unit_key(metric: Metric) -> &'static str {
 fn value(telling: &Telling<'_>, evidence: &Evidence) -> Told {
     if evidence.metric == Metric::WeatherCode {
         return telling.say(weather_key(evidence.value), &[]);
+    }
+    if evidence.metric == Metric::DustLevel {
+        return telling.say(dust_key(evidence.value), &[]);
     }
     let public = evidence.metric.public_unit().from_canonical(evidence.value);
     let number = Rounded::new(public, decimal_places(evidence.metric));
@@ -120,6 +132,15 @@ fn weather_key(code: f64) -> &'static str {
         code if (6.0..10.0).contains(&code) || (30.0..36.0).contains(&code) => "weather.dust",
         code if (50.0..70.0).contains(&code) || (80.0..83.0).contains(&code) => "weather.rain",
         _ => "weather.other",
+    }
+}
+
+/// The words of a level of dust.
+fn dust_key(level: f64) -> &'static str {
+    match level {
+        level if level < 1.5 => "dust.light",
+        level if level < 2.5 => "dust.moderate",
+        _ => "dust.heavy",
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Condition, Direction, Rule, Statistic, Threshold, Window};
+use super::{Condition, Direction, FeedTerms, Rule, Statistic, Threshold, Window};
 use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Basis, Series, SeriesKey};
@@ -47,14 +47,14 @@ pub const DRY_AFTER: TimeDelta = TimeDelta::hours(1);
 #[derive(Debug, Clone, Copy)]
 pub struct Trust<'a> {
     /// How old the word of each feed may be and still count.
-    pub stale_after: &'a BTreeMap<FeedId, TimeDelta>,
+    pub feeds: &'a BTreeMap<FeedId, FeedTerms>,
     /// A series not heard of for longer than this has no say any more, neither for danger nor against it.
     pub longest_silence: TimeDelta,
 }
 
 impl Trust<'_> {
     fn is_stale(&self, feed: &FeedId, heard: Timestamp, now: Timestamp) -> bool {
-        self.stale_after.get(feed).copied().unwrap_or(DEFAULT_STALE_AFTER) < now - heard
+        self.feeds.get(feed).map_or(DEFAULT_STALE_AFTER, |terms| terms.stale_after) < now - heard
     }
 
     fn is_dead(&self, heard: Timestamp, now: Timestamp) -> bool {

@@ -229,8 +229,15 @@ impl Storm {
             Metric::Cape => self.calm.cape_j_kg,
             Metric::Dust => self.calm.dust_ug_m3,
             Metric::Pm10 => self.calm.pm10_ug_m3,
-            // Rain is told or none; the other two follow from values above.
-            Metric::Precipitation | Metric::ApparentTemperature | Metric::WindSpeed => 0.0,
+            // Rain is told or none; the others follow from values above or are not in the file.
+            Metric::Precipitation
+            | Metric::ApparentTemperature
+            | Metric::WindSpeed
+            | Metric::DewPoint
+            | Metric::Pressure
+            | Metric::HeatIndex
+            | Metric::Wbgt
+            | Metric::DustLevel => 0.0,
         })
     }
 
@@ -252,6 +259,8 @@ impl Storm {
             Metric::Humidity | Metric::Visibility | Metric::Cape | Metric::Dust | Metric::Pm10 => Some(seen(metric)),
             Metric::WaveHeight => self.has_waves(place).then(|| seen(metric)),
             Metric::WeatherCode => Some(self.code(place, hour - view.shift_h, rain())),
+            // The storm's file does not tell of these.
+            Metric::DewPoint | Metric::Pressure | Metric::HeatIndex | Metric::Wbgt | Metric::DustLevel => None,
         }
     }
 

@@ -60,7 +60,8 @@ async fn follow(
 ) -> (Vec<String>, usize) {
     let follow = paths.iter().map(|path| Follow {
         identity: (*path).to_owned(),
-        request: Request { url: Url::parse(&format!("{base}/{path}")).unwrap(), accept: "*/*" },
+        request: Request::new(Url::parse(&format!("{base}/{path}")).unwrap(), "*/*"),
+        integrity: None,
     });
     let list = Batch { follow: follow.collect(), ..Batch::default() };
     let heard = watcher.follow(list, Validators::default(), None, troubled, &LIMITS, NOW.parse().unwrap()).await;

@@ -111,7 +111,7 @@ fn humidity_follows_magnus() {
 
 #[test]
 fn stations_are_checked_and_asked_in_one_request() {
-    let url = feed(&KIND, CONFIG).request(now()).url;
+    let url = keys::tests::only_request(&feed(&KIND, CONFIG), now()).url;
     assert_eq!(url.query(), Some("ids=OEJN%2COETF&format=json"));
     let (_, faults) = read(&KIND, "[stations]\nOEJN = [\"jedah\"]\njed = []\nOETF = 7");
     let all = faults.join("\n");

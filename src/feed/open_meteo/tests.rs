@@ -54,7 +54,7 @@ fn tell(config: &str, body: &str) -> String {
 
 #[test]
 fn one_call_asks_for_all_places_with_four_decimals_in_gmt() {
-    let url = feed(&KIND, "hourly = [\"precipitation\"]\nforecast_hours = 6").request(now()).url;
+    let url = keys::tests::only_request(&feed(&KIND, "hourly = [\"precipitation\"]\nforecast_hours = 6"), now()).url;
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let value = |key: &str| query.iter().find(|(name, _)| name == key).unwrap().1.clone();
     assert_eq!(value("latitude"), "21.42,21.54,21.27");

@@ -63,7 +63,9 @@ fn every_evidence() {
     for metric in Metric::ALL {
         let values: &[f64] = match metric {
             Metric::Precipitation => &[12.34, 51.0],
-            Metric::Temperature | Metric::ApparentTemperature => &[1.0, 2.0, 5.0, 47.3],
+            Metric::Temperature | Metric::ApparentTemperature | Metric::DewPoint | Metric::HeatIndex | Metric::Wbgt => {
+                &[1.0, 2.0, 5.0, 47.3]
+            }
             Metric::Humidity => &[65.0],
             Metric::WindSpeed | Metric::WindGust => &[23.15],
             Metric::Visibility => &[50.0, 800.0, 3000.0],
@@ -71,6 +73,8 @@ fn every_evidence() {
             Metric::WaveHeight => &[2.0, 2.5, 3.0],
             Metric::Dust | Metric::Pm10 => &[1250.0, 12_500.0],
             Metric::Cape => &[2500.0],
+            Metric::Pressure => &[1003.0],
+            Metric::DustLevel => &[1.0, 2.0, 3.0],
         };
         for (basis, value) in [Basis::Observed, Basis::Forecast]
             .into_iter()
