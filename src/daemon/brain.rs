@@ -71,7 +71,7 @@ impl BrainError {
 #[derive(Debug)]
 pub enum Order {
     /// Something happened; answered when all that follows from it is committed.
-    Happened(Event, oneshot::Sender<()>),
+    Happened(Box<Event>, oneshot::Sender<()>),
     /// Think with this from now on, and write this into the journal.
     Rethink(Arc<Mind>, Vec<Entry>, oneshot::Sender<()>),
     /// Tell what is remembered of a feed.

@@ -60,7 +60,8 @@ impl Watcher {
             failures = if is_failure { failures.saturating_add(1) } else { 0 };
             let (done, committed) = oneshot::channel();
             let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard };
-            let told = async { brain.send(Order::Happened(event, done)).await.is_ok() && committed.await.is_ok() };
+            let told =
+                async { brain.send(Order::Happened(Box::new(event), done)).await.is_ok() && committed.await.is_ok() };
             tokio::select! {
                 biased;
                 is_committed = told => if !is_committed { return },
