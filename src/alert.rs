@@ -55,6 +55,18 @@ pub enum MsgType {
     Error,
 }
 
+/// CAP `scope`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// For everyone.
+    #[default]
+    Public,
+    /// For those whom its `restriction` names.
+    Restricted,
+    /// For those whom its `addresses` name.
+    Private,
+}
+
 /// CAP `certainty`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Certainty {
@@ -89,13 +101,22 @@ pub struct Words {
     pub web: Option<String>,
 }
 
-/// One alert of an authority.
+/// One alert of an authority, or one part of it: what one document says of one hazard at one severity over one time and place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
     /// Its CAP triple.
     pub identity: Identity,
+    /// Which part of its document it is, from 0; a document whose infos agree has one part.
+    #[serde(default)]
+    pub part: u16,
+    /// A number of all that the document says: the same triple with another one is not the same alert. 0 when it was not taken.
+    #[serde(default)]
+    pub fingerprint: u64,
     /// Who it is meant for.
     pub status: Status,
+    /// Who may see it.
+    #[serde(default)]
+    pub scope: Scope,
     /// What it does to others.
     pub msg_type: MsgType,
     /// What it refers to.

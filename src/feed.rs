@@ -197,6 +197,8 @@ pub struct Batch {
     pub skipped: Vec<Skip>,
     /// Parts in a shape that is not known here: the staff is told and the answer is kept aside for them.
     pub strange: Vec<Skip>,
+    /// When the content was made, when the answer says so beside its values and alerts: the run of a model.
+    pub made: Option<Timestamp>,
 }
 
 impl Batch {
@@ -217,6 +219,7 @@ impl Batch {
         self.follow.extend(other.follow);
         self.skipped.extend(other.skipped);
         self.strange.extend(other.strange);
+        self.made = self.made.max(other.made);
     }
 }
 

@@ -7,7 +7,7 @@ use geo::{Coord, MultiPolygon, Rect};
 use proptest::prelude::*;
 
 use super::{Event, Heard, State, step};
-use crate::alert::{Alert, Certainty, Identity, MsgType, Status, Words};
+use crate::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
 use crate::bulletin::{Bulletin, Change, Origin};
 use crate::feed::{Batch, Retold, Skip};
 use crate::governorate::{Governorate, GovernorateBook};
@@ -129,7 +129,10 @@ fn gauge(minute: i64, millimetres: f64) -> Event {
 fn alert(minute: i64, severity: Severity, until: i64) -> Alert {
     Alert {
         identity: Identity { sender: "ncm".into(), identifier: format!("a{minute}"), sent: at(minute) },
+        part: 0,
+        fingerprint: 0,
         status: Status::Actual,
+        scope: Scope::Public,
         msg_type: MsgType::Alert,
         references: Vec::new(),
         hazard: Hazard::Rain,

@@ -10,7 +10,7 @@ use super::names;
 use super::shapes::{self, Shape};
 use super::xml::{child_text, children, own_text};
 use super::{meaning, when};
-use crate::alert::{Alert, Certainty, Identity, MsgType, Status, Words};
+use crate::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
 use crate::feed::Skip;
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
@@ -107,7 +107,10 @@ impl Reader<'_> {
         defects.truncate(MAX_DEFECTS);
         Ok(Alert {
             identity: Identity { sender, identifier, sent },
+            part: 0,
+            fingerprint: 0,
             status,
+            scope: Scope::Public,
             msg_type,
             references,
             hazard: infos.hazard.unwrap_or(Hazard::Other),
