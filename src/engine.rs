@@ -70,6 +70,8 @@ pub enum Event {
         feed: FeedId,
         /// What came of it.
         heard: Heard,
+        /// How far the server's clock is ahead of ours, when it said.
+        skew: Option<TimeDelta>,
     },
     /// Time went by.
     Tick,
@@ -109,7 +111,7 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             draft.forget_series(now - KEEP_READINGS);
             Touched::All
         }
-        Event::Asked { feed, heard } => {
+        Event::Asked { feed, heard, .. } => {
             feeds::note(book, &mut draft, feed, heard, now);
             match heard {
                 Heard::Batch { batch, .. } => {

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::bytes;
 use super::settings::{both, line};
+use super::{bytes, connection};
 use crate::feed::{Feed, KINDS, Kind, Surroundings};
+use crate::fetch::Connection;
 use crate::governorate::GovernorateBook;
 use crate::ids::FeedId;
 use crate::language::Both;
@@ -56,6 +58,8 @@ pub struct FeedConfig {
     pub jitter: TimeDelta,
     /// How long an answer is waited for.
     pub timeout: TimeDelta,
+    /// How it is connected to.
+    pub connection: Connection,
     /// The largest answer that is read, in bytes.
     pub max_body: u64,
     /// How long it may be silent before that is told to the people on duty.
@@ -81,7 +85,14 @@ impl fmt::Debug for FeedConfig {
 }
 
 /// Reads the file: every enabled feed. What it returns may be used only when no error was noted.
-pub fn read(file: &Arc<SourceFile>, book: &Arc<GovernorateBook>, zone: Tz, problems: &Problems) -> Vec<FeedConfig> {
+/// `dir` is the directory of the configuration, if it has one: relative paths of certificates begin there.
+pub fn read(
+    file: &Arc<SourceFile>,
+    book: &Arc<GovernorateBook>,
+    zone: Tz,
+    dir: Option<&Path>,
+    problems: &Problems,
+) -> Vec<FeedConfig> {
     read_file(file, problems, |root| {
         let tables = root.named_tables();
         if MAX_FEEDS < tables.len() {
@@ -91,7 +102,7 @@ pub fn read(file: &Arc<SourceFile>, book: &Arc<GovernorateBook>, zone: Tz, probl
         let mut enabled = 0;
         let mut feeds = Vec::new();
         for (name, table) in tables.into_iter().take(MAX_FEEDS) {
-            let Read { is_enabled, feed } = read_feed(&name, table, book, zone, problems);
+            let Read { is_enabled, feed } = read_feed(&name, table, (book, zone, dir), problems);
             if is_enabled {
                 enabled += 1;
                 feeds.extend(feed);
@@ -113,8 +124,7 @@ struct Read {
 fn read_feed(
     name: &Found<String>,
     table: Table<'_>,
-    book: &Arc<GovernorateBook>,
-    zone: Tz,
+    (book, zone, dir): (&Arc<GovernorateBook>, Tz, Option<&Path>),
     problems: &Problems,
 ) -> Read {
     let id = FeedId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
@@ -133,6 +143,7 @@ fn read_feed(
     let jitter = jitter(&table, every);
     let timeout = within(&table, "timeout", &TIMEOUT_LIMITS).unwrap_or(DEFAULT_TIMEOUT);
     let max_body = bytes::size(&table, "max_body", &MAX_BODY_LIMITS).map_or(DEFAULT_MAX_BODY, |found| found.value);
+    let connection = connection::read(&table, dir);
     let stale_after = stale_after(&table, every, schedule.is_some());
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);
@@ -152,6 +163,7 @@ fn read_feed(
             schedule,
             jitter,
             timeout,
+            connection,
             max_body,
             stale_after,
             attribution,

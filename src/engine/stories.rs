@@ -119,7 +119,7 @@ fn reading(minute: i64, basis: Basis, value: f64) -> Reading {
 }
 
 fn asked(name: &str, batch: Batch) -> Event {
-    Event::Asked { feed: feed(name), heard: Heard::Batch { batch, validators: None, entries: Vec::new() } }
+    Event::Asked { feed: feed(name), heard: Heard::Batch { batch, validators: None, entries: Vec::new() }, skew: None }
 }
 
 fn gauge(minute: i64, millimetres: f64) -> Event {
@@ -357,7 +357,7 @@ fn every_way_of_saying_nothing_is_its_own_line_in_the_journal() {
     let mut state = State::default();
     let mut lines = Vec::new();
     for (minute, heard) in (0..).zip(heard) {
-        let event = Event::Asked { feed: feed("model"), heard };
+        let event = Event::Asked { feed: feed("model"), heard, skew: None };
         for _ in 0..3 {
             let outcome = step(&book(rain(0, 20)), &state, &event, at(minute));
             lines.extend(outcome.journal.into_iter().map(|entry| entry.text));
@@ -397,7 +397,7 @@ fn random_life(pieces: &[(i64, u8, u8)]) -> Vec<(i64, Event)> {
                     end.references = (0..minute).step_by(10).map(|sent| alert(sent, severity, sent).identity).collect();
                     said(end)
                 }
-                _ => Event::Asked { feed: feed("gauge"), heard: Heard::Nothing },
+                _ => Event::Asked { feed: feed("gauge"), heard: Heard::Nothing, skew: None },
             };
             (minute, event)
         })
