@@ -23,6 +23,9 @@ pub(super) struct Answers {
     by_address: BTreeMap<u64, Remembered>,
     /// Those for which there was no time.
     postponed: BTreeSet<u64>,
+    /// True when what was brought to the brain last held the answer of every request. Only then may all of it be confirmed as one;
+    /// else the series of one that failed would grow old although its server stands by them again.
+    is_complete: bool,
 }
 
 /// The last answer of one request.
@@ -200,7 +203,7 @@ impl Watcher {
         memory: &mut Memory,
         now: Timestamp,
     ) -> Asked {
-        let (skew, is_complete) = (sum.skew, sum.batch.skipped.is_empty());
+        let skew = sum.skew;
         let answered = sum.new + sum.unchanged + sum.empty;
         let failed = sum.unreachable.len() + sum.unreadable.len();
         let plea = sum.plea;
@@ -217,7 +220,9 @@ impl Watcher {
             return Asked { heard, wait: plea, skew };
         }
         // Every one stands by what it said.
-        if sum.unchanged == count && !has_news(&sum.batch, known) {
+        let is_complete = sum.new + sum.unchanged == count;
+        let was_complete = std::mem::replace(&mut memory.answers.is_complete, is_complete);
+        if sum.unchanged == count && was_complete && !has_news(&sum.batch, known) {
             return Asked { heard: Heard::Unchanged, wait: sum.fresh_for.max(plea), skew };
         }
         let leading: Vec<u64> = memory.answers.leading().collect();
@@ -226,7 +231,7 @@ impl Watcher {
         if !is_whole {
             memory.answers.forget_freshness(&leading);
         }
-        let wait = sum.fresh_for.filter(|_| is_whole && is_complete && sum.empty == 0).max(plea);
+        let wait = sum.fresh_for.filter(|_| is_whole && is_complete).max(plea);
         Asked { heard: heard(followed, None), wait, skew }
     }
 }

@@ -120,6 +120,12 @@ async fn one_that_fails_is_passed_over_and_what_it_said_before_grows_old() {
     assert!(heard.contains("/c): it cannot be read: expected a number") && heard.contains("kept aside"), "{heard}");
     let (_, heard) = stage.ask(10, &[("b", 200, "", "2"), ("c", 204, "", "")]).await;
     assert_eq!(heard, "1 2");
+    stage.ask(15, &[("c", 200, "", "3")]).await;
+    stage.ask(20, &[("b", 404, "", "")]).await;
+    let (asked, heard) = stage.ask(25, &[("b", 200, "", "2")]).await;
+    assert_eq!(asked, "a \"1\", b \"2\", c \"3\"");
+    assert_eq!(heard, "1 2 3 then 0 s", "all stand by what they said, and the one that failed has to be told anew");
+    assert_eq!(stage.ask(30, &[]).await.1, "Unchanged then 0 s");
 }
 
 #[tokio::test]
