@@ -18,6 +18,7 @@ mod automatic;
 mod feeds;
 mod health;
 mod official;
+mod seen;
 mod state;
 #[cfg(test)]
 mod stories;
@@ -121,7 +122,8 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             }
         }
     };
-    official::run_out(book, &mut draft, now);
+    official::twins::speak_up(book, &mut draft, now);
+    official::editions::run_out(book, &mut draft, now);
     automatic::judge(book, &mut draft, &touched, now);
     draft.finish()
 }

@@ -184,4 +184,6 @@ pub struct FeedTerms {
     pub kind: &'static str,
     /// How old its word may be and still count.
     pub stale_after: TimeDelta,
+    /// How long an alert in one language alone waits for its twin in the other; never one that is red.
+    pub twin_wait: TimeDelta,
 }

@@ -280,6 +280,7 @@ fn say(
         until: found.until,
         stale_after: if is_end { now + book.times.end_notice } else { found.until },
         silent_since: found.silent_since,
+        only_in: Vec::new(),
         origin: Origin::Automatic { evidence: evidence.clone() },
     });
     let now_told = (!is_end).then(|| Warning {

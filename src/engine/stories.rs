@@ -13,7 +13,7 @@ use crate::feed::{Batch, Retold, Skip};
 use crate::governorate::{Governorate, GovernorateBook};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId, RuleId};
-use crate::language::Both;
+use crate::language::{Both, Language};
 use crate::reading::{Basis, Reading};
 use crate::record::Saved;
 use crate::rule::judge::Readings;
@@ -22,6 +22,7 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 
 mod authority;
+mod documents;
 
 const TICK: i64 = 10;
 
@@ -98,9 +99,12 @@ fn book(rule: Rule) -> RuleBook {
             end_notice: TimeDelta::hours(6),
         },
         feeds: BTreeMap::from([
-            (feed("gauge"), FeedTerms { kind: "csv", stale_after: TimeDelta::hours(1) }),
-            (feed("model"), FeedTerms { kind: "open-meteo", stale_after: TimeDelta::hours(6) }),
-            (feed("ncm"), FeedTerms { kind: "cap", stale_after: TimeDelta::hours(1) }),
+            (feed("gauge"), FeedTerms { kind: "csv", stale_after: TimeDelta::hours(1), twin_wait: TimeDelta::zero() }),
+            (
+                feed("model"),
+                FeedTerms { kind: "open-meteo", stale_after: TimeDelta::hours(6), twin_wait: TimeDelta::zero() },
+            ),
+            (feed("ncm"), FeedTerms { kind: "cap", stale_after: TimeDelta::hours(1), twin_wait: TimeDelta::zero() }),
         ]),
     }
 }
@@ -335,7 +339,8 @@ fn twins_in_two_languages_are_one_warning() {
     english.identity.identifier = "a10-en".into();
     english.words[0].language = "en".into();
     let (_, said) = live(&book(rain(0, 20)), &[(10, said(arabic)), (20, said(english))], 60);
-    assert_eq!(tell(&said), "00:10 issued red official");
+    assert_eq!(tell(&said), "00:10 issued red official; 00:20 updated red official");
+    assert_eq!((&said[1].number, said[1].only_in.as_slice()), (&said[0].number, [Language::En].as_slice()));
 }
 
 #[test]

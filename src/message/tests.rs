@@ -172,6 +172,7 @@ fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
         until: riyadh(9, 13, 0),
         stale_after: riyadh(9, 13, 0),
         silent_since: None,
+        only_in: Vec::new(),
         origin: Origin::Automatic {
             evidence: if change.is_end() {
                 Vec::new()
