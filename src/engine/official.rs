@@ -199,7 +199,7 @@ impl<'a> Document<'a> {
         referred: Vec<(WarningKey, Warning)>,
         now: Timestamp,
     ) {
-        let (parts, over): (Vec<&Alert>, Vec<&Alert>) = parts.iter().partition(|part| now < part.expires);
+        let (parts, over): (Vec<&Alert>, Vec<&Alert>) = parts.iter().partition(|part| !part.has_expired(now));
         if let Some(last) = over.iter().map(|part| part.expires).max() {
             let text = format!("it ended at {} before it arrived: not sent", last.format("%F %T UTC"));
             draft.write(now, "held", &self.first.identity, text);

@@ -95,7 +95,7 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
     }
     let patience = book.feeds.get(feed).map(|terms| terms.twin_wait).unwrap_or_default();
     let due = now + patience;
-    let is_urgent = due <= now || alert.expires <= due || Severity::Red <= alert.severity;
+    let is_urgent = due <= now || alert.has_expired(due) || Severity::Red <= alert.severity;
     if is_urgent || languages(&alert.words).len() == Language::ALL.len() {
         return false;
     }
@@ -128,7 +128,7 @@ pub(in crate::engine) fn speak_up(book: &RuleBook, draft: &mut Draft<'_>, now: T
         .collect();
     for (key, pending) in due {
         draft.put_pending(key, None);
-        if now < pending.official.alert.expires {
+        if !pending.official.alert.has_expired(now) {
             issue(book, draft, pending.official, &[], &BTreeSet::new(), now);
         } else {
             // The service stood still over its end; it is told neither late nor silently forgotten.
