@@ -163,10 +163,7 @@ const FORMULAS: [(Metric, &[Metric]); 6] = [
     (Metric::DewPoint, &[Metric::Temperature, Metric::Humidity]),
     (Metric::HeatIndex, &[Metric::Temperature, Metric::Humidity, Metric::DewPoint]),
     (Metric::Wbgt, &[Metric::Temperature, Metric::Humidity, Metric::DewPoint]),
-    (
-        Metric::ApparentTemperature,
-        &[Metric::Temperature, Metric::Humidity, Metric::DewPoint, Metric::WindSpeed],
-    ),
+    (Metric::ApparentTemperature, &[Metric::Temperature, Metric::Humidity, Metric::DewPoint, Metric::WindSpeed]),
     (
         Metric::DustLevel,
         &[
@@ -222,8 +219,8 @@ fn value(metric: Metric, known: impl Fn(Metric) -> Option<f64>) -> Option<f64> {
 /// What a feed gives, with all that can be derived from it.
 pub fn with_derived(given: BTreeSet<Metric>) -> BTreeSet<Metric> {
     use Metric::{
-        ApparentTemperature, DewPoint, DustLevel, HeatIndex, Humidity, Temperature, Visibility, Wbgt, WeatherCode, WindGust,
-        WindSpeed,
+        ApparentTemperature, DewPoint, DustLevel, HeatIndex, Humidity, Temperature, Visibility, Wbgt, WeatherCode,
+        WindGust, WindSpeed,
     };
     let has = |metric| given.contains(&metric);
     let has_moisture = has(Humidity) || (has(Temperature) && has(DewPoint));
@@ -267,11 +264,7 @@ pub struct Derived {
 ///
 /// `known` tells what the feed has said of a spot before: an answer may bring one half of what a formula needs. Metrics that
 /// the answer gives for a station on the same basis, if only at another moment, are the feed's own and are left to it.
-pub fn readings(
-    given: &[Reading],
-    wanted: &BTreeSet<Metric>,
-    known: impl Fn(&Spot, Metric) -> Option<f64>,
-) -> Derived {
+pub fn readings(given: &[Reading], wanted: &BTreeSet<Metric>, known: impl Fn(&Spot, Metric) -> Option<f64>) -> Derived {
     let targets: Vec<(Metric, &[Metric])> =
         FORMULAS.into_iter().filter(|(derived, _)| wanted.contains(derived)).collect();
     let mut derived = Derived::default();

@@ -307,7 +307,11 @@ mod tests {
         assert_eq!(thresholds("at_least = { yellow = \"113 °F\" }", Metric::Temperature), "yellow 45.00/44.00");
         assert_eq!(thresholds("at_least = { yellow = 95 }", Metric::WeatherCode), "yellow 95.00/94.00");
         let dust = "at_least = { yellow = 1, orange = 2 }";
-        assert_eq!(thresholds(dust, Metric::DustLevel), "yellow 1.00/1.00, orange 2.00/1.00", "no dust is clear of dust");
+        assert_eq!(
+            thresholds(dust, Metric::DustLevel),
+            "yellow 1.00/1.00, orange 2.00/1.00",
+            "no dust is clear of dust"
+        );
     }
 
     #[test]

@@ -86,8 +86,7 @@ fn agree(table: &Table<'_>) -> Option<Found<Agreement>> {
         return read(table, "agree", Agreement::Feeds);
     }
     let inner = table.table("agree")?;
-    let (feeds, stations) =
-        (read(&inner, "feeds", Agreement::Feeds), read(&inner, "stations", Agreement::Stations));
+    let (feeds, stations) = (read(&inner, "feeds", Agreement::Feeds), read(&inner, "stations", Agreement::Stations));
     if inner.has("feeds") == inner.has("stations") {
         let help = "write one of feeds and stations: { feeds = 2 }".to_owned();
         inner.error(&inner.span, "`agree` does not say one thing", Some(help));
@@ -180,7 +179,9 @@ fn can_agree(
     // How many stations there are nobody knows beforehand.
     let Agreement::Feeds(needed) = agree.value else { return };
     let giving: Vec<&Speaker> = around.speakers.iter().filter(|speaker| speaker.may_give(metric)).collect();
-    let feeds = |count: usize| if count == 1 { "1 enabled feed gives".to_owned() } else { format!("{count} enabled feeds give") };
+    let feeds = |count: usize| {
+        if count == 1 { "1 enabled feed gives".to_owned() } else { format!("{count} enabled feeds give") }
+    };
     // That no feed gives the metric at all is told elsewhere.
     if !giving.is_empty() && giving.len() < needed {
         let message = format!(
@@ -200,7 +201,8 @@ fn can_agree(
         });
         let may = may.count();
         if 0 < may && may < needed {
-            let message = format!("{needed} feeds must agree and only {may} of them may raise `{severity}`: nobody will");
+            let message =
+                format!("{needed} feeds must agree and only {may} of them may raise `{severity}`: nobody will");
             let help = "name more of them, or let fewer agree".to_owned();
             table.warning(&found.span, message, Some(help));
         }

@@ -37,7 +37,8 @@ fn the_heat_index_is_that_of_the_chart_of_the_weather_service() {
     for (humidity, line) in CHART {
         for (place, expected) in line.iter().enumerate() {
             let t = 80.0 + 2.0 * place as f64;
-            let very_humid = if 85.0 < *humidity && t <= 87.0 { (humidity - 85.0) / 10.0 * (87.0 - t) / 5.0 } else { 0.0 };
+            let very_humid =
+                if 85.0 < *humidity && t <= 87.0 { (humidity - 85.0) / 10.0 * (87.0 - t) / 5.0 } else { 0.0 };
             close(heat_index_f(t, *humidity) - very_humid, f64::from(*expected), 1.0);
             cells += 1;
         }
@@ -181,7 +182,10 @@ fn what_is_derived_names_the_station_and_the_moment_it_is_made_from() {
     let metrics: Vec<Metric> = found.iter().map(|reading| reading.metric).collect();
     assert_eq!(metrics, [HeatIndex, ApparentTemperature], "only what is wanted, by humidity from the dew point");
     for one in &found {
-        assert_eq!((&one.governorate, &one.station, one.basis), (&given[0].governorate, &given[0].station, given[0].basis));
+        assert_eq!(
+            (&one.governorate, &one.station, one.basis),
+            (&given[0].governorate, &given[0].station, given[0].basis)
+        );
         assert_eq!((one.at, one.covers), (at(0), TimeDelta::minutes(10)), "it speaks for the time that all of them do");
     }
     assert_eq!(readings(&given, &BTreeSet::new(), nothing), Derived::default());
@@ -233,7 +237,9 @@ fn an_impossible_value_is_not_told() {
 
 #[test]
 fn check_knows_what_can_be_derived() {
-    use Metric::{ApparentTemperature, DewPoint, DustLevel, HeatIndex, Humidity, Temperature, Visibility, Wbgt, WindSpeed};
+    use Metric::{
+        ApparentTemperature, DewPoint, DustLevel, HeatIndex, Humidity, Temperature, Visibility, Wbgt, WindSpeed,
+    };
     let made = |given: &[Metric]| -> Vec<Metric> {
         let given: BTreeSet<Metric> = given.iter().copied().collect();
         with_derived(given.clone()).difference(&given).copied().collect()

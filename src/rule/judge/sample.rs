@@ -72,24 +72,19 @@ impl<'a> Sample<'a> {
         let from = end - window.span;
         let points = series.within(from, end);
         let is_whole = is_whole(series, points, from, end);
-        let spells: Vec<Spell> = points.iter().map(|(at, value)| Spell::new(*at, series.length_of(*at), *value)).collect();
+        let spells = || points.iter().map(|(at, value)| Spell::new(*at, series.length_of(*at), *value));
         let from = from.timestamp();
-        let is_apart = spells.windows(2).all(|pair| match pair {
-            [before, after] => before.at <= after.begins + after.edge(),
-            _ => true,
-        });
         let is_within = |spell: &Spell| from <= spell.begins + spell.edge();
+        let is_apart = spells().zip(spells().skip(1)).all(|(before, after)| before.at <= after.begins + after.edge());
         let (least, most) = if !metric.is_never_negative() {
-            let sum: f64 = spells.iter().map(|spell| spell.value).sum();
-            let is_exact = is_whole && is_apart && spells.iter().all(is_within);
+            let is_exact = is_whole && is_apart && spells().all(|spell| is_within(&spell));
+            let sum = total(spells());
             if is_exact { (sum, sum) } else { (f64::NEG_INFINITY, f64::INFINITY) }
         } else if is_apart {
-            let most = spells.iter().map(|spell| spell.value).sum();
-            let least = spells.iter().filter(|spell| is_within(spell)).map(|spell| spell.value).sum();
-            (least, if is_whole { most } else { f64::INFINITY })
+            (total(spells().filter(is_within)), if is_whole { total(spells()) } else { f64::INFINITY })
         } else {
-            let within: Vec<Spell> = spells.iter().copied().filter(is_within).collect();
-            (most_apart(&within), least_over(&spells, from, end.timestamp()))
+            let least = most_apart(&spells().filter(is_within).collect::<Vec<_>>());
+            (least, least_over(&spells().collect::<Vec<_>>(), from, end.timestamp()).max(least))
         };
         Self { series, window, points, least, most, is_whole }
     }
@@ -194,6 +189,11 @@ impl Spell {
     }
 }
 
+/// All added up; nothing is plain zero.
+fn total(spells: impl Iterator<Item = Spell>) -> f64 {
+    spells.fold(0.0, |sum, spell| sum + spell.value)
+}
+
 /// The most that surely fell: the largest sum of periods of which no two overlap, so that no drop is counted twice.
 fn most_apart(spells: &[Spell]) -> f64 {
     // best[i]: of the first i.
@@ -212,7 +212,12 @@ fn least_over(spells: &[Spell], from: i64, end: i64) -> f64 {
     // least[i]: to cover the window up to the end of spell i, with it as the last.
     let mut least: Vec<f64> = Vec::with_capacity(spells.len());
     for (place, spell) in spells.iter().enumerate() {
-        let must_reach = spell.begins - spell.gap();
+        // A short time that nobody speaks for is passed over; one that somebody speaks for is not.
+        let is_spoken_for = spells.iter().any(|other| other.begins < spell.begins && spell.begins < other.at);
+        let ended = spells.partition_point(|other| other.at <= spell.begins);
+        let ended = spells.get(..ended).and_then(<[Spell]>::last).map_or(from, |other| other.at.max(from));
+        let is_gap = is_spoken_for || spell.gap() < spell.begins - ended;
+        let must_reach = if is_gap { spell.begins } else { ended.min(spell.begins) };
         let first = spells.partition_point(|other| other.at < must_reach);
         let before = match must_reach <= from {
             true => 0.0,
@@ -220,8 +225,8 @@ fn least_over(spells: &[Spell], from: i64, end: i64) -> f64 {
         };
         least.push(before + spell.value);
     }
-    let reaches_end = |spell: &Spell| end - spell.at <= (spell.at - spell.begins) * 3 / 2;
-    spells.iter().zip(least).filter(|(spell, _)| reaches_end(spell)).map(|(_, least)| least).fold(f64::INFINITY, f64::min)
+    let is_to_the_end = |spell: &Spell| end - spell.at <= spell.at - spell.begins + spell.gap();
+    spells.last().filter(|last| is_to_the_end(last)).and(least.last()).copied().unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]
