@@ -115,7 +115,7 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             match heard {
                 Heard::Batch { batch, .. } => {
                     official::take(book, &mut draft, feed, &batch.alerts, now);
-                    Touched::Only(feeds::store_readings(&mut draft, feed, batch, now))
+                    Touched::Only(feeds::store_readings(book, &mut draft, feed, batch, now))
                 }
                 Heard::Unchanged => Touched::All,
                 Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => Touched::Only(BTreeSet::new()),

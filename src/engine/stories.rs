@@ -17,12 +17,14 @@ use crate::language::{Both, Language};
 use crate::reading::{Basis, Reading};
 use crate::record::Saved;
 use crate::rule::judge::Readings;
-use crate::rule::{Direction, FeedTerms, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
+use crate::rule::{Agreement, Direction, FeedTerms, Rule, RuleBook, Sight, Statistic, Threshold, WarningTimes, Window};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 
 mod authority;
+mod derived;
 mod documents;
+mod voices;
 
 const TICK: i64 = 10;
 
@@ -81,6 +83,8 @@ fn rain(rise_after: i64, ease_after: i64) -> Rule {
         rise_after: TimeDelta::minutes(rise_after),
         ease_after: TimeDelta::minutes(ease_after),
         highest_from_forecast: Severity::Orange,
+        may_raise: BTreeMap::new(),
+        agree: Agreement::Feeds(1),
         governorates: BTreeSet::from([jeddah()]),
         also: Vec::new(),
         source: "a story".into(),
