@@ -128,7 +128,8 @@ pub(super) fn store_readings(
     let mut touched = BTreeSet::new();
     for retold in &batch.retold {
         let (governorate, metric) = (retold.governorate.clone(), retold.metric);
-        let key = SeriesKey { governorate, metric, basis: Basis::Forecast, feed: feed.clone(), station: None };
+        let station = retold.station.clone();
+        let key = SeriesKey { governorate, metric, basis: Basis::Forecast, feed: feed.clone(), station };
         if let Some(mut series) = draft.one_series(&key).cloned() {
             series.forget_from(retold.from);
             touched.insert((key.governorate.clone(), key.metric));

@@ -263,7 +263,7 @@ fn a_forecast_alone_raises_at_most_what_the_rule_allows() {
 fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
     let forecast =
         |hours: &[i64]| -> Vec<Reading> { hours.iter().map(|hour| reading(hour * 60, Basis::Forecast, 0.0)).collect() };
-    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, from: at(120) }];
+    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, station: None, from: at(120) }];
     let newer = Batch { readings: forecast(&[3, 5]), retold, ..Batch::default() };
     let older = Batch { readings: forecast(&[1, 2, 3, 4, 5, 6]), ..Batch::default() };
     let (state, _) = live(&book(rain(0, 20)), &[(0, asked("model", older)), (30, asked("model", newer))], 40);

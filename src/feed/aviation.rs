@@ -7,6 +7,7 @@
 //! and 5; for statute miles, `P6SM` and remarks, FMH-1 of the United States.
 
 pub mod forecast;
+pub(super) mod json;
 pub mod report;
 pub mod sight;
 pub mod sky;
