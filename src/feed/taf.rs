@@ -179,7 +179,8 @@ impl TafFeed {
                 why: unread.why.clone(),
             });
             batch.skipped.extend(told);
-            if let Err(why) = self.hand_out(station, *issued, taf, batch) {
+            batch.made = batch.made.max(Some(*issued));
+            if let Err(why) = self.hand_out(station, *issued, now, taf, batch) {
                 batch.skipped.push(Skip { part: station.to_string(), why });
             }
         }
@@ -203,7 +204,14 @@ impl TafFeed {
     }
 
     /// Gives the hours of a forecast to each governorate of its station.
-    fn hand_out(&self, station: &Arc<str>, issued: Timestamp, taf: &Taf, batch: &mut Batch) -> Result<(), String> {
+    fn hand_out(
+        &self,
+        station: &Arc<str>,
+        issued: Timestamp,
+        now: Timestamp,
+        taf: &Taf,
+        batch: &mut Batch,
+    ) -> Result<(), String> {
         let places: &[GovernorateId] = self.stations.get(station).map_or(&[], Vec::as_slice);
         let placed = taf.placed(issued)?;
         let told = placed.unread.iter().map(|unread| Skip {
@@ -211,6 +219,10 @@ impl TafFeed {
             why: unread.why.clone(),
         });
         batch.skipped.extend(told);
+        // One that is over must not take the place of what was said since.
+        if placed.valid.to <= now {
+            return Err(format!("the forecast ended {}", placed.valid.to.format("%Y-%m-%dT%H:%MZ")));
+        }
         // The first hour that it speaks of ends an hour after it begins.
         let from = placed.valid.from + TimeDelta::hours(1);
         let metrics = HOURLY.into_iter().chain([Metric::Temperature]);

@@ -213,7 +213,8 @@ impl Taf {
         match group {
             "NIL" => self.is_nil = true,
             "CNL" => self.is_cancelled = true,
-            "AUTO" | "NOSIG" | "$" => {}
+            // The United States add `AMD NOT SKED` where nobody will amend it.
+            "AUTO" | "NOSIG" | "$" | "AMD" | "NOT" | "SKED" => {}
             _ if is_beside(group) => {}
             _ if group.starts_with("TX") || group.starts_with("TN") => self.extremes.extend(extreme(group)?),
             _ => return self.current().conditions.take(group, next),

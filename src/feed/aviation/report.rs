@@ -46,7 +46,7 @@ pub struct Report {
     pub is_blind: bool,
     /// The forecast for two hours at the end (`NOSIG`, `BECMG …`), as written.
     pub trend: String,
-    /// What stands behind `RMK`, as written.
+    /// The remarks, from `RMK` on, as written.
     pub remarks: String,
     /// Groups that could not be read.
     pub unread: Vec<Unread>,

@@ -75,7 +75,7 @@ pub fn cut(text: &str) -> Pieces {
                 (part, dated, open) = (rest.trim_start(), Some(time), false);
             }
             let ended = part.ends_with('=');
-            let goes_on = is_indented || ends_by_sign || goes_on(part);
+            let goes_on = (is_indented || ends_by_sign || goes_on(part)) && !names_another(part);
             if begins(part) {
                 let whole = if words.is_empty() || has_first_word(part) { part.to_owned() } else { format!("{words} {part}") };
                 if pieces.reports.len() < MAX_REPORTS {
@@ -133,18 +133,28 @@ fn has_first_word(part: &str) -> bool {
     part.split_whitespace().next().is_some_and(|word| matches!(word, "METAR" | "SPECI" | "TAF"))
 }
 
-/// True when a report begins here.
+/// True when a report begins here. A group such as `10SM` or `P6SM` at the beginning of a line is no station.
 fn begins(part: &str) -> bool {
     let mut words = part.split_whitespace();
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let is_all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let is_time = || {
-        let time = second.strip_suffix('Z').unwrap_or(second);
-        let plain = time.bytes().all(|b| b.is_ascii_digit() || b == b'/');
-        plain && matches!(time.len(), 5..=9) && !time.is_empty()
+        let is_written = second.strip_suffix('Z').is_some_and(|time| matches!(time.len(), 4..=7) && is_all_digits(time));
+        let is_period = second.split_once('/').is_some_and(|(from, to)| digits(from, 4).is_some() && digits(to, 4).is_some());
+        is_written || is_period || digits(second, 6).is_some()
     };
-    has_first_word(part) || (is_station(first) && (is_time() || matches!(second, "NIL" | "NIL=")))
+    let is_named = is_station(first) && first.starts_with(|c: char| c.is_ascii_uppercase());
+    has_first_word(part) || (is_named && (is_time() || matches!(second, "NIL" | "NIL=")))
 }
 
+/// True for a line that begins with what may be a station: even with its time broken it must not run into the report above it.
+fn names_another(part: &str) -> bool {
+    let first = part.split_whitespace().next().unwrap_or_default();
+    let is_word = first.len() == 4 && first.bytes().all(|b| b.is_ascii_uppercase());
+    is_word && is_station(first) && super::weather::read(first).is_none()
+}
+
+/// True for a line that begins as the second lines of reports do.
 fn goes_on(part: &str) -> bool {
     let first = part.split_whitespace().next().unwrap_or_default();
     let is_from = || first.strip_prefix("FM").is_some_and(|time| digits(time, 6).is_some() || digits(time, 4).is_some());

@@ -70,7 +70,7 @@ impl DayTime {
         found.filter(|moment| now - MAX_AGE <= *moment).ok_or_else(|| {
             let hours = MAX_AGE.num_hours();
             match self.nearest(now) {
-                Some(moment) if limit < moment => {
+                Some(moment) if limit < moment && moment <= now + TimeDelta::days(1) => {
                     format!("the report is dated {}, which is still to come", moment.format("%Y-%m-%dT%H:%MZ"))
                 }
                 _ => format!("the report is dated {self}, which is more than {hours} hours ago"),

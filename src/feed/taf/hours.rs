@@ -127,8 +127,9 @@ fn spans(taf: &Taf, placed: &Placed, least_probability: u32) -> Vec<Span> {
 fn whole(part: &Part) -> Words {
     let [speed, gust, sight, code] = words(part);
     let is_hidden = part.is_partly_unread && part.conditions.may_hide_weather;
+    let is_cut_short = part.conditions.wind.is_nothing() || part.conditions.visibility.is_nothing();
     let code = match code {
-        Said::Nothing if !is_hidden && !part.conditions.wind.is_nothing() => Said::Value(0.0),
+        Said::Nothing if !is_hidden && !is_cut_short => Said::Value(0.0),
         other => other,
     };
     [speed, gust, sight, code]
