@@ -274,6 +274,27 @@ fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
 }
 
 #[test]
+fn a_newer_forecast_of_one_station_leaves_the_other_stations_of_its_feed_alone() {
+    let by = |station: &str, hours: &[i64]| -> Vec<Reading> {
+        let station = Some(Arc::from(station));
+        hours
+            .iter()
+            .map(|hour| Reading { station: station.clone(), ..reading(hour * 60, Basis::Forecast, 0.0) })
+            .collect()
+    };
+    let (station, from) = (Some(Arc::from("OEJN")), at(60));
+    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, station, from }];
+    let older = Batch { readings: [by("OEJN", &[1, 2]), by("OEMK", &[1, 2])].concat(), ..Batch::default() };
+    let newer = Batch { readings: by("OEJN", &[2]), retold, ..Batch::default() };
+    let (state, _) = live(&book(rain(0, 20)), &[(0, asked("taf", older)), (30, asked("taf", newer))], 40);
+    let draft = super::state::Draft::new(&state);
+    let kept = draft.series(&jeddah(), Metric::Precipitation, Basis::Forecast);
+    let kept: Vec<(String, usize)> =
+        kept.map(|(key, series)| (key.station.as_deref().unwrap().to_owned(), series.points().len())).collect();
+    assert_eq!(kept, [("OEJN".to_owned(), 1), ("OEMK".to_owned(), 2)]);
+}
+
+#[test]
 fn an_authority_is_relayed_once_and_ends_by_its_own_clock() {
     let red = alert(30, Severity::Red, 240);
     let events = [(30, said(red.clone())), (40, said(red)), (60, asked("ncm", Batch::default()))];

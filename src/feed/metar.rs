@@ -14,7 +14,7 @@ use url::Url;
 
 use super::aviation::json::{self, Answer, number};
 use super::aviation::stations::{self, Stations};
-use super::aviation::when::MAX_AHEAD;
+use super::aviation::when::not_to_come;
 use super::aviation::{Report, text};
 use super::{Batch, DecodeError, Feed, Kind, Request, Skip, Source, Surroundings};
 use crate::ids::GovernorateId;
@@ -172,18 +172,21 @@ impl Metar {
                 continue;
             };
             heard.insert(station);
-            let told = one.raw.iter().flat_map(|raw| &raw.unread).map(|unread| Skip {
-                part: format!("{station} group «{}»", unread.group),
-                why: unread.why.clone(),
-            });
+            let told = one
+                .raw
+                .iter()
+                .flat_map(|raw| &raw.unread)
+                .map(|unread| Skip { part: format!("{station} group «{}»", unread.group), why: unread.why.clone() });
             batch.skipped.extend(told);
             match one.at(now).and_then(|at| Ok((at, observed(one.raw.as_ref(), one.fields)?))) {
                 Ok((at, observed)) => {
                     hand_out(&observed.values, at, station, places, batch);
-                    batch.skipped.extend(observed.differences.into_iter().map(|(what, why)| Skip {
-                        part: format!("{station} {what}"),
-                        why,
-                    }));
+                    batch.skipped.extend(
+                        observed
+                            .differences
+                            .into_iter()
+                            .map(|(what, why)| Skip { part: format!("{station} {what}"), why }),
+                    );
                 }
                 Err(why) => batch.skipped.push(Skip { part: station.to_string(), why }),
             }
@@ -204,7 +207,9 @@ impl Given<'_> {
         if self.raw.as_ref().is_some_and(|raw| raw.is_nil) {
             return Err("the station sent a report without an observation (NIL)".to_owned());
         }
-        if let Some(other) = self.raw.as_ref().and_then(|raw| raw.station.as_ref()).filter(|other| **other != self.station) {
+        if let Some(other) =
+            self.raw.as_ref().and_then(|raw| raw.station.as_ref()).filter(|other| **other != self.station)
+        {
             return Err(format!("its raw report is of {other}"));
         }
         let at = match (self.raw.as_ref().and_then(|raw| raw.time), self.dated) {
@@ -213,10 +218,7 @@ impl Given<'_> {
             (None, Some(dated)) => dated,
             (None, None) => return Err("the report has no readable time of observation".to_owned()),
         };
-        if now + MAX_AHEAD < at {
-            return Err(format!("the report is dated {}, which is still to come", at.format("%Y-%m-%dT%H:%MZ")));
-        }
-        Ok(at)
+        not_to_come(at, now)
     }
 }
 

@@ -18,7 +18,7 @@ use url::Url;
 
 use super::aviation::json::{self, Answer};
 use super::aviation::stations::{self, Stations};
-use super::aviation::when::MAX_AHEAD;
+use super::aviation::when::not_to_come;
 use super::aviation::{Taf, text};
 use super::{Batch, DecodeError, Feed, Kind, Request, Retold, Skip, Source, Surroundings};
 use crate::ids::GovernorateId;
@@ -59,7 +59,8 @@ struct TafFeed {
 }
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
-    let least = table.integer("least_probability", LEAST_PROBABILITY..=100).map_or(LEAST_PROBABILITY, |found| found.value);
+    let least =
+        table.integer("least_probability", LEAST_PROBABILITY..=100).map_or(LEAST_PROBABILITY, |found| found.value);
     let (url, stations) = stations::read(table, around, PUBLIC_URL)?;
     Some(Arc::new(TafFeed { url, stations, least_probability: u32::try_from(least).ok()? }))
 }
@@ -138,11 +139,7 @@ impl Given {
             (None, Some(dated)) => dated,
             (None, None) => return Err("the forecast has no readable time of issue".to_owned()),
         };
-        if now + MAX_AHEAD < issued {
-            let issued = issued.format("%Y-%m-%dT%H:%MZ");
-            return Err(format!("the forecast is dated {issued}, which is still to come"));
-        }
-        Ok(issued)
+        not_to_come(issued, now)
     }
 }
 
@@ -165,7 +162,8 @@ impl TafFeed {
                 Ok((issued, taf)) => {
                     // Amended and corrected ones may bear the time of the one before; then their word comes last.
                     let rank = |issued: Timestamp, taf: &Taf| (issued, taf.is_amended || taf.is_corrected);
-                    let is_newer = newest.get(station).is_none_or(|(known, old)| rank(*known, old) <= rank(issued, &taf));
+                    let is_newer =
+                        newest.get(station).is_none_or(|(known, old)| rank(*known, old) <= rank(issued, &taf));
                     if is_newer {
                         newest.insert(Arc::clone(station), (issued, taf));
                     }
@@ -174,10 +172,10 @@ impl TafFeed {
             }
         }
         for (station, (issued, taf)) in &newest {
-            let told = taf.unread.iter().map(|unread| Skip {
-                part: format!("{station} group «{}»", unread.group),
-                why: unread.why.clone(),
-            });
+            let told = taf
+                .unread
+                .iter()
+                .map(|unread| Skip { part: format!("{station} group «{}»", unread.group), why: unread.why.clone() });
             batch.skipped.extend(told);
             batch.made = batch.made.max(Some(*issued));
             if let Err(why) = self.hand_out(station, *issued, now, taf, batch) {
@@ -214,10 +212,10 @@ impl TafFeed {
     ) -> Result<(), String> {
         let places: &[GovernorateId] = self.stations.get(station).map_or(&[], Vec::as_slice);
         let placed = taf.placed(issued)?;
-        let told = placed.unread.iter().map(|unread| Skip {
-            part: format!("{station} group «{}»", unread.group),
-            why: unread.why.clone(),
-        });
+        let told = placed
+            .unread
+            .iter()
+            .map(|unread| Skip { part: format!("{station} group «{}»", unread.group), why: unread.why.clone() });
         batch.skipped.extend(told);
         // One that is over must not take the place of what was said since.
         if placed.valid.to <= now {

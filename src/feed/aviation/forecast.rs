@@ -40,7 +40,9 @@ impl At {
             Self::Hour(hour, minute) => {
                 let span = TimeDelta::hours(i64::from(hour)) + TimeDelta::minutes(i64::from(minute));
                 let midnight = start.date_naive().and_time(chrono::NaiveTime::MIN).and_utc();
-                (-1..=1).filter_map(|days| midnight.checked_add_signed(TimeDelta::days(days) + span)).find(|at| start <= *at)
+                (-1..=1)
+                    .filter_map(|days| midnight.checked_add_signed(TimeDelta::days(days) + span))
+                    .find(|at| start <= *at)
             }
         }
     }
@@ -154,7 +156,9 @@ impl Taf {
                 "COR" => self.is_corrected = true,
                 "NIL" => self.is_nil = true,
                 "CNL" => self.is_cancelled = true,
-                _ if self.station.is_none() && super::report::is_station(group) => self.station = Some((*group).to_owned()),
+                _ if self.station.is_none() && super::report::is_station(group) => {
+                    self.station = Some((*group).to_owned())
+                }
                 _ => {
                     if let Some(written) = group.strip_suffix('Z').filter(|_| self.issued.is_none()) {
                         match DayTime::parse(written).filter(|_| written.len() == 6) {
@@ -239,7 +243,10 @@ impl Taf {
     fn since(&self, text: &str) -> Option<At> {
         match text.len() {
             6 => DayTime::parse(text).map(At::Day),
-            4 => Some(At::Hour(digits(text.get(..2)?, 2).filter(|hour| *hour <= 24)?, digits(text.get(2..)?, 2).filter(|minute| *minute <= 59)?)),
+            4 => Some(At::Hour(
+                digits(text.get(..2)?, 2).filter(|hour| *hour <= 24)?,
+                digits(text.get(2..)?, 2).filter(|minute| *minute <= 59)?,
+            )),
             _ => None,
         }
     }

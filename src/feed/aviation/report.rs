@@ -198,7 +198,11 @@ pub(super) fn is_station(group: &str) -> bool {
 
 /// True where the observation ends.
 fn is_trend(group: &str) -> bool {
-    let is_from = || group.strip_prefix("FM").is_some_and(|time| matches!(time.len(), 4 | 6) && super::digits(time, time.len()).is_some());
+    let is_from = || {
+        group
+            .strip_prefix("FM")
+            .is_some_and(|time| matches!(time.len(), 4 | 6) && super::digits(time, time.len()).is_some())
+    };
     TRENDS.contains(&group) || group.starts_with("PROB") || is_from()
 }
 
@@ -206,7 +210,9 @@ fn is_trend(group: &str) -> bool {
 fn wind_shear(behind: &[&str]) -> usize {
     let is_runway = |group: &&str| {
         let number = group.strip_prefix("RWY").or_else(|| group.strip_prefix('R'));
-        number.is_some_and(|number| super::digits(number.trim_end_matches(['L', 'C', 'R']), 2).is_some() || number.is_empty())
+        number.is_some_and(|number| {
+            super::digits(number.trim_end_matches(['L', 'C', 'R']), 2).is_some() || number.is_empty()
+        })
     };
     let words = behind.iter().take_while(|group| matches!(**group, "ALL" | "TKOF" | "LDG")).count();
     words + usize::from(behind.get(words).is_some_and(is_runway))

@@ -115,6 +115,7 @@ fn is_range(text: &str) -> bool {
 }
 
 fn is_state(text: &str) -> bool {
-    let deposit = |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b == b'/' || b.is_ascii_digit());
+    let deposit =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b == b'/' || b.is_ascii_digit());
     deposit(text, 6) || text == "SNOCLO" || text.strip_prefix("CLRD").is_some_and(|rest| deposit(rest, 2))
 }

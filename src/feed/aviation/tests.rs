@@ -96,7 +96,8 @@ fn every_form_of_wind_is_read_and_its_unit_is_never_guessed() {
     check("///08KT", "? 4.1, code ?");
     check("240//KT", "240° ?, code ?");
     check("24010G//KT", "240° 5.1, code ?");
-    for wrong in ["24025", "KT", "37010KT", "360G17G32KT", "15015GT20KT", "24030G20KT", "2401KT", "VAB04KT", "WS020/24045KT"]
+    for wrong in
+        ["24025", "KT", "37010KT", "360G17G32KT", "15015GT20KT", "24030G20KT", "2401KT", "VAB04KT", "WS020/24045KT"]
     {
         check(&format!("{wrong} 9999"), &format!(">10000 m, code ?, unread «{wrong}»"));
     }
@@ -136,9 +137,17 @@ fn every_form_of_visibility_is_read_and_strokes_are_no_far_sight() {
 
 #[test]
 fn runways_are_tolerated_and_garbled_ones_are_told() {
-    for runway in
-        ["R12/0500U", "R12L/P2000", "R34C/M0050N", "R02L/4000VP6000FT", "R02/1000V1500FT/D", "R20/550542", "R24/CLRD70", "R/SNOCLO", "R06/////"]
-    {
+    for runway in [
+        "R12/0500U",
+        "R12L/P2000",
+        "R34C/M0050N",
+        "R02L/4000VP6000FT",
+        "R02/1000V1500FT/D",
+        "R20/550542",
+        "R24/CLRD70",
+        "R/SNOCLO",
+        "R06/////",
+    ] {
         check(&format!("34011KT 0500 {runway} FG 12/12 Q1012"), "340° 5.7, 500 m, FG, 12°/12°, 1012 hPa, code 45");
     }
     check(
@@ -156,7 +165,10 @@ fn sky_temperature_and_pressure_are_read() {
     );
     check("34011KT 0100 DS VV/// 39/04 Q0999", "340° 5.7, 100 m, DS, 39°/4°, 999 hPa, code 31");
     check("34011KT 0100 +SS VV001 39/04 Q0999", "340° 5.7, 100 m, +SS, up 30 m, 39°/4°, 999 hPa, code 34");
-    check("34011KT 9999 ///TCU //////CB ///015 12/ Q1013/", "340° 5.7, >10000 m, None ? ToweringCumulus, None ? Cumulonimbus, None 457, 12°/?°, 1013 hPa, code 0");
+    check(
+        "34011KT 9999 ///TCU //////CB ///015 12/ Q1013/",
+        "340° 5.7, >10000 m, None ? ToweringCumulus, None ? Cumulonimbus, None 457, 12°/?°, 1013 hPa, code 0",
+    );
     for clear in ["NSC", "NCD", "CLR", "SKC", "//////"] {
         check(&format!("34011KT 9999 {clear} 00/M00 Q1013"), "340° 5.7, >10000 m, 0°/-0°, 1013 hPa, code 0");
     }
@@ -170,14 +182,29 @@ fn sky_temperature_and_pressure_are_read() {
 #[test]
 fn what_is_beside_the_observation_is_tolerated() {
     for beside in [
-        "RETS", "RERA", "RE//", "WS R24", "WS RWY36R", "WS ALL RWY", "WS TKOF RWY18", "W19/S4", "W///S/", "WM01/H12", "BLU", "WHT",
-        "BLACKAMB", "YLO1", "$", "RF00.0/000.0",
+        "RETS",
+        "RERA",
+        "RE//",
+        "WS R24",
+        "WS RWY36R",
+        "WS ALL RWY",
+        "WS TKOF RWY18",
+        "W19/S4",
+        "W///S/",
+        "WM01/H12",
+        "BLU",
+        "WHT",
+        "BLACKAMB",
+        "YLO1",
+        "$",
+        "RF00.0/000.0",
     ] {
         let told = tell(&Report::read(&format!("OEJN 181700Z 34011KT 9999 FEW040 34/20 Q1005 {beside}")));
         assert!(!told.contains("unread") && told.contains("code 0"), "{beside}: {told}");
     }
     check("34011KT 9999 RETSRA 34/20 Q1005", "340° 5.7, >10000 m, 34°/20°, 1005 hPa, was TSRA, code 0");
-    let report = Report::read("SPECI COR OEJN 181705Z CCB AUTO 34011KT 9999 34/20 Q1005 BECMG 0500 DS RMK QFE747 TSNO=");
+    let report =
+        Report::read("SPECI COR OEJN 181705Z CCB AUTO 34011KT 9999 34/20 Q1005 BECMG 0500 DS RMK QFE747 TSNO=");
     assert_eq!((report.which, report.correction, report.is_auto), (report::Which::Speci, 2, true));
     assert_eq!((report.trend.as_str(), report.remarks.as_str()), ("BECMG 0500 DS", "RMK QFE747 TSNO"));
     assert_eq!(report.time, Some(DayTime { day: 18, hour: 17, minute: 5 }));
@@ -194,9 +221,32 @@ fn check_code(report: &str, expected: Option<u8>) {
 #[test]
 fn weather_becomes_the_worst_code_of_its_groups() {
     for (weather, code) in [
-        ("+TSRA SQ", 97), ("TSGR BLDU", 96), ("+TSGRRA", 99), ("FG", 45), ("DU", 6), ("+DS", 34), ("SS", 31), ("VCTS", 17),
-        ("-SHRA", 80), ("BLSA", 7), ("DRDU", 7), ("VCSS", 9), ("PO", 8), ("+FC", 19), ("HZ", 5), ("BR -RA", 61), ("-SN FZFG BLSN", 71),
-        ("BLSN", 38), ("-VCTSRA", 17), ("VCSH", 16), ("FZDZ", 57), ("RASN", 69), ("PL", 79), ("TSDS", 98), ("BCFG", 41), ("FU", 4),
+        ("+TSRA SQ", 97),
+        ("TSGR BLDU", 96),
+        ("+TSGRRA", 99),
+        ("FG", 45),
+        ("DU", 6),
+        ("+DS", 34),
+        ("SS", 31),
+        ("VCTS", 17),
+        ("-SHRA", 80),
+        ("BLSA", 7),
+        ("DRDU", 7),
+        ("VCSS", 9),
+        ("PO", 8),
+        ("+FC", 19),
+        ("HZ", 5),
+        ("BR -RA", 61),
+        ("-SN FZFG BLSN", 71),
+        ("BLSN", 38),
+        ("-VCTSRA", 17),
+        ("VCSH", 16),
+        ("FZDZ", 57),
+        ("RASN", 69),
+        ("PL", 79),
+        ("TSDS", 98),
+        ("BCFG", 41),
+        ("FU", 4),
     ] {
         check_code(&format!("METAR OETF 090200Z 20015KT 3000 {weather} 21/19 Q1009"), Some(code));
     }

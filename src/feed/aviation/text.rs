@@ -77,14 +77,18 @@ pub fn cut(text: &str) -> Pieces {
             let ended = part.ends_with('=');
             let goes_on = (is_indented || ends_by_sign || goes_on(part)) && !names_another(part);
             if begins(part) {
-                let whole = if words.is_empty() || has_first_word(part) { part.to_owned() } else { format!("{words} {part}") };
+                let whole =
+                    if words.is_empty() || has_first_word(part) { part.to_owned() } else { format!("{words} {part}") };
                 if pieces.reports.len() < MAX_REPORTS {
                     pieces.reports.push(Piece { text: whole, dated: dated.take() });
                 } else {
                     pieces.left_out += 1;
                 }
                 open = true;
-            } else if open && goes_on && let Some(last) = pieces.reports.last_mut() {
+            } else if open
+                && goes_on
+                && let Some(last) = pieces.reports.last_mut()
+            {
                 // Beyond the limit nothing is told of what was left out.
                 if pieces.left_out == 0 {
                     last.text.push(' ');
@@ -139,8 +143,10 @@ fn begins(part: &str) -> bool {
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let is_all_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let is_time = || {
-        let is_written = second.strip_suffix('Z').is_some_and(|time| matches!(time.len(), 4..=7) && is_all_digits(time));
-        let is_period = second.split_once('/').is_some_and(|(from, to)| digits(from, 4).is_some() && digits(to, 4).is_some());
+        let is_written =
+            second.strip_suffix('Z').is_some_and(|time| matches!(time.len(), 4..=7) && is_all_digits(time));
+        let is_period =
+            second.split_once('/').is_some_and(|(from, to)| digits(from, 4).is_some() && digits(to, 4).is_some());
         is_written || is_period || digits(second, 6).is_some()
     };
     let is_named = is_station(first) && first.starts_with(|c: char| c.is_ascii_uppercase());
@@ -157,7 +163,8 @@ fn names_another(part: &str) -> bool {
 /// True for a line that begins as the second lines of reports do.
 fn goes_on(part: &str) -> bool {
     let first = part.split_whitespace().next().unwrap_or_default();
-    let is_from = || first.strip_prefix("FM").is_some_and(|time| digits(time, 6).is_some() || digits(time, 4).is_some());
+    let is_from =
+        || first.strip_prefix("FM").is_some_and(|time| digits(time, 6).is_some() || digits(time, 4).is_some());
     GOES_ON.contains(&first) || is_from()
 }
 

@@ -28,8 +28,8 @@ pub enum Strength {
 
 /// Every pair of letters that a weather group is made of (WMO Manual on Codes, code table 4678).
 const PAIRS: &[&str] = &[
-    "MI", "BC", "PR", "DR", "BL", "SH", "TS", "FZ", "DZ", "RA", "SN", "SG", "IC", "PL", "GR", "GS", "UP", "BR", "FG", "FU",
-    "VA", "DU", "SA", "HZ", "PY", "PO", "SQ", "FC", "SS", "DS",
+    "MI", "BC", "PR", "DR", "BL", "SH", "TS", "FZ", "DZ", "RA", "SN", "SG", "IC", "PL", "GR", "GS", "UP", "BR", "FG",
+    "FU", "VA", "DU", "SA", "HZ", "PY", "PO", "SQ", "FC", "SS", "DS",
 ];
 /// The most pairs of one group; three kinds of precipitation in one thunderstorm are four.
 const MAX_PAIRS: usize = 5;

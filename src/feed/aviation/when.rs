@@ -70,10 +70,8 @@ impl DayTime {
         found.filter(|moment| now - MAX_AGE <= *moment).ok_or_else(|| {
             let hours = MAX_AGE.num_hours();
             match self.nearest(now) {
-                Some(moment) if limit < moment && moment <= now + TimeDelta::days(1) => {
-                    format!("the report is dated {}, which is still to come", moment.format("%Y-%m-%dT%H:%MZ"))
-                }
-                _ => format!("the report is dated {self}, which is more than {hours} hours ago"),
+                Some(moment) if limit < moment && moment <= now + TimeDelta::days(1) => to_come(moment),
+                _ => format!("it is dated {self}, which is more than {hours} hours ago"),
             }
         })
     }
@@ -85,9 +83,21 @@ impl DayTime {
     pub fn dated(self, dated: Timestamp) -> Result<Timestamp, String> {
         self.nearest(dated).filter(|moment| (*moment - dated).abs() <= MAX_APART).ok_or_else(|| {
             let dated = dated.format("%Y-%m-%dT%H:%MZ");
-            format!("the report says {self} and came dated {dated}; which of them is right cannot be told")
+            format!("it says {self} and came dated {dated}; which of them is right cannot be told")
         })
     }
+}
+
+/// Refuses a moment that lies farther ahead than clocks differ.
+///
+/// # Errors
+/// A sentence that says so.
+pub fn not_to_come(moment: Timestamp, now: Timestamp) -> Result<Timestamp, String> {
+    if now + MAX_AHEAD < moment { Err(to_come(moment)) } else { Ok(moment) }
+}
+
+fn to_come(moment: Timestamp) -> String {
+    format!("it is dated {}, which is still to come", moment.format("%Y-%m-%dT%H:%MZ"))
 }
 
 impl std::fmt::Display for DayTime {

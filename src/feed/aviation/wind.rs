@@ -49,7 +49,11 @@ pub(super) fn read(group: &str) -> Option<Result<Said<Wind>, String>> {
     if is_strokes(body) {
         return Some(Ok(Said::Unknown));
     }
-    Some(wind(body, unit).ok_or_else(|| "it is not a wind: such as `34011KT` or `24035G52KT`".to_owned()).and_then(check))
+    Some(
+        wind(body, unit)
+            .ok_or_else(|| "it is not a wind: such as `34011KT` or `24035G52KT`".to_owned())
+            .and_then(check),
+    )
 }
 
 fn wind(body: &str, unit: Unit) -> Option<Wind> {
@@ -90,6 +94,7 @@ fn check(wind: Wind) -> Result<Said<Wind>, String> {
 /// Reads between which directions the wind turns: `180V240`.
 pub(super) fn variation(group: &str) -> Option<(u16, u16)> {
     let (from, to) = group.split_once('V')?;
-    let degrees = |text: &str| digits(text, 3).filter(|degrees| *degrees <= 360).and_then(|one| u16::try_from(one).ok());
+    let degrees =
+        |text: &str| digits(text, 3).filter(|degrees| *degrees <= 360).and_then(|one| u16::try_from(one).ok());
     Some((degrees(from)?, degrees(to)?))
 }

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::*;
 use super::observed::relative_humidity;
+use super::*;
 use crate::feed::keys;
 use crate::feed::keys::tests::{feed, read};
 
@@ -69,7 +69,7 @@ fn a_time_of_observation_is_never_made_up() {
     let timeless = r#"[{"icaoId":"OEJN","obsTime":null,"temp":20}]"#;
     check(timeless, &["OEJN: the report has no readable time of observation", silent]);
     let future = r#"[{"icaoId":"OEJN","obsTime":"1765240000","temp":20}]"#;
-    check(future, &["OEJN: the report is dated 2025-12-09T00:26Z, which is still to come", silent]);
+    check(future, &["OEJN: it is dated 2025-12-09T00:26Z, which is still to come", silent]);
     for written in ["2025-12-09T00:00:00.000Z", "2025-12-09 00:00:00", "2025-12-09T03:00:00+03:00"] {
         let body = format!(r#"[{{"icaoId":"OETF","reportTime":"{written}","temp":9}}]"#);
         check(&body, &["00:00 OETF taif temperature 9.0", "OEJN: the station did not report"]);
@@ -169,7 +169,7 @@ fn a_raw_report_of_another_time_or_station_is_refused() {
     check(&of("METAR OETF 090000Z 24010KT 9999 20/20 Q1010"), &["OEJN: its raw report is of OETF", silent]);
     check(
         &of("METAR OEJN 080000Z 24010KT 9999 20/20 Q1010"),
-        &["OEJN: the report says 080000Z and came dated 2025-12-09T00:00Z; which of them is right cannot be told", silent],
+        &["OEJN: it says 080000Z and came dated 2025-12-09T00:00Z; which of them is right cannot be told", silent],
     );
     // Some services date to the next full hour; the report knows its minute.
     let told = tell(&of("SPECI OEJN 082347Z 24010KT 9999 20/20 Q1010"));
@@ -183,7 +183,7 @@ fn reports_as_text_are_read_and_dated_next_to_now() {
         &[
             "00:00 OETF taif temperature 9.0",
             "00:00 OETF taif dew_point -1.0",
-            "00:00 OETF taif humidity 49.5",
+            "00:00 OETF taif humidity 49.6",
             "00:00 OETF taif wind_speed 0.0",
             "00:00 OETF taif wind_gust 0.0",
             "00:00 OETF taif visibility 10000.0",
@@ -193,17 +193,20 @@ fn reports_as_text_are_read_and_dated_next_to_now() {
         ],
     );
     let silent = "OETF: the station did not report";
-    let to_come = "OEJN: the report is dated 2025-12-09T00:30Z, which is still to come";
+    let to_come = "OEJN: it is dated 2025-12-09T00:30Z, which is still to come";
     check("OEJN 090030Z 00000KT CAVOK 09/M01 Q1019", &[to_come, silent]);
-    let old = "OEJN: the report is dated 092330Z, which is more than 48 hours ago";
-    check("OEJN 092330Z 00000KT CAVOK", &["OEJN: the report is dated 2025-12-09T23:30Z, which is still to come", silent]);
+    let old = "OEJN: it is dated 092330Z, which is more than 48 hours ago";
+    check("OEJN 092330Z 00000KT CAVOK", &["OEJN: it is dated 2025-12-09T23:30Z, which is still to come", silent]);
     check("OEJN 062330Z 00000KT CAVOK", &[&old.replace("09", "06"), silent]);
     check("METAR OEJN 00000KT CAVOK 09/M01 Q1019", &["OEJN: the report has no readable time of observation", silent]);
-    check("OEJN 25110Z 00000KT", &[
-        "OEJN group «25110Z»: it is not a time: such as `181700Z`",
-        "OEJN: the report has no readable time of observation",
-        silent,
-    ]);
+    check(
+        "OEJN 25110Z 00000KT",
+        &[
+            "OEJN group «25110Z»: it is not a time: such as `181700Z`",
+            "OEJN: the report has no readable time of observation",
+            silent,
+        ],
+    );
     check("service unavailable", &["expected METAR JSON or text, found a text that begins «service unavailable»"]);
     check("SASD31 OEJD 090000\nNIL=\n", &["line 2: it is neither a report nor a heading: «NIL=»"]);
 }

@@ -9,8 +9,7 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
 /// What is forecast by the hour.
-pub(super) const HOURLY: [Metric; 4] =
-    [Metric::WindSpeed, Metric::WindGust, Metric::Visibility, Metric::WeatherCode];
+pub(super) const HOURLY: [Metric; 4] = [Metric::WindSpeed, Metric::WindGust, Metric::Visibility, Metric::WeatherCode];
 
 /// Below this visibility, metres, an hour is grave; forecasts are amended for it (ICAO Annex 3, appendix 5, 1.3.1).
 const GRAVE_SIGHT_M: f64 = 5000.0;
@@ -46,8 +45,7 @@ pub(super) fn hours(taf: &Taf, placed: &Placed, least_probability: u32) -> Vec<H
     let mut from = placed.valid.from;
     while from < placed.valid.to {
         let at = from + TimeDelta::hours(1);
-        let here: Vec<&Span> =
-            spans.iter().filter(|span| span.period.from < at && from < span.period.to).collect();
+        let here: Vec<&Span> = spans.iter().filter(|span| span.period.from < at && from < span.period.to).collect();
         for (index, metric) in HOURLY.into_iter().enumerate() {
             hours.extend(worst(metric, index, &here).map(|value| Hour { metric, at, value }));
         }
@@ -62,7 +60,9 @@ fn worst(metric: Metric, index: usize, here: &[&Span]) -> Option<f64> {
     for span in here {
         match span.words.get(index) {
             Some(Said::Value(value)) => {
-                worst = Some(worst.map_or(*value, |worst| if metric == Metric::Visibility { worst.min(*value) } else { worst.max(*value) }));
+                worst = Some(worst.map_or(*value, |worst| {
+                    if metric == Metric::Visibility { worst.min(*value) } else { worst.max(*value) }
+                }));
             }
             Some(Said::Nothing) if !span.prevails => {}
             _ => is_known = false,

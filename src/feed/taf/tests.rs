@@ -27,10 +27,12 @@ fn tell_at(text: &str, config: &str, now: Timestamp) -> Vec<String> {
     }
     let mut runs: Vec<(Timestamp, Timestamp, String)> = Vec::new();
     for (at, values) in hours {
-        let say = |metric: Metric| values.get(&metric).map_or("-".to_owned(), |value| match metric {
-            Metric::WindSpeed | Metric::WindGust => format!("{:.0}", Unit::Knot.from_canonical(*value)),
-            _ => format!("{value:.0}"),
-        });
+        let say = |metric: Metric| {
+            values.get(&metric).map_or("-".to_owned(), |value| match metric {
+                Metric::WindSpeed | Metric::WindGust => format!("{:.0}", Unit::Knot.from_canonical(*value)),
+                _ => format!("{value:.0}"),
+            })
+        };
         let [speed, gust, sight, code] = HOURLY.map(say);
         let extreme = values.get(&Metric::Temperature).map(|degrees| format!(" {degrees:.0}°")).unwrap_or_default();
         let said = format!("{speed}/{gust} kt {sight} m {code}{extreme}");
@@ -40,7 +42,8 @@ fn tell_at(text: &str, config: &str, now: Timestamp) -> Vec<String> {
             _ => runs.push((from, at, said)),
         }
     }
-    let runs = runs.into_iter().map(|(from, to, said)| format!("{}-{} {said}", from.format("%dT%H"), to.format("%dT%H")));
+    let runs =
+        runs.into_iter().map(|(from, to, said)| format!("{}-{} {said}", from.format("%dT%H"), to.format("%dT%H")));
     runs.chain(batch.skipped.iter().map(|skip| format!("{}: {}", skip.part, skip.why))).collect()
 }
 
@@ -97,11 +100,7 @@ fn while_one_becomes_another_the_worse_of_both_counts() {
 fn from_a_minute_on_all_is_said_anew() {
     check(
         "TAF OEJN 060500Z 0606/0612 30030KT 1000 SS FM060830 30010KT 9999 FM061000 VRB03KT P6SM",
-        &[
-            "06T06-06T09 30/30 kt 1000 m 31",
-            "06T09-06T10 10/10 kt 10000 m 0",
-            "06T10-06T12 3/3 kt 9656 m 0",
-        ],
+        &["06T06-06T09 30/30 kt 1000 m 31", "06T09-06T10 10/10 kt 10000 m 0", "06T10-06T12 3/3 kt 9656 m 0"],
     );
 }
 
@@ -121,8 +120,16 @@ fn what_comes_now_and_then_gives_its_worse_side_only() {
 fn days_end_at_24_and_months_and_years_turn() {
     let told = |text: &str, now: &str| tell_at(text, CONFIG, now.parse().unwrap());
     assert_eq!(
-        told("TAF OEJN 311700Z 3118/0106 30010KT 9999 TEMPO 3122/3124 4000 FM010100 36005KT CAVOK", "2025-12-31T17:10:00Z"),
-        ["31T18-31T22 10/10 kt 10000 m 0", "31T22-01T00 10/10 kt 4000 m 0", "01T00-01T01 10/10 kt 10000 m 0", "01T01-01T06 5/5 kt 10000 m 0"]
+        told(
+            "TAF OEJN 311700Z 3118/0106 30010KT 9999 TEMPO 3122/3124 4000 FM010100 36005KT CAVOK",
+            "2025-12-31T17:10:00Z"
+        ),
+        [
+            "31T18-31T22 10/10 kt 10000 m 0",
+            "31T22-01T00 10/10 kt 4000 m 0",
+            "01T00-01T01 10/10 kt 10000 m 0",
+            "01T01-01T06 5/5 kt 10000 m 0"
+        ]
     );
     assert_eq!(
         told("TAF OEJN 282300Z 0100/0102 30010KT 9999", "2026-03-01T00:10:00Z"),
@@ -134,8 +141,17 @@ fn days_end_at_24_and_months_and_years_turn() {
     );
     // The form of before 2008.
     assert_eq!(
-        told("TAF OEJN 311100Z 311206 30010KT 9999 BECMG 2224 0800 FG TEMPO 0103 0200 FM0430 36005KT CAVOK", "2025-12-31T11:10:00Z"),
-        ["31T12-31T22 10/10 kt 10000 m 0", "31T22-01T01 10/10 kt 800 m 45", "01T01-01T03 10/10 kt 200 m 45", "01T03-01T05 10/10 kt 800 m 45", "01T05-01T06 5/5 kt 10000 m 0"]
+        told(
+            "TAF OEJN 311100Z 311206 30010KT 9999 BECMG 2224 0800 FG TEMPO 0103 0200 FM0430 36005KT CAVOK",
+            "2025-12-31T11:10:00Z"
+        ),
+        [
+            "31T12-31T22 10/10 kt 10000 m 0",
+            "31T22-01T01 10/10 kt 800 m 45",
+            "01T01-01T03 10/10 kt 200 m 45",
+            "01T03-01T05 10/10 kt 800 m 45",
+            "01T05-01T06 5/5 kt 10000 m 0"
+        ]
     );
 }
 
@@ -157,18 +173,26 @@ fn what_cannot_be_read_is_never_calm() {
     // A change of which nothing is legible takes the certainty from its time on; what was grave before stays so while it may.
     check(
         "TAF OEJN 060500Z 0606/0610 30010KT 4000 HZ BECMG 0607/0608 3O010KT",
-        &["06T06-06T07 10/10 kt 4000 m 5", "06T07-06T08 -/- kt 4000 m 5", "OEJN group «3O010KT»: it is not a wind: such as `34011KT` or `24035G52KT`"],
+        &[
+            "06T06-06T07 10/10 kt 4000 m 5",
+            "06T07-06T08 -/- kt 4000 m 5",
+            "OEJN group «3O010KT»: it is not a wind: such as `34011KT` or `24035G52KT`",
+        ],
     );
     // A sight that cannot be read is not the one of the changes, unless that is grave.
     check(
         "TAF OEJN 060500Z 0606/0608 30010KT 99X9 TEMPO 0606/0607 0500 SS TEMPO 0607/0608 9999",
-        &["06T06-06T07 10/10 kt 500 m 31", "06T07-06T08 10/10 kt - m -", "OEJN group «99X9»: it is no group of a forecast"],
+        &[
+            "06T06-06T07 10/10 kt 500 m 31",
+            "06T07-06T08 10/10 kt - m -",
+            "OEJN group «99X9»: it is no group of a forecast",
+        ],
     );
     // A period that cannot be read may be any.
     check(
         "TAF OEJN 060500Z 0606/0608 30010KT 9999 TEMPO 0606/06X7 1000 SS",
         &[
-            "06T06-06T08 10/10 kt 1000 m 31",
+            "06T06-06T08 -/- kt 1000 m 31",
             "OEJN group «0606/06X7»: it is no group of a forecast",
             "OEJN group «TEMPO»: its period cannot be read; what it says counts for all hours",
         ],
@@ -181,7 +205,7 @@ fn what_cannot_be_read_is_never_calm() {
 #[test]
 fn a_forecast_without_a_time_or_to_come_or_over_is_refused() {
     check("TAF OEJN 0606/0712 30018KT 7000", &["OEJN: the forecast has no readable time of issue"]);
-    check("TAF OEJN 060530Z 0606/0712 30018KT 7000", &["OEJN: the forecast is dated 2026-08-06T05:30Z, which is still to come"]);
+    check("TAF OEJN 060530Z 0606/0712 30018KT 7000", &["OEJN: it is dated 2026-08-06T05:30Z, which is still to come"]);
     check("TAF OEJN 050500Z 0506/0512 30018KT 7000", &["OEJN: the forecast ended 2026-08-05T12:00Z"]);
     check("TAF OEJN 060500Z NIL", &["OEJN: the station sent no forecast (NIL)"]);
     check("[]", &[]);

@@ -27,12 +27,12 @@ fn month_and_year_are_found_next_to_the_moment_of_reading() {
 
 #[test]
 fn a_report_to_come_or_of_who_knows_which_month_is_refused() {
-    let to_come = "the report is dated 2026-08-18T17:21Z, which is still to come";
+    let to_come = "it is dated 2026-08-18T17:21Z, which is still to come";
     check_latest("181721", "2026-08-18T17:05", Err(to_come));
-    check_latest("161704", "2026-08-18T17:05", Err("the report is dated 161704Z, which is more than 48 hours ago"));
-    check_latest("311700", "2026-06-18T17:05", Err("the report is dated 311700Z, which is more than 48 hours ago"));
+    check_latest("161704", "2026-08-18T17:05", Err("it is dated 161704Z, which is more than 48 hours ago"));
+    check_latest("311700", "2026-06-18T17:05", Err("it is dated 311700Z, which is more than 48 hours ago"));
     // A year of leap days ago is not yesterday.
-    check_latest("292330", "2026-03-01T00:10", Err("the report is dated 292330Z, which is more than 48 hours ago"));
+    check_latest("292330", "2026-03-01T00:10", Err("it is dated 292330Z, which is more than 48 hours ago"));
     for wrong in ["", "00", "001200", "321200", "182460", "182500", "182401", "18x700", "1817000", "18170"] {
         assert_eq!(DayTime::parse(wrong).filter(|_| wrong.len() == 6), None, "{wrong}");
     }
