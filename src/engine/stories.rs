@@ -288,7 +288,8 @@ fn a_newer_forecast_of_one_station_leaves_the_other_stations_of_its_feed_alone()
     let newer = Batch { readings: by("OEJN", &[2]), retold, ..Batch::default() };
     let (state, _) = live(&book(rain(0, 20)), &[(0, asked("taf", older)), (30, asked("taf", newer))], 40);
     let draft = super::state::Draft::new(&state);
-    let kept = draft.series(&jeddah(), Metric::Precipitation, Basis::Forecast);
+    let place = jeddah();
+    let kept = draft.series(&place, Metric::Precipitation, Basis::Forecast);
     let kept: Vec<(String, usize)> =
         kept.map(|(key, series)| (key.station.as_deref().unwrap().to_owned(), series.points().len())).collect();
     assert_eq!(kept, [("OEJN".to_owned(), 1), ("OEMK".to_owned(), 2)]);

@@ -160,7 +160,13 @@ impl Taf {
                     self.station = Some((*group).to_owned())
                 }
                 _ => {
-                    if let Some(written) = group.strip_suffix('Z').filter(|_| self.issued.is_none()) {
+                    // Six figures before the period are the time of issue without its `Z`, and else the period of before 2008.
+                    let is_issue = || {
+                        digits(group, 6).is_some()
+                            && behind.first().is_some_and(|next| next.contains('/') && validity(next).is_some())
+                    };
+                    let time = group.strip_suffix('Z').or_else(|| is_issue().then_some(*group));
+                    if let Some(written) = time.filter(|_| self.issued.is_none()) {
                         match DayTime::parse(written).filter(|_| written.len() == 6) {
                             Some(time) => self.issued = Some(time),
                             None => self.unread.push(Unread::new(group, "it is not a time: such as `060500Z`")),

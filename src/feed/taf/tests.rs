@@ -69,6 +69,34 @@ fn dust_forecast_for_jeddah_is_read_hour_by_hour() {
 }
 
 #[test]
+fn live_forecasts_for_jeddah_are_read_whole_where_they_are_at_hand() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/metar/OEJN_reports.tsv");
+    let Ok(text) = std::fs::read_to_string(path) else { return };
+    let mut read = 0;
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let Some(observed) = json::epoch(&Value::from(cells[0])) else {
+            assert!(crate::feed::aviation::Report::read(cells[1]).is_nil, "{line}");
+            continue;
+        };
+        let report = crate::feed::aviation::Report::read(cells[1]);
+        let later = observed + TimeDelta::minutes(20);
+        assert_eq!(report.time.unwrap().latest(later), Ok(observed), "{line}");
+        let batch = feed(&KIND, CONFIG).decode(cells[2].as_bytes(), later).unwrap();
+        assert_eq!(batch.skipped, [], "{line}");
+        // Four values for each of 24 or 30 hours.
+        assert!([4 * 24, 4 * 30].contains(&batch.readings.len()), "{line}: {}", batch.readings.len());
+        read += 1;
+    }
+    assert_eq!(read, 3);
+}
+
+#[test]
+fn an_issue_without_its_letter_is_not_taken_for_a_period() {
+    check("TAF OEJN 060500 0606/0608 30010KT 9999", &["06T06-06T08 10/10 kt 10000 m 0"]);
+}
+
+#[test]
 fn chances_below_the_least_probability_are_left_out() {
     let text = "TAF OEJN 060500Z 0606/0610 30018KT 9999 PROB30 0606/0607 3000 PROB40 TEMPO 0607/0608 2000 DS TEMPO 0608/0609 1000 SS";
     let with = |least: &str| tell_at(text, &format!("{CONFIG}\n{least}"), now());
