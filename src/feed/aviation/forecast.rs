@@ -157,7 +157,7 @@ impl Taf {
                 "NIL" => self.is_nil = true,
                 "CNL" => self.is_cancelled = true,
                 _ if self.station.is_none() && super::report::is_station(group) => {
-                    self.station = Some((*group).to_owned())
+                    self.station = Some((*group).to_owned());
                 }
                 _ => {
                     // Six figures before the period are the time of issue without its `Z`, and else the period of before 2008.

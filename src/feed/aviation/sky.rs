@@ -114,12 +114,15 @@ fn height_m(text: &str) -> Option<Option<f64>> {
     digits(text, 3).map(|hundreds| Some(Unit::Foot.to_canonical(f64::from(hundreds) * STEP_FEET)))
 }
 
+/// Air temperature and dew point, °C.
+pub(super) type Degrees = (Said<f64>, Said<f64>);
+
 /// Air temperature and dew point, whole degrees Celsius: `34/20`, `M01/M02`, `12/`, `34///`, `/////`, `XX/XX`. None when the
 /// group is something else.
 ///
 /// # Errors
 /// When it is meant to be one and cannot be read.
-pub(super) fn temperatures(group: &str) -> Option<Result<(Said<f64>, Said<f64>), String>> {
+pub(super) fn temperatures(group: &str) -> Option<Result<Degrees, String>> {
     if matches!(group, "/////" | "//////" | "///") {
         return (group == "/////").then_some(Ok((Said::Unknown, Said::Unknown)));
     }
