@@ -20,11 +20,13 @@ use crate::time::Timestamp;
 use crate::unit::Metric;
 
 pub mod address;
+pub mod aviation;
 pub mod cap;
 pub mod index;
 pub(crate) mod keys;
 pub mod metar;
 pub mod open_meteo;
+pub mod taf;
 
 /// Where a feed is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +180,8 @@ pub struct Retold {
     pub governorate: GovernorateId,
     /// What.
     pub metric: Metric,
+    /// By which station, when the feed has stations; what its other stations said still counts.
+    pub station: Option<Arc<str>>,
     /// The first moment that the answer speaks of.
     pub from: Timestamp,
 }
@@ -314,4 +318,4 @@ pub struct Surroundings {
 }
 
 /// Every kind of feed.
-pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, cap::KIND];
+pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, taf::KIND, cap::KIND];

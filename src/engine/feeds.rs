@@ -3,6 +3,7 @@
 //! Each way of not saying anything is a state of its own, and none of them is calm weather.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::health::{FeedState, Health};
 use super::state::Draft;
@@ -163,14 +164,17 @@ fn forget_retold(
     wanted: &BTreeSet<Metric>,
     touched: &mut BTreeSet<(GovernorateId, Metric)>,
 ) {
-    let own: BTreeSet<(&GovernorateId, Metric)> =
-        batch.retold.iter().map(|retold| (&retold.governorate, retold.metric)).collect();
+    let own: BTreeSet<(&GovernorateId, Metric, Option<&Arc<str>>)> =
+        batch.retold.iter().map(|retold| (&retold.governorate, retold.metric, retold.station.as_ref())).collect();
     for retold in &batch.retold {
         let derived = derive::from(retold.metric)
-            .filter(|metric| wanted.contains(metric) && !own.contains(&(&retold.governorate, *metric)));
+            .filter(|metric| {
+            wanted.contains(metric) && !own.contains(&(&retold.governorate, *metric, retold.station.as_ref()))
+        });
         for metric in std::iter::once(retold.metric).chain(derived) {
             let governorate = retold.governorate.clone();
-            let key = SeriesKey { governorate, metric, basis: Basis::Forecast, feed: feed.clone(), station: None };
+            let station = retold.station.clone();
+            let key = SeriesKey { governorate, metric, basis: Basis::Forecast, feed: feed.clone(), station };
             if let Some(mut series) = draft.one_series(&key).cloned() {
                 series.forget_from(retold.from);
                 touched.insert((key.governorate.clone(), key.metric));

@@ -272,7 +272,7 @@ fn a_forecast_alone_raises_at_most_what_the_rule_allows() {
 fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
     let forecast =
         |hours: &[i64]| -> Vec<Reading> { hours.iter().map(|hour| reading(hour * 60, Basis::Forecast, 0.0)).collect() };
-    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, from: at(120) }];
+    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, station: None, from: at(120) }];
     let newer = Batch { readings: forecast(&[3, 5]), retold, ..Batch::default() };
     let older = Batch { readings: forecast(&[1, 2, 3, 4, 5, 6]), ..Batch::default() };
     let (state, _) = live(&book(rain(0, 20)), &[(0, asked("model", older)), (30, asked("model", newer))], 40);
@@ -280,6 +280,28 @@ fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
     let (_, series) = draft.series(&jeddah(), Metric::Precipitation, Basis::Forecast).next().unwrap();
     let told: Vec<i64> = series.points().iter().map(|point| (point.0 - at(0).timestamp()) / 3600).collect();
     assert_eq!(told, [1, 3, 5], "what went before the newer forecast stays, what it leaves out goes");
+}
+
+#[test]
+fn a_newer_forecast_of_one_station_leaves_the_other_stations_of_its_feed_alone() {
+    let by = |station: &str, hours: &[i64]| -> Vec<Reading> {
+        let station = Some(Arc::from(station));
+        hours
+            .iter()
+            .map(|hour| Reading { station: station.clone(), ..reading(hour * 60, Basis::Forecast, 0.0) })
+            .collect()
+    };
+    let (station, from) = (Some(Arc::from("OEJN")), at(60));
+    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, station, from }];
+    let older = Batch { readings: [by("OEJN", &[1, 2]), by("OEMK", &[1, 2])].concat(), ..Batch::default() };
+    let newer = Batch { readings: by("OEJN", &[2]), retold, ..Batch::default() };
+    let (state, _) = live(&book(rain(0, 20)), &[(0, asked("taf", older)), (30, asked("taf", newer))], 40);
+    let draft = super::state::Draft::new(&state);
+    let place = jeddah();
+    let kept = draft.series(&place, Metric::Precipitation, Basis::Forecast);
+    let kept: Vec<(String, usize)> =
+        kept.map(|(key, series)| (key.station.as_deref().unwrap().to_owned(), series.points().len())).collect();
+    assert_eq!(kept, [("OEJN".to_owned(), 1), ("OEMK".to_owned(), 2)]);
 }
 
 #[test]

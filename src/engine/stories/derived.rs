@@ -56,6 +56,7 @@ fn forecast(hours: &[i64], from: i64) -> Event {
     let retold = [Metric::Temperature, Metric::Humidity].map(|metric| Retold {
         governorate: jeddah(),
         metric,
+        station: None,
         from: at(from * 60),
     });
     asked("model", Batch { readings: readings.collect(), retold: retold.into(), ..Batch::default() })
