@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::bulletin::Bulletin;
 use crate::feed::{Batch, Validators};
 use crate::ids::{FeedId, GovernorateId};
+use crate::notice::Notice;
 use crate::record::Entry;
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
@@ -17,12 +18,16 @@ use crate::unit::Metric;
 mod automatic;
 mod feeds;
 mod health;
+mod notices;
 mod official;
+mod skew;
 mod state;
 #[cfg(test)]
 mod stories;
 
 pub use health::{FeedState, Health};
+pub use notices::Episode;
+pub use skew::Skew;
 pub use state::{Changes, Draft, State, StateError};
 
 /// How long readings are kept: the longest window of a rule, and a day.
@@ -70,6 +75,8 @@ pub enum Event {
         feed: FeedId,
         /// What came of it.
         heard: Heard,
+        /// How far the clock of the server is ahead of ours, when its answer says.
+        skew: Option<TimeDelta>,
     },
     /// Time went by.
     Tick,
@@ -84,12 +91,14 @@ pub struct Outcome {
     pub journal: Vec<Entry>,
     /// What is said.
     pub bulletins: Vec<Bulletin>,
+    /// What is said to the people on duty.
+    pub notices: Vec<Notice>,
 }
 
 impl Outcome {
     /// True when there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.journal.is_empty() && self.bulletins.is_empty()
+        self.changes.is_empty() && self.journal.is_empty() && self.bulletins.is_empty() && self.notices.is_empty()
     }
 }
 
@@ -109,8 +118,8 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             draft.forget_series(now - KEEP_READINGS);
             Touched::All
         }
-        Event::Asked { feed, heard } => {
-            feeds::note(book, &mut draft, feed, heard, now);
+        Event::Asked { feed, heard, skew } => {
+            feeds::note(book, &mut draft, feed, heard, *skew, now);
             match heard {
                 Heard::Batch { batch, .. } => {
                     official::take(book, &mut draft, feed, &batch.alerts, now);
@@ -123,5 +132,6 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
     };
     official::run_out(book, &mut draft, now);
     automatic::judge(book, &mut draft, &touched, now);
+    notices::settle(book, &mut draft, now);
     draft.finish()
 }

@@ -21,6 +21,7 @@
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
 //! | [bulletin] | one thing said, named for ever: issued, raised, lowered, extended, updated, lifted, expired |
 //! | [message] | a bulletin in the words of both languages, frozen before it is sent |
+//! | [notice] | one thing said to the people on duty about the service itself: a silent feed, a held alert, a wrong clock |
 //! | channel | a configured destination: a kind of sink with its settings, audience, languages |
 //! | [sink] | the code that speaks one protocol |
 //! | [delivery](outbox) | one message owed to one channel; it lives in the outbox until it is settled |
@@ -79,6 +80,7 @@ pub mod feed;
 pub mod rule;
 pub mod bulletin;
 pub mod warning;
+pub mod notice;
 pub mod record;
 pub mod engine;
 pub mod message;

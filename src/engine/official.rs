@@ -5,12 +5,13 @@
 use crate::alert::{Alert, MsgType, Status, Words};
 use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
+use crate::notice::{HeldAlert, Holding, Topic};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{OfficialPart, Warning, WarningKey};
 
-use super::automatic;
 use super::state::Draft;
+use super::{FeedState, automatic};
 
 /// How long after its end an alert's triple is remembered, so that a feed that shows it for long does not bring it back.
 pub(super) const REMEMBER_ALERTS: TimeDelta = TimeDelta::days(30);
@@ -48,6 +49,15 @@ fn take_one(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert
             draft.write(now, "held", &triple, format!("message type {:?} changes no warning", alert.msg_type));
         }
     }
+}
+
+/// A notice that an alert is held, with what helps to judge it: its headline or event, and what is the matter.
+pub(super) fn held(feed: &FeedId, why: Holding, alert: &Alert, matter: &str) -> Topic {
+    let words = alert.words_in("ar").or_else(|| alert.words.first());
+    let headline = words.map(|words| words.headline.as_deref().unwrap_or(&words.event)).unwrap_or_default();
+    let told: Vec<&str> = [headline, matter].into_iter().filter(|text| !text.trim().is_empty()).collect();
+    let held = HeldAlert { alert: alert.identity.to_string(), about: told.join("; ") };
+    Topic::AlertHeld { feed: feed.clone(), why, alerts: vec![held], more: 0 }
 }
 
 /// The live warnings that an alert refers to, in order of their keys.
@@ -103,7 +113,8 @@ fn hold_or_announce(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert
     if alert.areas.is_empty() {
         let places = alert.unplaced.join("; ");
         let text = format!("no governorate of the region is named in it ({places}): held for staff, sent to nobody");
-        return draft.write(now, "held", &alert.identity, text);
+        draft.write(now, "held", &alert.identity, text);
+        return draft.notify(held(feed, Holding::Unplaced, alert, &places));
     }
     if !alert.unplaced.is_empty() {
         let text = format!("these places are not known here: {}", alert.unplaced.join("; "));
@@ -284,6 +295,8 @@ fn finish(
 ) {
     let Some(own) = &warning.official else { return };
     let ended = warning.until.min(now);
+    // An authority that could not be heard may have gone on: its word has run out, and nobody knows more.
+    let silence = draft.feed(&own.feed).and_then(FeedState::silent_since).filter(|_| change == Change::Expired);
     draft.say(Bulletin {
         id: BulletinId::new(&warning.number, warning.edition + 1),
         number: warning.number.clone(),
@@ -301,7 +314,7 @@ fn finish(
         onset: warning.onset.min(ended),
         until: ended,
         stale_after: now + book.times.end_notice,
-        silent_since: None,
+        silent_since: silence,
         origin: origin(by.unwrap_or(own)),
     });
     draft.put_warning(key.clone(), None);

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Archive, Commit, DeliveryRow, Entry, Lease, Ledger, Outbox, Saved, StoreError, Tally};
+use super::{Archive, Commit, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Saved, StoreError, Tally};
 use crate::bulletin::Bulletin;
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, Settlement};
@@ -34,6 +34,18 @@ pub const MAX_WAITING: usize = 1024;
 /// [`StoreError::Unusable`] when the file is of another make, of a newer nadhir, or damaged.
 pub fn read_journal(path: &Path, limit: usize) -> Result<Vec<Entry>, StoreError> {
     archive::journal(&schema::look(path)?, limit)
+}
+
+/// What a store holds that another nadhir may be running on. Changes nothing. `since` is from when on what was given up counts.
+///
+/// # Errors
+/// As [`read_journal`].
+pub fn glance(path: &Path, now: Timestamp, since: Timestamp) -> Result<Glance, StoreError> {
+    let mut db = schema::look(path)?;
+    let at_once = db.transaction()?;
+    let saved = ledger::load(&at_once)?;
+    let queues = archive::queues(&at_once, now, since)?;
+    Ok(Glance { saved, queues, written: archive::last_written(&at_once)? })
 }
 
 /// A store in one SQLite file, or in memory.
