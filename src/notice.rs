@@ -1,8 +1,8 @@
 //! Notices: what is said to the people on duty of the service itself: a feed that fell silent, an alert that was held, a clock
 //! that is wrong.
 //!
-//! A notice has no audience, no severity and no place that could send it elsewhere: only [`crate::route::OnDuty`], a channel that
-//! is known to be the staff's, takes one. Nothing here is ever meant for the public.
+//! A notice has no audience, no severity and no place that could send it elsewhere: only a channel that is known
+//! to be the staff's (`OnDuty`, in the module `route`) takes one. Nothing here is ever meant for the public.
 
 use serde::{Deserialize, Serialize};
 

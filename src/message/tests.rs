@@ -2,6 +2,7 @@
 
 mod every;
 mod golden;
+mod notices;
 mod wordings;
 
 use std::collections::BTreeSet;
