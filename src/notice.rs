@@ -16,6 +16,15 @@ pub const LIFE: TimeDelta = TimeDelta::hours(24);
 /// The most things that one notice lists; how many more there are is told.
 pub const MAX_ITEMS: usize = 50;
 
+/// The longest text from outside that a notice carries, in characters.
+pub const MAX_TEXT: usize = 500;
+
+/// A text from outside, cut to [`MAX_TEXT`].
+pub fn cut(text: &str) -> String {
+    let cut: String = text.chars().take(MAX_TEXT).collect();
+    if cut.len() < text.len() { format!("{cut}…") } else { cut }
+}
+
 /// The clocks of a feed. In this order one explains the next: a feed that does not answer says nothing new either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -266,8 +275,9 @@ impl Topic {
                 Self::FeedSilent { past: then, was_heard: was, .. },
             ) => is == was && now.first().map(|past| past.clock) == then.first().map(|past| past.clock),
             (Self::UnknownShape { .. }, Self::UnknownShape { .. }) => true,
+            // That one more server says so as well changes nothing when ours is wrong; when theirs is, it matters whose.
             (Self::ClockSkew { side: is, servers: now }, Self::ClockSkew { side: was, servers: then }) => {
-                is == was && now.iter().map(|one| &one.name).eq(then.iter().map(|one| &one.name))
+                is == was && (*is == Side::Ours || now.iter().map(|one| &one.name).eq(then.iter().map(|one| &one.name)))
             }
             _ => self == told,
         }
@@ -393,6 +403,19 @@ mod tests {
             Some("a56"),
             "the newest are never the ones left out"
         );
+    }
+
+    #[test]
+    fn what_changes_nothing_to_do_is_the_same() {
+        let skew = |side, names: &[&str]| Topic::ClockSkew {
+            side,
+            servers: names.iter().map(|name| Server { name: (*name).to_owned(), ahead_s: 300 }).collect(),
+        };
+        assert!(skew(Side::Ours, &["a", "b"]).says_the_same(&skew(Side::Ours, &["a", "b", "c"])));
+        assert!(!skew(Side::Theirs, &["a"]).says_the_same(&skew(Side::Theirs, &["b"])));
+        assert!(!skew(Side::Ours, &["a"]).says_the_same(&skew(Side::Either, &["a"])));
+        assert!(!held(1).says_the_same(&held(2)));
+        assert_eq!(cut(&"ش".repeat(MAX_TEXT + 1)).chars().count(), MAX_TEXT + 1);
     }
 
     #[test]

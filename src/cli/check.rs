@@ -154,9 +154,9 @@ fn feeds(config: &Config, now: Timestamp) -> String {
             feed.schedule.to_string(),
             span_text(feed.jitter),
             span_text(feed.stale_after),
-            span_text(feed.limits.silent_after),
-            limit(feed.limits.new_within),
-            limit(feed.limits.max_age),
+            span_text(feed.clocks.silent_after),
+            limit(feed.clocks.new_within),
+            limit(feed.clocks.max_age),
             runs.join(", "),
         ]);
     }

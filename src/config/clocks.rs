@@ -98,3 +98,62 @@ fn limit(table: &Table<'_>, key: &'static str, interval: Option<TimeDelta>) -> O
     }
     Some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::{Config, from_files};
+
+    fn shipped() -> Config {
+        from_files(BTreeMap::new()).unwrap().0
+    }
+
+    /// What `silent_after` and `new_within` mean for METARs with these keys.
+    fn check(keys: &str, silent_after: &str, new_within: &str) {
+        let feed = format!(
+            "[metar]\nkind = \"metar\"\nname = {{ ar = \"تقارير\", en = \"reports\" }}\n\
+             url = \"https://example.org/metar\"\nstations = {{ OEJN = [\"jeddah\"] }}\n{keys}"
+        );
+        let rules = "# No rule.".to_owned();
+        let (config, _) =
+            from_files(BTreeMap::from([("feeds.toml".to_owned(), feed), ("rules/none.toml".to_owned(), rules)]))
+                .unwrap_or_else(|problems| panic!("{}", problems[0].message));
+        let limits = config.feeds[0].clocks;
+        assert_eq!(
+            (span_text(limits.silent_after).as_str(), limits.new_within.map(span_text).as_deref()),
+            (silent_after, Some(new_within)),
+            "{keys}"
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_three_runs_and_half_a_day() {
+        check("every = \"5min\"", "15min", "12h");
+        check("every = \"10s\"", "30s", "12h");
+        check("every = \"6h\"", "18h", "18h");
+        check("every = \"7d\"", "21d", "21d");
+        check("schedule = \"7 * * * *\"\nstale_after = \"3h\"", "3h", "12h");
+        check("schedule = \"0 6 * * 0\"\nstale_after = \"14d\"", "21d", "21d");
+        check("every = \"5min\"\nsilent_after = \"10min\"\nnew_within = \"2h\"", "10min", "2h");
+    }
+
+    #[test]
+    fn every_shipped_feed_is_told_silent_within_three_missed_polls() {
+        for feed in shipped().feeds {
+            assert!(feed.clocks.silent_after <= interval(&feed.schedule) * MISSED, "{}", feed.id);
+            assert_eq!(feed.clocks.new_within.is_none(), feed.kind == "cap", "{}", feed.id);
+        }
+    }
+
+    #[test]
+    fn two_feeds_of_one_host_have_one_server() {
+        let config = shipped();
+        let server =
+            |id: &str| config.rules.feeds.iter().find(|(known, _)| known.as_str() == id).unwrap().1.server.clone();
+        assert_eq!(server("ncm-cap-ar").as_deref(), Some("ncm.gov.sa"));
+        assert_eq!(server("ncm-cap-ar"), server("ncm-cap-en"));
+        assert_ne!(server("open-meteo"), server("open-meteo-air"));
+    }
+}

@@ -62,7 +62,7 @@ pub struct FeedConfig {
     /// How old its word may be and still count.
     pub stale_after: TimeDelta,
     /// When the people on duty hear that it is silent.
-    pub limits: ClockLimits,
+    pub clocks: ClockLimits,
     /// Who is to be named as the source.
     pub attribution: Option<String>,
     /// Under which licence its data come.
@@ -72,7 +72,7 @@ pub struct FeedConfig {
 impl FeedConfig {
     /// What rules and warnings go by.
     pub fn terms(&self) -> FeedTerms {
-        let ClockLimits { silent_after, new_within, max_age } = self.limits;
+        let ClockLimits { silent_after, new_within, max_age } = self.clocks;
         let Self { kind, stale_after, .. } = *self;
         FeedTerms { kind, stale_after, silent_after, new_within, max_age, server: self.server() }
     }
@@ -166,7 +166,7 @@ fn read_feed(
             id,
             name,
             kind: kind.name,
-            limits: clocks::complete(limits, &schedule, feed.gives()),
+            clocks: clocks::complete(limits, &schedule, feed.gives()),
             feed,
             schedule,
             jitter,

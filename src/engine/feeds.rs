@@ -10,7 +10,7 @@ use super::state::Draft;
 use super::{Heard, KEEP_READINGS};
 use crate::feed::Batch;
 use crate::ids::{FeedId, GovernorateId};
-use crate::notice::{FeedClock, Part, Past};
+use crate::notice::{FeedClock, Part, Past, cut};
 use crate::reading::{Basis, MAX_POINTS, Reading, Series, SeriesKey};
 use crate::rule::judge::DEFAULT_STALE_AFTER;
 use crate::rule::{FeedTerms, RuleBook};
@@ -95,7 +95,7 @@ fn note_stranger(draft: &mut Draft<'_>, id: &FeedId, heard: &Heard, now: Timesta
 }
 
 fn note_strange(feed: &mut FeedState, batch: &Batch) {
-    let parts = batch.strange.iter().map(|skip| Part { part: skip.part.clone(), why: skip.why.clone() });
+    let parts = batch.strange.iter().map(|skip| Part { part: cut(&skip.part), why: cut(&skip.why) });
     feed.strange = parts.take(MAX_STRANGE).collect();
     feed.strange_more = u32::try_from(batch.strange.len().saturating_sub(MAX_STRANGE)).unwrap_or(u32::MAX);
 }

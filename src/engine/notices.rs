@@ -11,7 +11,7 @@ use super::state::Draft;
 use super::{FeedState, skew};
 use crate::bulletin::{Bulletin, Change, Origin};
 use crate::ids::{BulletinId, FeedId};
-use crate::notice::{LIFE, Notice, RanOut, Stage, Subject, Topic};
+use crate::notice::{LIFE, Notice, RanOut, Stage, Subject, Topic, cut};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::Warning;
@@ -62,7 +62,7 @@ fn what_lasts(book: &RuleBook, draft: &Draft<'_>, now: Timestamp) -> Vec<Topic> 
         let Some(feed) = draft.feed(id) else { continue };
         let past = feed.past(terms, now);
         if !feed.silent.is_empty() && !past.is_empty() {
-            let (was_heard, why) = (feed.last_good.is_some(), feed.health.why().map(str::to_owned));
+            let (was_heard, why) = (feed.last_good.is_some(), feed.health.why().map(cut));
             lasting.push(Topic::FeedSilent { feed: id.clone(), was_heard, past, why, resting: 0 });
         }
         if !feed.strange.is_empty() {

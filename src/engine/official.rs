@@ -5,7 +5,7 @@
 use crate::alert::{Alert, MsgType, Status, Words};
 use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
-use crate::notice::{HeldAlert, Holding, Topic};
+use crate::notice::{HeldAlert, Holding, Topic, cut};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{OfficialPart, Warning, WarningKey};
@@ -56,7 +56,7 @@ pub(super) fn held(feed: &FeedId, why: Holding, alert: &Alert, matter: &str) -> 
     let words = alert.words_in("ar").or_else(|| alert.words.first());
     let headline = words.map(|words| words.headline.as_deref().unwrap_or(&words.event)).unwrap_or_default();
     let told: Vec<&str> = [headline, matter].into_iter().filter(|text| !text.trim().is_empty()).collect();
-    let held = HeldAlert { alert: alert.identity.to_string(), about: told.join("; ") };
+    let held = HeldAlert { alert: cut(&alert.identity.to_string()), about: cut(&told.join("; ")) };
     Topic::AlertHeld { feed: feed.clone(), why, alerts: vec![held], more: 0 }
 }
 

@@ -45,7 +45,7 @@ fn watcher(base: &str) -> Watcher {
         timeout: TimeDelta::seconds(5),
         max_body: 64 * 1024,
         stale_after: TimeDelta::hours(1),
-        limits: crate::config::clocks::ClockLimits {
+        clocks: crate::config::clocks::ClockLimits {
             silent_after: TimeDelta::hours(1),
             new_within: None,
             max_age: None,
