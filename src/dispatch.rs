@@ -138,7 +138,7 @@ mod tests {
         let all = [("public", Audience::Public), ("staff", Audience::Staff), ("drill", Audience::Drill)];
         let listeners = all.map(|(name, audience)| listener(name, audience));
         let dispatch = dispatch_notices::<std::convert::Infallible>(
-            &[notice.clone()],
+            std::slice::from_ref(&notice),
             &listeners,
             now,
             |notice, form, languages| {

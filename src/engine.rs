@@ -34,6 +34,7 @@ pub use state::{Changes, Draft, State, StateError};
 pub const KEEP_READINGS: TimeDelta = TimeDelta::days(8);
 
 /// What came of asking a feed.
+#[expect(clippy::large_enum_variant, reason = "one is made for each time of asking; most are answers")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// An answer that could be read, perhaps not all of it.

@@ -275,7 +275,7 @@ fn channels(glance: &Glance, config: &Config) -> Vec<ChannelStatus> {
         let (dead, expired) = (queue.dead, queue.expired);
         match all.iter_mut().find(|channel| channel.id == queue.channel) {
             Some(channel) => {
-                (channel.due, channel.waiting, channel.dead, channel.expired) = (due, waiting, dead, expired)
+                (channel.due, channel.waiting, channel.dead, channel.expired) = (due, waiting, dead, expired);
             }
             None if 0 < due + waiting => {
                 all.push(ChannelStatus { id, audience: None, due, waiting, dead, expired });

@@ -150,7 +150,9 @@ fn read_feed(
     let stale_after = stale_after(&table, every, schedule.is_some());
     let limits = schedule.as_ref().map(|schedule| clocks::read(&table, schedule));
     if limits.is_none() {
-        clocks::KEYS.iter().for_each(|key| drop(table.span_of_time(key)));
+        clocks::KEYS.iter().for_each(|key| {
+            table.span_of_time(key);
+        });
     }
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);

@@ -5,6 +5,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
 use super::{ClockStatus, FeedStatus, Status};
+use crate::ids::{FeedId, GovernorateId};
 use crate::time::{TimeDelta, Timestamp};
 
 const RED: &str = "\x1b[31m";
@@ -111,8 +112,8 @@ fn warnings(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
     }
     let mut rows = Rows::new(["warning", "hazard", "severity", "where", "until", "rests on", ""]);
     for warning in &status.warnings {
-        let areas: Vec<&str> = warning.areas.iter().map(|area| area.as_str()).collect();
-        let feeds: Vec<&str> = warning.feeds.iter().map(|feed| feed.as_str()).collect();
+        let areas: Vec<&str> = warning.areas.iter().map(GovernorateId::as_str).collect();
+        let feeds: Vec<&str> = warning.feeds.iter().map(FeedId::as_str).collect();
         let mark = match (warning.is_blind, warning.is_official) {
             (true, _) => "its feeds are silent",
             (false, true) => "official",
