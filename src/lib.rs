@@ -51,6 +51,9 @@
 //!   tick, and one that comes twice changes nothing.
 //! * **Three answers, not two.** A window with missing hours can prove danger and never calm ([`rule::judge`]). A latch that is
 //!   closed stays closed through silence ([`rule::latch`]), and a warning that outlives its data says so and runs out openly.
+//! * **No feed lies quietly.** Each has three clocks: since its last usable answer, since its last news, and the age of what it
+//!   speaks of. Past a limit it is silent, whatever else it answers; the people on duty hear of it on channels that only they
+//!   listen at, by type ([`route::OnDuty`]), and what rests on it says so.
 //! * **Official before automatic.** Where an authority has spoken of a hazard, and no more mildly, the rules keep quiet; what the
 //!   authority says is relayed in its own words ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what

@@ -50,7 +50,7 @@ fn feeds(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
         cells.push(feed.server_ahead_s.map_or_else(String::new, |seconds| format!("{seconds:+}s")));
         rows.add(cells, colour);
     }
-    let mut text = format!("{}\n", rows.drawn(&format!("{} feeds", status.feeds.len())));
+    let mut text = format!("{}\n", rows.drawn(&counted(status.feeds.len(), "feed")));
     for feed in status.feeds.iter().filter(|feed| feed.why.is_some()) {
         let why: String = feed.why.as_deref().unwrap_or_default().chars().take(MAX_WHY).collect();
         text.push_str(&format!(" {DIM}{}: {why}{PLAIN}\n", feed.id));
@@ -59,6 +59,10 @@ fn feeds(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
         text.push('\n');
     }
     text
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// How a feed is, in words.
@@ -130,7 +134,7 @@ fn warnings(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
         ];
         rows.add(cells, warning.is_blind.then_some(RED));
     }
-    format!("{}\n", rows.drawn(&format!("{} warnings in force", status.warnings.len())))
+    format!("{}\n", rows.drawn(&format!("{} in force", counted(status.warnings.len(), "warning"))))
 }
 
 fn notices(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
@@ -164,7 +168,7 @@ fn channels(status: &Status) -> String {
         };
         rows.add(cells, colour);
     }
-    rows.drawn(&format!("{} channels (given up and too late: in the last day)", status.channels.len()))
+    rows.drawn(&format!("{} (given up and too late: in the last day)", counted(status.channels.len(), "channel")))
 }
 
 /// A table whose lines may be coloured whole, so that colours take no room in its columns.

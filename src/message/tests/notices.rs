@@ -46,7 +46,7 @@ fn held(why: Holding, count: usize) -> Topic {
         alert: format!("cap@ncm.gov.sa,2.49.0.1.682.{number},2025-12-08T22:00:00-00:00"),
         about: "أمطار غزيرة على أتلانتس".to_owned(),
     };
-    Topic::AlertHeld { feed: feed("open-meteo"), why, alerts: (0..count).map(alert).collect(), more: 0 }
+    Topic::AlertHeld { feed: feed("ncm-cap-ar"), why, alerts: (0..count).map(alert).collect(), more: 0 }
 }
 
 fn skew(side: Side, ahead: &[i64]) -> Topic {
