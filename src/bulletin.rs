@@ -25,7 +25,8 @@ pub enum Change {
     Lowered,
     /// As told, for longer.
     Extended,
-    /// As severe as told, in other words, for another time or other places. Only authorities do this.
+    /// As severe as told, in other words, for another time or other places. Of the rules' own warnings: as told, but its data have
+    /// stopped.
     Updated,
     /// Over: fresh data or the authority say so.
     Lifted,

@@ -11,6 +11,7 @@ pub mod journal;
 pub mod logs;
 pub mod place;
 pub mod run;
+pub mod status;
 
 /// Exit code of a configuration fault (`EX_CONFIG` of sysexits).
 pub const EX_CONFIG: u8 = 78;
@@ -54,6 +55,12 @@ enum Command {
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
+    /// Show how the service is: the three clocks of each feed, the warnings in force, and what is owed to whom.
+    #[command(
+        after_help = "Example:  nadhir status --config /etc/nadhir --state /var/lib/nadhir\n\nExit codes: 0 all is well, 1 \
+                            something is silent or failing, 69 there is no state, 78 mistakes in the configuration."
+    )]
+    Status(status::Arguments),
 }
 
 /// Does what the arguments say.
@@ -64,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
     };
     ExitCode::from(code)
 }

@@ -19,6 +19,7 @@ use crate::table::Table;
 
 pub mod bytes;
 pub mod channels;
+pub mod clocks;
 pub mod directory;
 pub mod embedded;
 pub mod feeds;

@@ -21,6 +21,7 @@
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
 //! | [bulletin] | one thing said, named for ever: issued, raised, lowered, extended, updated, lifted, expired |
 //! | [message] | a bulletin in the words of both languages, frozen before it is sent |
+//! | [notice] | one thing said to the people on duty about the service itself: a silent feed, a held alert, a wrong clock |
 //! | channel | a configured destination: a kind of sink with its settings, audience, languages |
 //! | [sink] | the code that speaks one protocol |
 //! | [delivery](outbox) | one message owed to one channel; it lives in the outbox until it is settled |
@@ -50,6 +51,9 @@
 //!   tick, and one that comes twice changes nothing.
 //! * **Three answers, not two.** A window with missing hours can prove danger and never calm ([`rule::judge`]). A latch that is
 //!   closed stays closed through silence ([`rule::latch`]), and a warning that outlives its data says so and runs out openly.
+//! * **No feed lies quietly.** Each has three clocks: since its last usable answer, since its last news, and the age of what it
+//!   speaks of. Past a limit it is silent, whatever else it answers; the people on duty hear of it on channels that only they
+//!   listen at, by type ([`route::OnDuty`]), and what rests on it says so.
 //! * **Official before automatic.** Where an authority has spoken of a hazard, and no more mildly, the rules keep quiet; what the
 //!   authority says is relayed in its own words ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
@@ -80,6 +84,7 @@ pub mod feed;
 pub mod rule;
 pub mod bulletin;
 pub mod warning;
+pub mod notice;
 pub mod record;
 pub mod engine;
 pub mod message;

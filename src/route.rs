@@ -50,6 +50,38 @@ pub struct Listener {
     pub governorates: Option<BTreeSet<GovernorateId>>,
 }
 
+/// A channel of the people on duty, and surely no other: there is no way to it but [`OnDuty::of`], and a notice goes no other way.
+///
+/// What the channel wants to hear of (`min_severity`, `hazards`, `governorates`) is about warnings and does not count here:
+/// whoever is on duty hears that a feed is silent, wherever it looks.
+#[derive(Debug, Clone, Copy)]
+pub struct OnDuty<'a>(&'a Listener);
+
+impl<'a> OnDuty<'a> {
+    /// The channel, if the people on duty listen there.
+    pub fn of(listener: &'a Listener) -> Option<Self> {
+        match listener.audience {
+            Audience::Staff => Some(Self(listener)),
+            Audience::Public | Audience::Drill => None,
+        }
+    }
+
+    /// Its name.
+    pub fn channel(self) -> &'a ChannelId {
+        &self.0.channel
+    }
+
+    /// The shape it takes.
+    pub fn form(self) -> Form {
+        self.0.form
+    }
+
+    /// The languages it takes, in order.
+    pub fn languages(self) -> &'a [Language] {
+        &self.0.languages
+    }
+}
+
 /// Why a channel does not hear a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Deaf {

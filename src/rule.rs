@@ -242,4 +242,27 @@ pub struct FeedTerms {
     pub stale_after: TimeDelta,
     /// How long an alert in one language alone waits for its twin in the other; never one that is red.
     pub twin_wait: TimeDelta,
+    /// How long it may go without an answer that can be used before the people on duty hear of it.
+    pub silent_after: TimeDelta,
+    /// How long it may say nothing new; none when calm days bring nothing new, as with lists of alerts.
+    pub new_within: Option<TimeDelta>,
+    /// How old the newest thing that it speaks of may be; none when that says nothing.
+    pub max_age: Option<TimeDelta>,
+    /// The host that answers for it, when it is a single one: several feeds may have the same.
+    pub server: Option<Arc<str>>,
+}
+
+impl FeedTerms {
+    /// The terms of a feed that only has one clock: it may be silent for as long as its word counts.
+    pub fn new(kind: &'static str, stale_after: TimeDelta) -> Self {
+        Self {
+            kind,
+            stale_after,
+            twin_wait: TimeDelta::zero(),
+            silent_after: stale_after,
+            new_within: None,
+            max_age: None,
+            server: None,
+        }
+    }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::bytes;
+use super::clocks::{self, ClockLimits};
 use super::settings::{both, line};
-use crate::feed::{Feed, KINDS, Kind, Surroundings};
+use crate::feed::{Feed, KINDS, Kind, Source, Surroundings};
 use crate::governorate::GovernorateBook;
 use crate::ids::FeedId;
 use crate::language::Both;
@@ -16,7 +17,7 @@ use crate::problem::{Problems, SourceFile};
 use crate::rule::FeedTerms;
 use crate::schedule::Schedule;
 use crate::table::{Found, Table, read_file};
-use crate::time::{TimeDelta, span_text};
+use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// The most feeds that are read.
 pub const MAX_FEEDS: usize = 200;
@@ -61,10 +62,12 @@ pub struct FeedConfig {
     pub timeout: TimeDelta,
     /// The largest answer that is read, in bytes.
     pub max_body: u64,
-    /// How long it may be silent before that is told to the people on duty.
+    /// How old its word may be and still count.
     pub stale_after: TimeDelta,
     /// How long an alert in one language alone waits for its twin in the other.
     pub twin_wait: TimeDelta,
+    /// When the people on duty hear that it is silent.
+    pub clocks: ClockLimits,
     /// Who is to be named as the source.
     pub attribution: Option<String>,
     /// Under which licence its data come.
@@ -74,7 +77,18 @@ pub struct FeedConfig {
 impl FeedConfig {
     /// What rules and warnings go by.
     pub fn terms(&self) -> FeedTerms {
-        FeedTerms { kind: self.kind, stale_after: self.stale_after, twin_wait: self.twin_wait }
+        let ClockLimits { silent_after, new_within, max_age } = self.clocks;
+        let Self { kind, stale_after, twin_wait, .. } = *self;
+        FeedTerms { kind, stale_after, twin_wait, silent_after, new_within, max_age, server: self.server() }
+    }
+}
+
+impl FeedConfig {
+    /// The host that answers, when all is asked of one.
+    fn server(&self) -> Option<Arc<str>> {
+        let Source::Web(requests) = self.feed.source(Timestamp::UNIX_EPOCH) else { return None };
+        let first = requests.first()?.url.host_str()?.to_owned();
+        requests.iter().all(|request| request.url.host_str() == Some(&first)).then(|| first.into())
     }
 }
 
@@ -140,6 +154,12 @@ fn read_feed(
     let max_body = bytes::size(&table, "max_body", &MAX_BODY_LIMITS).map_or(DEFAULT_MAX_BODY, |found| found.value);
     let stale_after = stale_after(&table, every, schedule.is_some());
     let twin_wait = within(&table, "twin_wait", &TWIN_WAIT_LIMITS).unwrap_or_default();
+    let limits = schedule.as_ref().map(|schedule| clocks::read(&table, schedule));
+    if limits.is_none() {
+        clocks::KEYS.iter().for_each(|key| {
+            table.span_of_time(key);
+        });
+    }
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);
     let before = problems.count();
@@ -149,11 +169,12 @@ fn read_feed(
     if feed.is_some() || before < problems.count() {
         table.finish();
     }
-    let feed = match (id, called, feed, schedule, stale_after) {
-        (Some(id), Some(name), Some(feed), Some(schedule), Some(stale_after)) => Some(FeedConfig {
+    let feed = match (id, called, feed, schedule, stale_after, limits) {
+        (Some(id), Some(name), Some(feed), Some(schedule), Some(stale_after), Some(limits)) => Some(FeedConfig {
             id,
             name,
             kind: kind.name,
+            clocks: clocks::complete(limits, &schedule, feed.gives()),
             feed,
             schedule,
             jitter,
@@ -233,7 +254,7 @@ fn within(table: &Table<'_>, key: &'static str, limits: &RangeInclusive<TimeDelt
     None
 }
 
-fn out_of_range(table: &Table<'_>, key: &str, found: &Found<TimeDelta>, limits: &RangeInclusive<TimeDelta>) {
+pub(super) fn out_of_range(table: &Table<'_>, key: &str, found: &Found<TimeDelta>, limits: &RangeInclusive<TimeDelta>) {
     let (least, most) = (span_text(*limits.start()), span_text(*limits.end()));
     table.error(&found.span, format!("`{key}` is out of range: {least} to {most}"), None);
 }

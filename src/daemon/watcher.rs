@@ -59,7 +59,7 @@ impl Watcher {
             let is_failure = matches!(asked.heard, Heard::Unreachable { .. } | Heard::Unreadable { .. });
             failures = if is_failure { failures.saturating_add(1) } else { 0 };
             let (done, committed) = oneshot::channel();
-            let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard };
+            let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard, skew: None };
             let told =
                 async { brain.send(Order::Happened(Box::new(event), done)).await.is_ok() && committed.await.is_ok() };
             tokio::select! {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::alert::{Alert, MsgType, Scope, Status};
 use crate::bulletin::Change;
 use crate::ids::{FeedId, GovernorateId};
+use crate::notice::{HeldAlert, Holding, Topic, cut};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{OfficialPart, Warning, WarningKey};
@@ -38,13 +39,13 @@ pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts
         parts.dedup_by_key(|part| part.part);
         Document { feed, parts, first }.take(book, draft, now);
         for other in document.iter().filter(|part| !is_same(part)) {
-            is_first(draft, other, now);
+            is_first(draft, feed, other, now);
         }
     }
 }
 
 /// Notes an alert's name; false when it was known. Other words under a known name are told to the staff, once for each.
-fn is_first(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> bool {
+fn is_first(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) -> bool {
     let triple = alert.identity.to_string();
     let keep_until = alert.expires.max(now) + REMEMBER_ALERTS;
     let Some(seen) = draft.seen(&triple) else {
@@ -56,6 +57,7 @@ fn is_first(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> bool {
         let text = "it has come again under the same name with other words: what came first holds, and the sender should \
                     be asked which is meant";
         draft.write(now, "incident", &triple, text.to_owned());
+        draft.notify(held(feed, Holding::Incident, alert, ""));
     }
     false
 }
@@ -70,7 +72,7 @@ struct Document<'a> {
 impl<'a> Document<'a> {
     fn take(&self, book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
         let alert = self.first;
-        if !is_first(draft, alert, now) {
+        if !is_first(draft, self.feed, alert, now) {
             return;
         }
         let mut defects: Vec<&str> = Vec::new();
@@ -88,7 +90,8 @@ impl<'a> Document<'a> {
         }
         if alert.scope != Scope::Public {
             let text = format!("scope {:?}: not for the public, nothing is sent", alert.scope);
-            return draft.write(now, "held", &alert.identity, text);
+            draft.write(now, "held", &alert.identity, text);
+            return draft.notify(held(self.feed, Holding::NotPublic, alert, ""));
         }
         match alert.msg_type {
             MsgType::Alert | MsgType::Update if self.parts.iter().all(|part| part.all_clear) => {
@@ -161,7 +164,8 @@ impl<'a> Document<'a> {
             let places = unplaced.join("; ");
             let text =
                 format!("no governorate of the region is named in it ({places}): held for staff, sent to nobody");
-            return draft.write(now, "held", &self.first.identity, text);
+            draft.write(now, "held", &self.first.identity, text);
+            return draft.notify(held(self.feed, Holding::Unplaced, self.first, &places));
         }
         if !unplaced.is_empty() {
             let text = format!("these places are not known here: {}", unplaced.join("; "));
@@ -226,6 +230,15 @@ impl<'a> Document<'a> {
             }
         }
     }
+}
+
+/// A notice that an alert is held, with what helps to judge it: its headline or event, and what is the matter.
+pub(super) fn held(feed: &FeedId, why: Holding, alert: &Alert, matter: &str) -> Topic {
+    let words = alert.words_in("ar").or_else(|| alert.words.first());
+    let headline = words.map(|words| words.headline.as_deref().unwrap_or(&words.event)).unwrap_or_default();
+    let told: Vec<&str> = [headline, matter].into_iter().filter(|text| !text.trim().is_empty()).collect();
+    let held = HeldAlert { alert: cut(&alert.identity.to_string()), about: cut(&told.join("; ")) };
+    Topic::AlertHeld { feed: feed.clone(), why, alerts: vec![held], more: 0 }
 }
 
 /// What a document refers to.

@@ -22,6 +22,7 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 
 mod authority;
+mod clocks;
 mod derived;
 mod documents;
 mod voices;
@@ -104,12 +105,9 @@ fn book(rule: Rule) -> RuleBook {
             end_notice: TimeDelta::hours(6),
         },
         feeds: BTreeMap::from([
-            (feed("gauge"), FeedTerms { kind: "csv", stale_after: TimeDelta::hours(1), twin_wait: TimeDelta::zero() }),
-            (
-                feed("model"),
-                FeedTerms { kind: "open-meteo", stale_after: TimeDelta::hours(6), twin_wait: TimeDelta::zero() },
-            ),
-            (feed("ncm"), FeedTerms { kind: "cap", stale_after: TimeDelta::hours(1), twin_wait: TimeDelta::zero() }),
+            (feed("gauge"), FeedTerms::new("csv", TimeDelta::hours(1))),
+            (feed("model"), FeedTerms::new("open-meteo", TimeDelta::hours(6))),
+            (feed("ncm"), FeedTerms::new("cap", TimeDelta::hours(1))),
         ]),
     }
 }
@@ -128,7 +126,7 @@ fn reading(minute: i64, basis: Basis, value: f64) -> Reading {
 }
 
 fn asked(name: &str, batch: Batch) -> Event {
-    Event::Asked { feed: feed(name), heard: Heard::Batch { batch, validators: None, entries: Vec::new() } }
+    Event::Asked { feed: feed(name), heard: Heard::Batch { batch, validators: None, entries: Vec::new() }, skew: None }
 }
 
 fn gauge(minute: i64, millimetres: f64) -> Event {
@@ -389,7 +387,7 @@ fn every_way_of_saying_nothing_is_its_own_line_in_the_journal() {
     let mut state = State::default();
     let mut lines = Vec::new();
     for (minute, heard) in (0..).zip(heard) {
-        let event = Event::Asked { feed: feed("model"), heard };
+        let event = Event::Asked { feed: feed("model"), heard, skew: None };
         for _ in 0..3 {
             let outcome = step(&book(rain(0, 20)), &state, &event, at(minute));
             lines.extend(outcome.journal.into_iter().map(|entry| entry.text));
@@ -429,7 +427,7 @@ fn random_life(pieces: &[(i64, u8, u8)]) -> Vec<(i64, Event)> {
                     end.references = (0..minute).step_by(10).map(|sent| alert(sent, severity, sent).identity).collect();
                     said(end)
                 }
-                _ => Event::Asked { feed: feed("gauge"), heard: Heard::Nothing },
+                _ => Event::Asked { feed: feed("gauge"), heard: Heard::Nothing, skew: None },
             };
             (minute, event)
         })
@@ -530,7 +528,7 @@ fn a_feed_of_which_nothing_can_be_read_counts_as_silent() {
     let barren = asked("ncm", Batch { skipped, ..Batch::default() });
     let events: Vec<(i64, Event)> = (1..=12).map(|step| (step * 10, barren.clone())).collect();
     let (state, _) = live(&book(rain(0, 20)), &events, 120);
-    assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since, Some(at(10)));
+    assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since(), Some(at(0)));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod every;
 mod golden;
+mod notices;
 mod wordings;
 
 use std::collections::BTreeSet;
@@ -118,6 +119,7 @@ const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digit
 fn speaker(may_warn: bool) -> Speaker {
     let sources = [
         ("metar", both("تقارير مطارات المنطقة (METAR)", "reports from the region's airports (METAR)")),
+        ("ncm-cap-ar", both("المركز الوطني للأرصاد", "the National Center for Meteorology")),
         ("open-meteo", both("نماذج التنبؤ العددي (Open-Meteo)", "Open-Meteo forecast models")),
     ];
     Speaker {

@@ -60,7 +60,7 @@ fn forecast(config: &Config) -> Event {
 fn asked(config: &Config, readings: Vec<Reading>) -> Event {
     let feed: FeedId = config.feeds.first().map(|feed| feed.id.clone()).expect("the shipped configuration has feeds");
     let batch = Batch { readings, ..Batch::default() };
-    Event::Asked { feed, heard: Heard::Batch { batch, validators: None, entries: Vec::new() } }
+    Event::Asked { feed, heard: Heard::Batch { batch, validators: None, entries: Vec::new() }, skew: None }
 }
 
 fn lived(config: &Config) -> State {

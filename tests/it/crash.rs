@@ -173,7 +173,7 @@ fn script(config: &Config) -> Vec<(i64, Event)> {
     let told = |minute: i64, readings: Vec<Reading>| {
         let batch = Batch { readings, ..Batch::default() };
         let heard = Heard::Batch { batch, validators: None, entries: Vec::new() };
-        (minute, Event::Asked { feed: feed.clone(), heard })
+        (minute, Event::Asked { feed: feed.clone(), heard, skew: None })
     };
     let dry_before = (-8..=0).map(|hour| reading(hour * 60, 0.0)).collect();
     let then = [(60, 2.0), (120, 7.0), (180, 20.0), (240, 0.0), (300, 0.0), (360, 0.0), (420, 0.0)];

@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod outside;
 #[cfg(test)]
 mod process;

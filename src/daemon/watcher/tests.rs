@@ -46,6 +46,11 @@ fn watcher(base: &str) -> Watcher {
         max_body: 64 * 1024,
         stale_after: TimeDelta::hours(1),
         twin_wait: TimeDelta::zero(),
+        clocks: crate::config::clocks::ClockLimits {
+            silent_after: TimeDelta::hours(1),
+            new_within: None,
+            max_age: None,
+        },
         attribution: None,
         licence: None,
     };

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::bulletin::{Bulletin, Change, Origin, Reach};
+use crate::engine::FeedState;
 use crate::engine::state::Draft;
 use crate::ids::{BulletinId, GovernorateId};
 use crate::language::Language;
@@ -105,6 +106,8 @@ pub(super) fn finish(
 ) {
     let Some(own) = &warning.official else { return };
     let ended = warning.until.min(now);
+    // An authority that could not be heard may have gone on: its word has run out, and nobody knows more.
+    let silence = draft.feed(&own.feed).and_then(FeedState::silent_since).filter(|_| change == Change::Expired);
     draft.say(Bulletin {
         id: BulletinId::new(&warning.number, warning.edition + 1),
         number: warning.number.clone(),
@@ -122,7 +125,7 @@ pub(super) fn finish(
         onset: warning.onset.min(ended),
         until: ended,
         stale_after: now + book.times.end_notice,
-        silent_since: None,
+        silent_since: silence,
         only_in: Vec::new(),
         origin: origin(by.unwrap_or(own)),
     });

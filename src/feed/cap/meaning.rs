@@ -122,11 +122,7 @@ fn words(plain: &str) -> Vec<&str> {
     let mut words = Vec::with_capacity(16);
     let mut apart = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
     while let Some(word) = apart.next() {
-        let sea = if word == "red" {
-            Some("sea")
-        } else {
-            word.ends_with("بحر").then_some("احمر")
-        };
+        let sea = if word == "red" { Some("sea") } else { word.ends_with("بحر").then_some("احمر") };
         if sea.is_some() && apart.next_if(|next| Some(*next) == sea).is_some() {
             continue;
         }

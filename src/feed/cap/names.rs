@@ -200,9 +200,10 @@ fn beside_region(part: &str, book: &GovernorateBook, regions: bool) -> Option<Be
         .collect();
     let names = [&book.region.ar, &book.region.en].map(|name| normalise(name));
     let full = names.iter().map(|name| name.split_whitespace().collect::<Vec<&str>>());
-    let bare = names.iter().filter(|_| regions).map(|name| {
-        name.split_whitespace().filter(|word| !matches!(*word, "منطقه" | "region")).collect::<Vec<&str>>()
-    });
+    let bare = names
+        .iter()
+        .filter(|_| regions)
+        .map(|name| name.split_whitespace().filter(|word| !matches!(*word, "منطقه" | "region")).collect::<Vec<&str>>());
     let (taken, is_joined) = full.chain(bare).find_map(|name| window(&named, &name))?;
     let (first, last) = (*taken.first()?, *taken.last()?);
     let written = |range: std::ops::Range<usize>| -> Vec<&str> {
@@ -233,9 +234,9 @@ fn window(named: &[(usize, &str)], name: &[&str]) -> Option<(Vec<usize>, bool)> 
     let (first, rest) = name.split_first()?;
     let bare = |word: &str| word == *first || word.strip_prefix(['ب', 'ل', 'و', 'ف']) == Some(*first);
     let place = named.windows(name.len()).position(|window| {
-        window.split_first().is_some_and(|((_, word), others)| {
-            bare(word) && others.iter().map(|(_, word)| word).eq(rest)
-        })
+        window
+            .split_first()
+            .is_some_and(|((_, word), others)| bare(word) && others.iter().map(|(_, word)| word).eq(rest))
     })?;
     let found = named.get(place..place + name.len())?;
     let before = place.checked_sub(1).and_then(|before| named.get(before)).map(|(_, word)| *word);
@@ -409,7 +410,17 @@ mod tests {
     #[test]
     fn no_name_is_ruled_out_before_it_is_looked_at() {
         let book = book();
-        for own in ["Jeddah", "JEDDAH", "Ta'if", "Aţ Ţā’if", "the coast of Jiddah, Jeddah", "Makkah", "mecca", "جدة", "Al-Taif"] {
+        for own in [
+            "Jeddah",
+            "JEDDAH",
+            "Ta'if",
+            "Aţ Ţā’if",
+            "the coast of Jiddah, Jeddah",
+            "Makkah",
+            "mecca",
+            "جدة",
+            "Al-Taif",
+        ] {
             assert!(book.may_name(own), "{own}");
         }
         for far in ["", "Lower Saxony", "Île-de-France", "Oberösterreich", "東京都", "Kerry, Cork"] {

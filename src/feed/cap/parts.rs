@@ -146,9 +146,9 @@ fn joined(cap: &CapAlert<'_>, sent: Timestamp, terms: &Terms<'_>) -> Vec<Part> {
         };
         known = info.event.as_ref().map(|event| (event, said));
         let part = part(info, said, sent, terms);
-        let twin = parts.iter_mut().find(|other| {
-            other.words == part.words && is_alike(other, &part) && other.certainty == part.certainty
-        });
+        let twin = parts
+            .iter_mut()
+            .find(|other| other.words == part.words && is_alike(other, &part) && other.certainty == part.certainty);
         match twin {
             Some(twin) => absorb(twin, part),
             None => parts.push(part),
@@ -178,9 +178,8 @@ fn joined(cap: &CapAlert<'_>, sent: Timestamp, terms: &Terms<'_>) -> Vec<Part> {
 fn is_alike(one: &Part, other: &Part) -> bool {
     let key = |part: &Part| (part.plain, part.onset, part.expires, part.is_clear);
     let is_one_hazard = one.hazard == other.hazard || one.hazard == Hazard::Other || other.hazard == Hazard::Other;
-    let is_one_severity = one.severity == other.severity || one.words.iter().all(|words| {
-        other.words.iter().all(|others| words.language != others.language)
-    });
+    let is_one_severity = one.severity == other.severity
+        || one.words.iter().all(|words| other.words.iter().all(|others| words.language != others.language));
     key(one) == key(other) && is_one_hazard && is_one_severity
 }
 

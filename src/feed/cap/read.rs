@@ -123,7 +123,8 @@ impl<'b> Reader<'b> {
             };
             self.keep(child, slot, &mut defects);
         }
-        let part = identifier.as_deref().map_or("an alert", |name| name.get(..name.floor_char_boundary(200)).unwrap_or(name));
+        let part =
+            identifier.as_deref().map_or("an alert", |name| name.get(..name.floor_char_boundary(200)).unwrap_or(name));
         let skip = |why: &str| Skip { part: part.to_owned(), why: why.to_owned() };
         if [&identifier, &sender].into_iter().flatten().any(|name| MAX_NAME < name.len()) {
             return Err(skip("its identifier or sender is longer than any name"));

@@ -166,8 +166,9 @@ fn read_points(text: &str, points: &mut Vec<Coord<f64>>) -> Result<bool, String>
             // The Arabic comma.
             [0xD8, 0x8C, after @ ..] => rest = after,
             _ => {
-                let (value, after) =
-                    plain_number(rest).or_else(|| other_number(rest)).ok_or("a polygon holds something that is no number")?;
+                let (value, after) = plain_number(rest)
+                    .or_else(|| other_number(rest))
+                    .ok_or("a polygon holds something that is no number")?;
                 rest = after;
                 match half.take() {
                     None => half = Some(value),
@@ -186,8 +187,7 @@ fn read_points(text: &str, points: &mut Vec<Coord<f64>>) -> Result<bool, String>
 }
 
 /// Powers of ten that a double holds exactly.
-const TENS: [f64; 16] =
-    [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
 /// A plain decimal number at the beginning, such as `-39.1925`, and what comes after it; none for any other form.
 ///

@@ -169,7 +169,9 @@ fn no_place_is_warned_at_a_severity_that_its_own_info_does_not_name() {
     assert_eq!(told(&alerts), ["0 Yellow Thunderstorm: jeddah (ar)", "1 Red Thunderstorm: taif (ar)"]);
     assert_eq!(alerts[1].words_in("ar").unwrap().headline.as_deref(), Some("الإنذار الأحمر على الطائف"));
     assert!(alerts.iter().all(|alert| alert.defects.is_empty()), "{alerts:?}");
-    assert!(alerts.iter().all(|alert| alert.fingerprint == alerts[0].fingerprint && alert.identity == alerts[0].identity));
+    assert!(
+        alerts.iter().all(|alert| alert.fingerprint == alerts[0].fingerprint && alert.identity == alerts[0].identity)
+    );
     // The same at two times, or as two hazards.
     let later = beside_taif(&red()).replacen("2025-12-09T13:00:00+03:00", "2025-12-09T15:00:00+03:00", 1);
     assert_eq!(told(&several(&later)).len(), 2);
@@ -280,9 +282,9 @@ fn an_alert_of_a_narrow_scope_is_read_with_it() {
 
 #[test]
 fn a_geocode_means_who_lists_it_and_nobody_else() {
-    let mut list: Vec<_> = crate::feed::keys::tests::book().iter().cloned().collect();
+    let mut list: Vec<_> = keys::tests::book().iter().cloned().collect();
     list[1].geocodes = vec!["EMMA_ID:SA002".to_owned()];
-    let known = crate::feed::keys::tests::book();
+    let known = keys::tests::book();
     let book = Arc::new(GovernorateBook::new(known.region.clone(), known.bounds, list.clone()).unwrap());
     let placed = |geocode: &str| {
         let area = format!("<areaDesc>x</areaDesc><geocode>{geocode}</geocode>");
@@ -300,7 +302,9 @@ fn a_geocode_means_who_lists_it_and_nobody_else() {
     };
     assert_eq!(placed("<valueName>EMMA_ID</valueName><value> SA002 </value>"), "jeddah");
     assert_eq!(placed("EMMA_ID=SA002"), "jeddah", "so CAP 1.0 wrote them");
-    for other in ["<valueName>FIPS</valueName><value>SA002</value>", "<value>SA002</value>", "SA002", "<valueName/><value/>"] {
+    for other in
+        ["<valueName>FIPS</valueName><value>SA002</value>", "<value>SA002</value>", "SA002", "<valueName/><value/>"]
+    {
         assert_eq!(placed(other), "", "{other}");
     }
     list[2].geocodes = vec!["EMMA_ID:SA002".to_owned()];
@@ -415,10 +419,15 @@ fn a_web_page_and_other_things_are_no_alerts() {
 
 #[test]
 fn the_table_is_checked() {
-    let (feed, faults) = read(&KIND, "default_life = \"9d\"\nlanguage = \"عربي\"\narea = { share_of_shape = 0.0, share_of_governorate = 1.5 }");
+    let (feed, faults) = read(
+        &KIND,
+        "default_life = \"9d\"\nlanguage = \"عربي\"\narea = { share_of_shape = 0.0, share_of_governorate = 1.5 }",
+    );
     assert!(feed.is_none());
     let all = faults.join("\n");
-    for part in ["`url` is missing", "1: `default_life`", "2: `language`", "3: `share_of_shape`", "3: `share_of_governorate`"] {
+    for part in
+        ["`url` is missing", "1: `default_life`", "2: `language`", "3: `share_of_shape`", "3: `share_of_governorate`"]
+    {
         assert!(all.contains(part), "{part} in {all}");
     }
     let (_, faults) = read(&KIND, KIND.example.split_once('\n').unwrap().1);

@@ -47,8 +47,33 @@ pub(super) fn read(name: &str, text: &str, defects: &mut Vec<String>) -> Result<
 
 /// A date just as the standard has it: `2025-12-09T01:00:00+03:00`, and none when it is written in any other way.
 fn standard(text: &[u8]) -> Option<DateTime<FixedOffset>> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2, sign, oh1, oh2, b':', oi1, oi2] =
-        text
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        i1,
+        i2,
+        b':',
+        s1,
+        s2,
+        sign,
+        oh1,
+        oh2,
+        b':',
+        oi1,
+        oi2,
+    ] = text
     else {
         return None;
     };
