@@ -267,6 +267,28 @@ fn a_forecast_alone_raises_at_most_what_the_rule_allows() {
 }
 
 #[test]
+fn rain_that_is_told_for_six_hours_at_once_is_not_that_of_one_hour() {
+    let told = |hours: &[(i64, i64, f64)]| {
+        let readings = hours.iter().map(|(hour, length, millimetres)| Reading {
+            covers: TimeDelta::hours(*length),
+            ..reading(hour * 60, Basis::Forecast, *millimetres)
+        });
+        let (_, said) = live(
+            &book(rain(0, 20)),
+            &[(0, asked("model", Batch { readings: readings.collect(), ..Batch::default() }))],
+            30,
+        );
+        tell(&said)
+    };
+    assert_eq!(told(&[(0, 1, 0.0), (6, 6, 12.0)]), "", "12 mm in six hours may be 2 mm in each");
+    assert_eq!(
+        told(&[(0, 1, 0.0), (1, 1, 12.0), (7, 6, 90.0)]),
+        "00:00 issued yellow",
+        "the hour counts, the six do not"
+    );
+}
+
+#[test]
 fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
     let forecast =
         |hours: &[i64]| -> Vec<Reading> { hours.iter().map(|hour| reading(hour * 60, Basis::Forecast, 0.0)).collect() };
