@@ -33,8 +33,8 @@
 //!
 //! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
 //! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
-//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`store`] keeps, [`sink`] sends, and
-//! [`daemon`] ties them together.
+//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
+//! keeps, [`sink`] sends, and [`daemon`] ties them together.
 //!
 //! ```text
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
@@ -89,6 +89,7 @@ pub mod dispatch;
 pub mod store;
 pub mod sink;
 pub mod fetch;
+pub mod listen;
 pub mod config;
 pub mod daemon;
 pub mod cli;

@@ -44,12 +44,12 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
             feed.confirmed = Some(now);
         }
         // It is alive, and it stands by nothing: what it said before grows old.
-        Heard::Nothing => feed.last_good = Some(now),
+        Heard::Nothing | Heard::Listening { .. } => feed.last_good = Some(now),
         Heard::Unreadable { .. } | Heard::Unreachable { .. } => {}
     }
     match heard {
         Heard::Unreadable { .. } | Heard::Unreachable { .. } => feed.failures = feed.failures.saturating_add(1),
-        Heard::Batch { .. } | Heard::Unchanged | Heard::Nothing => feed.failures = 0,
+        Heard::Batch { .. } | Heard::Unchanged | Heard::Nothing | Heard::Listening { .. } => feed.failures = 0,
     }
     if is_first || feed.health.kind() != health.kind() {
         feed.since = now;
@@ -76,6 +76,8 @@ fn health_of(heard: &Heard) -> Health {
         Heard::Batch { batch, .. } => Health::Partial(reasons(batch)),
         Heard::Unchanged => Health::Unchanged,
         Heard::Nothing => Health::Empty,
+        Heard::Listening { without: None } => Health::Listening,
+        Heard::Listening { without: Some(why) } => Health::Partial(why.clone()),
         Heard::Unreadable { why } => Health::Unreadable(why.clone()),
         Heard::Unreachable { why } => Health::Unreachable(why.clone()),
     }
@@ -95,6 +97,7 @@ fn sentence(id: &FeedId, health: &Health) -> String {
         Health::Partial(why) => format!("{id} answered and parts were skipped: {why}"),
         Health::Unchanged => format!("{id} answered that nothing has changed"),
         Health::Empty => format!("{id} answered with nothing in it; that says nothing about the weather"),
+        Health::Listening => format!("{id} is connected and listens; that says nothing about the weather"),
         Health::Unreadable(why) => format!("{id} answered something that cannot be read: {why}"),
         Health::Unreachable(why) => format!("{id} did not answer: {why}"),
     }

@@ -21,6 +21,8 @@ pub enum Health {
     Unchanged,
     /// It answered properly, with nothing in it.
     Empty,
+    /// Its brokers are connected and have nothing new.
+    Listening,
     /// It answered something that cannot be read.
     Unreadable(String),
     /// It did not answer.
@@ -35,6 +37,7 @@ impl Health {
             Self::Partial(_) => "partial",
             Self::Unchanged => "unchanged",
             Self::Empty => "empty",
+            Self::Listening => "listening",
             Self::Unreadable(_) => "unreadable",
             Self::Unreachable(_) => "unreachable",
         }
@@ -45,7 +48,7 @@ impl Health {
     /// `trouble` when someone may have to act, `feed` when all is as it should be.
     pub(super) fn journal_kind(&self) -> &'static str {
         match self {
-            Self::Unheard | Self::Good | Self::Unchanged => "feed",
+            Self::Unheard | Self::Good | Self::Unchanged | Self::Listening => "feed",
             Self::Partial(_) | Self::Empty | Self::Unreadable(_) | Self::Unreachable(_) => "trouble",
         }
     }

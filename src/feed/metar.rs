@@ -59,7 +59,7 @@ struct Metar {
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let book = &around.book;
-    let url = keys::address(table, Some(PUBLIC_URL));
+    let url = keys::address(table, around, Some(PUBLIC_URL));
     if !table.has("stations") {
         table.missing("stations", "{ OEJN = [\"jeddah\"] }");
     }
