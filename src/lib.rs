@@ -54,7 +54,7 @@
 //!   authority says is relayed in its own words ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
-//! * **Owners.** Every task is awaited by somebody; a watcher or courier that breaks down is started again, and when the brain
+//! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the brain
 //!   ends, the service ends, for systemd to start it anew.
 //!
 //! # To add something

@@ -28,7 +28,7 @@ mod tls;
 use broker::Broker;
 
 /// How many messages a broker may have sent us that are not done.
-pub const MAX_IN_HAND: u16 = 200;
+pub const MAX_IN_HAND: u16 = 100;
 /// The largest packet that a broker may send us, in bytes; it keeps larger ones to itself.
 pub const MAX_PACKET: u32 = 128 * 1024;
 /// How long a broker keeps for us what arrives while we are away, in seconds.

@@ -21,17 +21,17 @@ use super::clock::Clock;
 use super::watcher::{decode, recall};
 use crate::config::FeedConfig;
 use crate::engine::{Event, Heard};
-use crate::feed::wis2::{Identity, identity};
+use crate::feed::wis2::{Identity, MAX_BROKERS, identity};
 use crate::feed::{Batch, Follow, Skip, Subscription, integrity};
 use crate::fetch::{Answer, FetchError, Fetcher, Limits};
-use crate::listen::{Ack, Listening, Message, News, Standing, Standings};
+use crate::listen::{Ack, Listening, MAX_IN_HAND, Message, News, Standing, Standings};
 
 mod seen;
 
 use seen::{Met, Seen};
 
-/// The most messages of a feed that are worked on at once; the brokers keep the others.
-pub const MAX_AT_ONCE: usize = 400;
+/// The most messages of a feed that are worked on at once: as many as all its brokers may have sent us that are not done.
+pub const MAX_AT_ONCE: usize = MAX_IN_HAND as usize * MAX_BROKERS;
 
 /// How many documents of a feed are fetched at once.
 pub const FETCHES_AT_ONCE: usize = 4;

@@ -300,7 +300,7 @@ impl Wis2 {
 /// connection vouches for it.
 fn unproved(proof: &Proof) -> Option<String> {
     match proof {
-        Proof::Unknown(why) => Some(format!("read, but its digest was not checked: {why}")),
+        Proof::Unknown(why) => Some(format!("its digest was not checked: {why}")),
         Proof::Digest(_) | Proof::None => None,
     }
 }

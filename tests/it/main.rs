@@ -22,3 +22,5 @@ mod sinks;
 mod stores;
 #[cfg(test)]
 mod systemd;
+#[cfg(test)]
+mod wis2;

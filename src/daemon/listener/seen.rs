@@ -8,6 +8,9 @@ use crate::time::{TimeDelta, Timestamp};
 /// The most names that are remembered.
 pub(super) const MAX_NAMES: usize = 10_000;
 
+/// The most means that are kept for one message; with every connection that ends, those before it are worth nothing.
+const MAX_MEANS: usize = 32;
+
 /// How long a name is remembered.
 pub(super) const REMEMBER: TimeDelta = TimeDelta::hours(24);
 
@@ -44,6 +47,9 @@ impl<A> Seen<A> {
     pub(super) fn meet(&mut self, name: &str, ack: A, now: Timestamp) -> Met<A> {
         match self.states.get_mut(name) {
             Some(State::InHand(acks)) => {
+                if MAX_MEANS <= acks.len() {
+                    acks.remove(0);
+                }
                 acks.push(ack);
                 Met::InHand
             }
@@ -121,6 +127,10 @@ mod tests {
         assert_eq!(seen.meet("0", 1, at(2)), Met::New, "the oldest was forgotten");
         let later = at(2) + REMEMBER + TimeDelta::seconds(1);
         assert_eq!(seen.meet("late", 1, later), Met::New);
+        for _ in 0..100 {
+            assert_eq!(seen.meet("late", 2, later), Met::InHand);
+        }
+        assert_eq!(seen.done("late"), [2; MAX_MEANS]);
         assert_eq!(seen.states.len(), 3, "after a day only what is in hand is known: slow, 0 and late");
     }
 }
