@@ -1,4 +1,4 @@
-//! The daemon: watchers ask feeds, one brain decides, couriers deliver. Every task has an owner that notices its end.
+//! The daemon: watchers ask feeds and listeners hear those that are pushed, one brain decides, couriers deliver. Every task has an owner that notices its end.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::bulletin::Bulletin;
 use crate::config::Config;
+use crate::feed::Source;
 use crate::fetch::Fetcher;
 use crate::ids::{BulletinId, ChannelId};
 use crate::outbox::Outcome;
@@ -28,12 +29,14 @@ pub mod brain;
 pub mod clock;
 pub mod courier;
 pub mod lifecycle;
+pub mod listener;
 pub mod watcher;
 
 use bells::Bells;
 use brain::{Brain, BrainError, INBOX, Mind, Order};
 use clock::Clock;
 use courier::Courier;
+use listener::Listener;
 use watcher::Watcher;
 
 /// How often the brain looks at the clock even when nothing arrives.
@@ -217,8 +220,18 @@ impl Crew {
         };
         let clock = ground.clock;
         for feed in &config.feeds {
-            let watcher = Arc::new(Watcher::new(feed.clone(), Arc::clone(fetcher)));
             let (orders, stop) = (orders.clone(), crew.stop_watching.clone());
+            if let Source::Broker(subscription) = feed.feed.source(clock.now()) {
+                let (fetcher, dir) = (Arc::clone(fetcher), ground.dir.clone());
+                let listener = Arc::new(Listener::new(feed.clone(), subscription, fetcher, dir));
+                let name = format!("listener of {}", feed.id);
+                crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
+                    let (listener, orders, stop) = (Arc::clone(&listener), orders.clone(), stop.clone());
+                    async move { listener.run(orders, clock, stop).await }
+                }));
+                continue;
+            }
+            let watcher = Arc::new(Watcher::new(feed.clone(), Arc::clone(fetcher)));
             let name = format!("watcher of {}", feed.id);
             crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
                 let (watcher, orders, stop) = (Arc::clone(&watcher), orders.clone(), stop.clone());

@@ -53,6 +53,12 @@ pub enum Heard {
     Unchanged,
     /// A proper answer without content (204, or an empty list).
     Nothing,
+    /// Nobody was asked: brokers push, and at least one of them is connected. It says that the feed lives and nothing of the
+    /// weather.
+    Listening {
+        /// Which brokers are not connected, and why; none when all are.
+        without: Option<String>,
+    },
     /// An answer that cannot be read: a web page, broken JSON, hostile XML.
     Unreadable {
         /// Why.
@@ -129,7 +135,9 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
                     Touched::Only(readings::store(book, &mut draft, feed, batch, now))
                 }
                 Heard::Unchanged => Touched::All,
-                Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => Touched::Only(BTreeSet::new()),
+                Heard::Nothing | Heard::Listening { .. } | Heard::Unreadable { .. } | Heard::Unreachable { .. } => {
+                    Touched::Only(BTreeSet::new())
+                }
             }
         }
     };

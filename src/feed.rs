@@ -23,10 +23,12 @@ pub mod address;
 pub mod aviation;
 pub mod cap;
 pub mod index;
+pub mod integrity;
 pub(crate) mod keys;
 pub mod metar;
 pub mod open_meteo;
 pub mod taf;
+pub mod wis2;
 
 /// Where a feed is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +95,9 @@ pub struct Subscription {
     pub topics: Vec<String>,
     /// The user and the password; WIS2 publishes its own for everyone.
     pub login: Option<Login>,
+    /// A file of certificates that are trusted at these brokers beside the machine's own; relative paths begin in the state
+    /// directory.
+    pub ca: Option<PathBuf>,
 }
 
 /// How to log in at a broker.
@@ -318,4 +323,4 @@ pub struct Surroundings {
 }
 
 /// Every kind of feed.
-pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, taf::KIND, cap::KIND];
+pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, taf::KIND, cap::KIND, wis2::KIND];

@@ -34,8 +34,8 @@
 //!
 //! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
 //! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
-//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`store`] keeps, [`sink`] sends, and
-//! [`daemon`] ties them together.
+//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
+//! keeps, [`sink`] sends, and [`daemon`] ties them together.
 //!
 //! ```text
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
@@ -58,7 +58,7 @@
 //!   authority says is relayed in its own words ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
-//! * **Owners.** Every task is awaited by somebody; a watcher or courier that breaks down is started again, and when the brain
+//! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the brain
 //!   ends, the service ends, for systemd to start it anew.
 //!
 //! # To add something
@@ -95,6 +95,7 @@ pub mod dispatch;
 pub mod store;
 pub mod sink;
 pub mod fetch;
+pub mod listen;
 pub mod config;
 pub mod daemon;
 pub mod cli;

@@ -202,14 +202,14 @@ enum EntryError {
     Never(String),
 }
 
-async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {
+pub(super) async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {
     let (answer, recalled) = oneshot::channel();
     brain.send(Order::Recall(feed.id.clone(), answer)).await.ok()?;
     recalled.await.ok()
 }
 
 /// Reads an answer on a thread of its own; a decoder that panics is a fault of that answer, not of the daemon.
-async fn decode(feed: &Arc<dyn Feed>, body: Vec<u8>, now: Timestamp) -> Result<Batch, String> {
+pub(super) async fn decode(feed: &Arc<dyn Feed>, body: Vec<u8>, now: Timestamp) -> Result<Batch, String> {
     let feed = Arc::clone(feed);
     match tokio::task::spawn_blocking(move || feed.decode(&body, now)).await {
         Ok(read) => read.map_err(|why: DecodeError| why.to_string()),

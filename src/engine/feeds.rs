@@ -66,12 +66,12 @@ pub(super) fn note(
             feed.confirmed = Some(now);
         }
         // It is alive, and it stands by nothing: what it said before grows old.
-        Heard::Nothing => feed.last_good = Some(now),
+        Heard::Nothing | Heard::Listening { .. } => feed.last_good = Some(now),
         Heard::Unreadable { .. } | Heard::Unreachable { .. } => {}
     }
     match heard {
         Heard::Unreadable { .. } | Heard::Unreachable { .. } => feed.failures = feed.failures.saturating_add(1),
-        Heard::Batch { .. } | Heard::Unchanged | Heard::Nothing => feed.failures = 0,
+        Heard::Batch { .. } | Heard::Unchanged | Heard::Nothing | Heard::Listening { .. } => feed.failures = 0,
     }
     if let Some(ahead) = skew {
         feed.skew = Some(Skew::after(feed.skew.as_ref(), ahead, now));
@@ -153,6 +153,8 @@ fn health_of(heard: &Heard) -> Health {
         Heard::Batch { batch, .. } => Health::Partial(reasons(batch)),
         Heard::Unchanged => Health::Unchanged,
         Heard::Nothing => Health::Empty,
+        Heard::Listening { without: None } => Health::Listening,
+        Heard::Listening { without: Some(why) } => Health::Partial(why.clone()),
         Heard::Unreadable { why } => Health::Unreadable(why.clone()),
         Heard::Unreachable { why } => Health::Unreachable(why.clone()),
     }
@@ -172,6 +174,7 @@ fn sentence(id: &FeedId, health: &Health) -> String {
         Health::Partial(why) => format!("{id} answered and parts were skipped: {why}"),
         Health::Unchanged => format!("{id} answered that nothing has changed"),
         Health::Empty => format!("{id} answered with nothing in it; that says nothing about the weather"),
+        Health::Listening => format!("{id} is connected and listens; that says nothing about the weather"),
         Health::Unreadable(why) => format!("{id} answered something that cannot be read: {why}"),
         Health::Unreachable(why) => format!("{id} did not answer: {why}"),
     }

@@ -26,6 +26,8 @@ pub enum Health {
     Unchanged,
     /// It answered properly, with nothing in it.
     Empty,
+    /// Its brokers are connected and have nothing new.
+    Listening,
     /// It answered something that cannot be read.
     Unreadable(String),
     /// It did not answer.
@@ -41,6 +43,7 @@ impl Health {
             Self::Partial(_) => "partial",
             Self::Unchanged => "unchanged",
             Self::Empty => "empty",
+            Self::Listening => "listening",
             Self::Unreadable(_) => "unreadable",
             Self::Unreachable(_) => "unreachable",
         }
@@ -49,7 +52,7 @@ impl Health {
     /// What is wrong, when something is.
     pub fn why(&self) -> Option<&str> {
         match self {
-            Self::Unheard | Self::Good | Self::Unchanged | Self::Empty => None,
+            Self::Unheard | Self::Good | Self::Unchanged | Self::Empty | Self::Listening => None,
             Self::Partial(why) | Self::Unreadable(why) | Self::Unreachable(why) => Some(why),
         }
     }
@@ -57,7 +60,7 @@ impl Health {
     /// `trouble` when someone may have to act, `feed` when all is as it should be.
     pub(super) fn journal_kind(&self) -> &'static str {
         match self {
-            Self::Unheard | Self::Good | Self::Unchanged => "feed",
+            Self::Unheard | Self::Good | Self::Unchanged | Self::Listening => "feed",
             Self::Partial(_) | Self::Empty | Self::Unreadable(_) | Self::Unreachable(_) => "trouble",
         }
     }

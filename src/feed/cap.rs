@@ -69,7 +69,7 @@ struct Cap {
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let book = Arc::clone(&around.book);
-    let url = keys::address(table, None);
+    let url = keys::address(table, around, None);
     let default_life = table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
         if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
             let help = Some("write a span above 0 and up to 3d, such as `12h`".to_owned());

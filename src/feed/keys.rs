@@ -1,18 +1,27 @@
-//! Keys that several kinds of feed read alike: the address and the governorates. Never knows what a feed does with them.
+//! Keys that several kinds of feed read alike: the address, the governorates, a secret. Never knows what a feed does with them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::de::DeValue;
 use url::Url;
 
+use super::Surroundings;
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::problem::advice;
+use crate::secret::SecretSource;
 use crate::table::{Found, Table, as_text};
 
-/// Reads an address that may be left out when the kind of feed has a public one.
-pub(super) fn address(table: &Table<'_>, default: Option<&str>) -> Option<Url> {
+/// Stands for the address of what another kind brings; nobody answers there, and nobody asks.
+const WITHIN: &str = "https://within.invalid/";
+
+/// Reads an address that may be left out when the kind of feed has a public one; what another kind brings has none.
+pub(super) fn address(table: &Table<'_>, around: &Surroundings, default: Option<&str>) -> Option<Url> {
+    if around.is_within {
+        return Url::parse(default.unwrap_or(WITHIN)).ok();
+    }
     let read = |text: &str| {
         let url = Url::parse(text).map_err(|why| format!("`{text}` is not an address: {why}"))?;
         match url.scheme() {
@@ -85,6 +94,36 @@ pub(super) fn governorates(table: &Table<'_>, book: &GovernorateBook) -> Option<
     Some(book.iter().map(|known| known.id.clone()).filter(|id| chosen.contains(id)).collect())
 }
 
+/// Reads where a secret is kept: `{ file = "…" }` or `{ credential = "…" }`. A secret in the file itself is refused, and the error
+/// points to the head of the table, so that the line which holds it is not printed.
+pub(super) fn kept(table: &Table<'_>, key: &'static str) -> Option<SecretSource> {
+    const EXAMPLE: &str = "{ file = \"…\" }";
+    let is_table = table.get(key, |value| Ok(value.as_table().is_some()))?.value;
+    if !is_table {
+        let head = table.span.start..table.span.start;
+        let help = format!("put it in a file that only nadhir can read and write `{key} = {EXAMPLE}`");
+        table.error(&head, format!("`{key}`: a secret is not written here"), Some(help));
+        return None;
+    }
+    let within = table.table(key)?;
+    let plain = |text: &str| if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) };
+    let (file, credential) = (within.text("file", plain), within.text("credential", plain));
+    let source = match (file, credential) {
+        (Some(file), None) => Some(SecretSource::File(PathBuf::from(file.value))),
+        (None, Some(credential)) => Some(SecretSource::Credential(credential.value)),
+        (Some(_), Some(_)) | (None, None) => {
+            within.error(
+                &within.span,
+                format!("`{key}`: say one place where it is kept"),
+                Some(format!("write {EXAMPLE}")),
+            );
+            None
+        }
+    };
+    within.finish();
+    source
+}
+
 /// A key that a person chose and the texts listed under it.
 pub(super) type Listed = (Found<String>, Vec<Found<String>>);
 
@@ -133,7 +172,7 @@ pub(crate) mod tests {
     use geo::{Coord, MultiPolygon, Rect};
 
     use super::*;
-    use crate::feed::{Feed, Kind, Surroundings};
+    use crate::feed::{Feed, Kind};
     use crate::governorate::Governorate;
     use crate::language::Both;
     use crate::problem::{Problems, SourceFile};

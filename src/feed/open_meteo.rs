@@ -80,7 +80,7 @@ struct OpenMeteo {
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let book = &around.book;
-    let url = keys::address(table, Some(PUBLIC_URL));
+    let url = keys::address(table, around, Some(PUBLIC_URL));
     let variables = variables(table);
     let past = table.integer("past_hours", 0..=MAX_HOURS).map_or(24, |found| found.value);
     let ahead = table.integer("forecast_hours", 0..=MAX_HOURS).map_or(48, |found| found.value);

@@ -24,3 +24,5 @@ mod sinks;
 mod stores;
 #[cfg(test)]
 mod systemd;
+#[cfg(test)]
+mod wis2;

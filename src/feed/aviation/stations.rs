@@ -18,7 +18,7 @@ pub(in crate::feed) type Stations = BTreeMap<Arc<str>, Vec<GovernorateId>>;
 /// Reads the address and `stations`, and asks for them in one request.
 pub(in crate::feed) fn read(table: &Table<'_>, around: &Surroundings, public_url: &str) -> Option<(Url, Stations)> {
     let book = &around.book;
-    let url = keys::address(table, Some(public_url));
+    let url = keys::address(table, around, Some(public_url));
     if !table.has("stations") {
         table.missing("stations", "{ OEJN = [\"jeddah\"] }");
     }
