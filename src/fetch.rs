@@ -1,29 +1,39 @@
-//! The fetcher: asks over HTTP and says truthfully how that went. It bounds time and size, and decides nothing else.
+//! The fetcher: asks over HTTP and says truthfully how that went. It bounds time and size, keeps to manners and out of inner networks,
+//! and decides nothing else.
 //!
 //! A fresh answer, an unchanged one (304), an empty one (204) and a failure are four states; none of them ever reads as calm.
-//! No query of an address is ever written into an error: keys may stand in it.
+//! No query of an address is ever written into an error: keys may stand in it. A key goes to the host it was meant for and to no other.
 
 use std::error::Error as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Response, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode};
 use url::Url;
 
 use crate::feed::address::{is_loopback, mark, shown};
-use crate::feed::{Request, Validators};
+use crate::feed::{Key, KeyGoes, Request, Validators};
+use crate::secret::{Secret, SecretSource};
 use crate::time::{TimeDelta, Timestamp};
 
+pub mod connection;
 mod headers;
+pub mod manners;
+pub mod outside;
+pub mod trust;
+
+pub use connection::{Connection, Way};
+
+use connection::Clients;
+use manners::{Manners, Turn};
+use outside::Reach;
 
 /// The most redirects that are followed.
 pub const MAX_REDIRECTS: usize = 5;
 /// The longest wait that a server may ask of us or promise freshness for.
 pub const MAX_WAIT: TimeDelta = TimeDelta::days(1);
-/// How long connecting may take; the whole is bounded by [`Limits::timeout`].
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept for the next poll.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +59,10 @@ pub struct Fresh {
     pub validators: Validators,
     /// The `Content-Type` as it came.
     pub content_type: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers that may be shown and kept, by name: without cookies and challenges.
+    pub headers: Vec<(String, String)>,
     /// How long it need not be asked for again, when the server says so.
     pub fresh_for: Option<TimeDelta>,
     /// What time it was at the server.
@@ -106,6 +120,28 @@ pub enum FetchError {
         /// The limit it went over.
         limit: usize,
     },
+    /// A document that somebody else points to lies in an inner network.
+    #[error(
+        "{at} is not of the open internet and is not asked; if that is meant, write `allow_private = true` for this feed"
+    )]
+    Inside {
+        /// Where, without its query.
+        at: String,
+    },
+    /// The key that the server wants cannot be had.
+    #[error("the server was not asked, for its key is missing: {why}")]
+    Key {
+        /// Why, without the key.
+        why: String,
+    },
+    /// The host is down, and only probed.
+    #[error("not asked: {host} failed {failures} times in a row and is asked one thing at a time until it answers")]
+    Resting {
+        /// Which, with its port.
+        host: String,
+        /// How often it failed.
+        failures: u32,
+    },
     /// A redirect that is not followed.
     #[error("the server sent us on to {to}, which is not followed: {why}")]
     Redirect {
@@ -125,6 +161,9 @@ impl FetchError {
             | Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::TooLarge { .. }
+            | Self::Inside { .. }
+            | Self::Key { .. }
+            | Self::Resting { .. }
             | Self::Redirect { .. } => None,
         }
     }
@@ -138,14 +177,32 @@ pub fn install_crypto() {
     }
 }
 
+/// One thing to ask.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// What.
+    pub request: &'a Request,
+    /// How long and how much.
+    pub limits: &'a Limits,
+    /// What is known of its last answer; it makes this a conditional request.
+    pub known: Option<&'a Validators>,
+    /// The feed's own address, which led here; none when a file led here. The feed's own request is its own home.
+    pub home: Option<&'a Url>,
+    /// True for the first request of a time of asking: it goes out even to a host that rests.
+    pub is_first: bool,
+}
+
 /// Asks over HTTP.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
-    world: Client,
-    /// For this machine itself: never through a proxy.
-    loopback: Client,
-    /// Why no certificate is trusted, when that is so.
-    trusts_nobody: Option<String>,
+    agent: HeaderValue,
+    clients: Clients,
+    allow_private: bool,
+    manners: Arc<Manners>,
+    /// The clients that were made, so that feeds with the same settings share their connections.
+    made: Arc<Mutex<Vec<(Connection, Clients)>>>,
+    /// Where relative paths of secrets begin.
+    secrets: PathBuf,
 }
 
 impl Fetcher {
@@ -156,39 +213,49 @@ impl Fetcher {
     /// # Errors
     /// When the contact cannot stand in a header, or the client cannot be built at all.
     pub fn new(contact: &str) -> Result<Self, String> {
-        install_crypto();
         let agent = format!("nadhir/{} (+{contact})", env!("CARGO_PKG_VERSION"));
         let agent = HeaderValue::from_str(&agent).map_err(|_| {
             format!("the contact `{contact}` cannot be sent: write a mail or web address in plain letters")
         })?;
-        let builder = || {
-            Client::builder()
-                .user_agent(agent.clone())
-                .redirect(redirect::Policy::none())
-                .referer(false)
-                .connect_timeout(CONNECT_TIMEOUT)
-                .pool_idle_timeout(IDLE_TIMEOUT)
+        let usual = Connection::default();
+        let clients = Clients::new(&usual, &agent, Secret::read)?;
+        let made = Arc::new(Mutex::new(vec![(usual, clients.clone())]));
+        let manners = Arc::new(Manners::default());
+        Ok(Self { agent, clients, allow_private: false, manners, made, secrets: PathBuf::new() })
+    }
+
+    /// The same, with the directory in which relative paths of secrets begin.
+    #[must_use]
+    pub fn with_secrets_in(self, dir: PathBuf) -> Self {
+        Self { secrets: dir, ..self }
+    }
+
+    /// The same with other connections: manners, and clients of equal settings, are shared.
+    ///
+    /// # Errors
+    /// When a file or secret that the settings name cannot be used; says which and what to do.
+    pub fn through(&self, connection: &Connection) -> Result<Self, String> {
+        let allow_private = connection.allow_private;
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = made.iter().find(|(known, _)| known == connection).map(|(_, clients)| clients.clone());
+        let clients = match known {
+            Some(clients) => clients,
+            None => {
+                let clients = Clients::new(connection, &self.agent, |source| Secret::read(&self.placed(source)))?;
+                made.push((connection.clone(), clients.clone()));
+                clients
+            }
         };
-        let build = |builder: ClientBuilder| builder.build().map_err(|why| innermost(&why));
-        if let Ok(world) = build(builder()) {
-            return Ok(Self { world, loopback: build(builder().no_proxy())?, trusts_nobody: None });
-        }
-        let rootless = || builder().tls_certs_only(std::iter::empty());
-        let why =
-            "this machine has no trusted certificates, so no https address can be reached: install ca-certificates";
-        Ok(Self {
-            world: build(rootless())?,
-            loopback: build(rootless().no_proxy())?,
-            trusts_nobody: Some(why.to_owned()),
-        })
+        drop(made);
+        Ok(Self { clients, allow_private, ..self.clone() })
     }
 
     /// A sentence for the operator when no certificate is trusted and so no https address can be reached.
     pub fn trusts_nobody(&self) -> Option<&str> {
-        self.trusts_nobody.as_deref()
+        self.clients.trusts_nobody.as_deref()
     }
 
-    /// Asks, and waits for the whole answer within the limits. `known` makes it a conditional request.
+    /// Asks a feed's own address, and waits for the whole answer within the limits. `known` makes it a conditional request.
     ///
     /// # Errors
     /// Says how it failed.
@@ -199,39 +266,65 @@ impl Fetcher {
         known: Option<&Validators>,
         now: Timestamp,
     ) -> Result<Answer, FetchError> {
-        match tokio::time::timeout(limits.timeout, self.ask(request, limits, known, now)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(FetchError::Timeout { after: limits.timeout }),
-        }
+        self.ask(&Ask { request, limits, known, home: Some(&request.url), is_first: true }, now).await
     }
 
-    async fn ask(
+    /// Asks when it is its turn, and waits for the whole answer within the limits.
+    ///
+    /// # Errors
+    /// Says how it failed.
+    pub async fn ask(&self, ask: &Ask<'_>, now: Timestamp) -> Result<Answer, FetchError> {
+        let key = match &ask.request.key {
+            Some(key) => Some((key, self.read_key(key)?)),
+            None => None,
+        };
+        // Before the turn: what may not be asked must not wait for it.
+        self.client(&ask.request.url, ask.home)?;
+        let limits = ask.limits;
+        let mut turn = self.manners.turn(&ask.request.url, ask.is_first).await?;
+        let asked = tokio::time::timeout(limits.timeout, self.walk(ask, key.as_ref(), &mut turn, now)).await;
+        let answer = asked.unwrap_or(Err(FetchError::Timeout { after: limits.timeout }));
+        turn.note(answer.as_ref().err());
+        answer
+    }
+
+    /// Asks, and goes where it is sent.
+    async fn walk(
         &self,
-        request: &Request,
-        limits: &Limits,
-        known: Option<&Validators>,
+        ask: &Ask<'_>,
+        key: Option<&(&Key, Secret)>,
+        turn: &mut Turn,
         now: Timestamp,
     ) -> Result<Answer, FetchError> {
+        let (request, limits) = (ask.request, ask.limits);
         let address = mark(&request.url);
-        let known = known.filter(|validators| !validators.is_empty() && validators.address == address);
+        let known = ask.known.filter(|validators| !validators.is_empty() && validators.address == address);
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let client = if is_loopback(&url) { &self.loopback } else { &self.world };
-            let response = client
-                .get(url.clone())
-                .headers(asked_with(request.accept, known))
-                .send()
-                .await
-                .map_err(|why| failed(&why, limits))?;
+            let client = self.client(&url, ask.home)?;
+            let is_home = is_same_host(&url, &request.url);
+            let mut headers = asked_with(request.accept, known);
+            let mut whole = url.clone();
+            if let Some((key, secret)) = key {
+                hand_over(key, secret, is_home, &mut whole, &mut headers)?;
+            }
+            let response = client.get(whole).headers(headers).send().await.map_err(|why| failed(&why, limits))?;
             match response.status() {
                 StatusCode::NOT_MODIFIED if known.is_some() => {
                     return Ok(Answer::NotModified {
                         fresh_for: headers::fresh_for(response.headers(), now),
-                        server_date: headers::date(response.headers(), header::DATE),
+                        server_date: headers::server_time(response.headers()),
                     });
                 }
                 StatusCode::NO_CONTENT => return Ok(Answer::NoContent),
-                status if is_redirect(status) => url = next(&url, response.headers())?,
+                status if is_redirect(status) => {
+                    let to = next(&url, response.headers())?;
+                    if !is_same_host(&to, &url) {
+                        self.client(&to, ask.home)?;
+                        turn.go_on(self.manners.turn(&to, true)).await?;
+                    }
+                    url = to;
+                }
                 // A part of an answer was not asked for, and must not be taken for the whole.
                 status if status.is_success() && status != StatusCode::PARTIAL_CONTENT => {
                     return read(response, limits, address, now).await.map(Answer::Fresh);
@@ -244,6 +337,68 @@ impl Fetcher {
         }
         Err(FetchError::Redirect { to: shown(&url), why: format!("{MAX_REDIRECTS} redirects are enough") })
     }
+
+    /// The client for an address, when it may be asked.
+    fn client(&self, url: &Url, home: Option<&Url>) -> Result<&Client, FetchError> {
+        let barred = || FetchError::Inside { at: shown(url) };
+        if is_loopback(url) {
+            return if home.is_some_and(is_loopback) { Ok(&self.clients.loopback) } else { Err(barred()) };
+        }
+        match outside::reach(url, home) {
+            _ if self.allow_private => Ok(&self.clients.own),
+            Reach::Own => Ok(&self.clients.own),
+            Reach::Open => Ok(&self.clients.open),
+            Reach::Barred => Err(barred()),
+        }
+    }
+
+    fn read_key(&self, key: &Key) -> Result<Secret, FetchError> {
+        Secret::read(&self.placed(&key.source)).map_err(|why| FetchError::Key { why })
+    }
+
+    fn placed(&self, source: &SecretSource) -> SecretSource {
+        match source {
+            SecretSource::File(path) => SecretSource::File(self.secrets.join(path)),
+            SecretSource::Credential(name) => SecretSource::Credential(name.clone()),
+        }
+    }
+}
+
+fn is_same_host(one: &Url, other: &Url) -> bool {
+    one.host() == other.host() && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Adds the key to a request of its own host, and takes it off a request of any other: a server that sends us on may have copied
+/// our query into the new address.
+fn hand_over(
+    key: &Key,
+    secret: &Secret,
+    is_home: bool,
+    url: &mut Url,
+    headers: &mut HeaderMap,
+) -> Result<(), FetchError> {
+    match key.goes {
+        KeyGoes::Query(name) => {
+            if url.query_pairs().any(|(known, _)| known == name) {
+                let kept: Vec<(String, String)> =
+                    url.query_pairs().filter(|(known, _)| known != name).map(|(k, v)| (k.into(), v.into())).collect();
+                url.query_pairs_mut().clear().extend_pairs(kept);
+            }
+            if is_home {
+                url.query_pairs_mut().append_pair(name, secret.expose());
+            }
+        }
+        KeyGoes::Header(name) if is_home => {
+            let unfit =
+                |what: &str| FetchError::Key { why: format!("{what} holds letters that cannot stand in a header") };
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit("its name"))?;
+            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| unfit("it"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        KeyGoes::Header(_) => {}
+    }
+    Ok(())
 }
 
 /// The headers of a request, conditional when we know an answer already.
@@ -267,6 +422,7 @@ async fn read(mut response: Response, limits: &Limits, address: u64, now: Timest
     if response.content_length().is_some_and(|length| limit < length) {
         return Err(too_large());
     }
+    let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|why| failed(&why, limits))? {
         if limits.max_body.saturating_sub(body.len()) < chunk.len() {
@@ -283,8 +439,10 @@ async fn read(mut response: Response, limits: &Limits, address: u64, now: Timest
             address,
         },
         content_type: headers::text(headers, header::CONTENT_TYPE),
+        status,
+        headers: headers::to_show(headers),
         fresh_for: headers::fresh_for(headers, now),
-        server_date: headers::date(headers, header::DATE),
+        server_date: headers::server_time(headers),
     })
 }
 

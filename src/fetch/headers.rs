@@ -21,6 +21,40 @@ pub(super) fn date(headers: &HeaderMap, name: impl AsHeaderName) -> Option<Times
     http_date(&text(headers, name)?)
 }
 
+/// What time it is at the server by its `Date`. Where a cache answered, the date is of when the server itself did, `Age` ago.
+pub(super) fn server_time(headers: &HeaderMap) -> Option<Timestamp> {
+    date(headers, header::DATE)?.checked_add_signed(TimeDelta::seconds(i64::from(age(headers))))
+}
+
+/// For how many seconds a cache has had the answer.
+fn age(headers: &HeaderMap) -> u32 {
+    text(headers, header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0)
+}
+
+/// The most headers that are kept to be shown.
+const MAX_HEADERS: usize = 64;
+
+/// Headers that may hold what opens a door.
+const PRIVATE: [&str; 6] =
+    ["set-cookie", "set-cookie2", "www-authenticate", "proxy-authenticate", "authorization", "authentication-info"];
+
+/// The headers that may be shown and kept, in the order of their names. A query of an address in them is cut off.
+pub(super) fn to_show(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut shown: Vec<(String, String)> = headers
+        .iter()
+        .filter(|(name, value)| !PRIVATE.contains(&name.as_str()) && !value.is_sensitive())
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter(|(_, value)| value.len() <= MAX_HEADER_LEN)
+        .map(|(name, value)| match (name.as_str(), value.split_once('?')) {
+            ("location" | "content-location" | "link", Some((address, _))) => (name, format!("{address}?…")),
+            _ => (name, value),
+        })
+        .take(MAX_HEADERS)
+        .collect();
+    shown.sort();
+    shown
+}
+
 fn http_date(text: &str) -> Option<Timestamp> {
     DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
 }
@@ -44,8 +78,7 @@ pub(super) fn fresh_for(headers: &HeaderMap, now: Timestamp) -> Option<TimeDelta
             }
             let seconds = part.strip_prefix("max-age=").and_then(|age| age.trim_matches('"').parse::<u32>().ok());
             if let Some(seconds) = seconds {
-                let age = text(headers, header::AGE).and_then(|age| age.parse::<u32>().ok()).unwrap_or(0);
-                return Some(bounded(TimeDelta::seconds(i64::from(seconds) - i64::from(age))));
+                return Some(bounded(TimeDelta::seconds(i64::from(seconds) - i64::from(age(headers)))));
             }
         }
     }

@@ -13,6 +13,9 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+mod keys;
+mod tls;
+
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 64 * 1024 };
 const IMPATIENT: Limits = Limits { timeout: Duration::from_millis(250), max_body: 64 * 1024 };
 
