@@ -126,7 +126,7 @@ fn spans(taf: &Taf, placed: &Placed, least_probability: u32) -> Vec<Span> {
 /// read whole and names none says that none is expected.
 fn whole(part: &Part) -> Words {
     let [speed, gust, sight, code] = words(part);
-    let is_hidden = part.is_partly_unread && part.conditions.may_hide_weather;
+    let is_hidden = part.conditions.may_hide_weather;
     let is_cut_short = part.conditions.wind.is_nothing() || part.conditions.visibility.is_nothing();
     let code = match code {
         Said::Nothing if !is_hidden && !is_cut_short => Said::Value(0.0),

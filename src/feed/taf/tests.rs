@@ -198,6 +198,9 @@ fn what_cannot_be_read_is_never_calm() {
         "TAF OEJN 060500Z 0606/0608 30010KT 9999 BLDX",
         &["06T06-06T08 10/10 kt 10000 m -", "OEJN group «BLDX»: it is no group of a forecast"],
     );
+    // A station that cannot see weather does not expect that there is none.
+    check("TAF OEJN 060500Z 0606/0608 30010KT 9999 //", &["06T06-06T08 10/10 kt 10000 m -"]);
+    check("TAF OEJN 060500Z 0606/0608 30010KT //// UP", &["06T06-06T08 10/10 kt - m -"]);
     // A change of which nothing is legible takes the certainty from its time on; what was grave before stays so while it may.
     check(
         "TAF OEJN 060500Z 0606/0610 30010KT 4000 HZ BECMG 0607/0608 3O010KT",
