@@ -14,11 +14,14 @@ use crate::governorate::GovernorateBook;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
+use signature::Verdict;
 
+mod canonical;
 mod meaning;
 mod names;
 mod read;
 mod shapes;
+mod signature;
 mod when;
 pub(super) mod xml;
 
@@ -30,6 +33,7 @@ pub const KIND: Kind = Kind {
 url = "https://example.org/cap/feed.xml"   # the list, or one alert
 default_life = "12h"                       # how long an alert lives that does not say
 language = "ar"                            # the language of words that do not say
+# signature = { policy = "require", certificates = "authority.pem" }   # see feeds.toml
 "#,
     parse,
 };
@@ -49,6 +53,7 @@ struct Cap {
     url: Url,
     default_life: TimeDelta,
     language: Option<String>,
+    signatures: signature::Signatures,
     book: Arc<GovernorateBook>,
 }
 
@@ -67,7 +72,8 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         if plain { Ok(tag.to_owned()) } else { Err(format!("`{tag}` is not a language tag such as `ar` or `ar-SA`")) }
     });
     let language = language.map(|found| found.value);
-    Some(Arc::new(Cap { url: url?, default_life, language, book: Arc::clone(book) }))
+    let signatures = signature::parse(table, around);
+    Some(Arc::new(Cap { url: url?, default_life, language, signatures, book: Arc::clone(book) }))
 }
 
 impl Feed for Cap {
@@ -109,8 +115,14 @@ impl Cap {
         let reader =
             read::Reader { book: &self.book, default_life: self.default_life, language: self.language.as_deref(), now };
         for node in nodes.iter().take(MAX_ALERTS) {
-            match reader.alert(*node) {
-                Ok(alert) => batch.alerts.push(alert),
+            match reader.alert(*node).map(|alert| (self.signatures.judge(*node, alert.identity.sent), alert)) {
+                Ok((Verdict::Passes(defects), mut alert)) => {
+                    alert.defects.extend(defects);
+                    batch.alerts.push(alert);
+                }
+                Ok((Verdict::Withheld(why), alert)) => {
+                    batch.skipped.push(super::Skip { part: alert.identity.identifier, why });
+                }
                 Err(skip) => batch.skipped.push(skip),
             }
         }
