@@ -245,6 +245,28 @@ mod tests {
     }
 
     #[test]
+    fn certificates_that_a_feed_names_lie_beside_its_file() {
+        let feeds = "[x]\nkind = \"cap\"\nname = { ar = \"x\", en = \"x\" }\nurl = \"https://example.org\"\nevery = \"15min\"\n\
+                     signature = { policy = \"require\", certificates = \"authority.pem\" }\n";
+        let feeds = format!("{}\n{feeds}", embedded::text("feeds.toml").unwrap());
+        let pem = include_str!("../tests/fixtures/signatures/authority.pem");
+        let mut files =
+            BTreeMap::from([("feeds.toml".to_owned(), feeds), ("authority.pem".to_owned(), pem.to_owned())]);
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in &files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        for read in [from_files(files.clone()), load(Some(dir.path()))] {
+            let (config, warnings) = read.unwrap();
+            assert!(warnings.is_empty(), "{warnings:?}");
+            assert!(config.feeds.iter().any(|feed| feed.id.as_str() == "x"));
+        }
+        files.remove("authority.pem");
+        let faults = from_files(files).unwrap_err();
+        assert!(faults.iter().any(|fault| fault.message.contains("no file `authority.pem` lies beside feeds.toml")));
+    }
+
+    #[test]
     fn every_seat_lies_in_its_own_outline_and_in_no_other() {
         let config = shipped();
         for governorate in config.governorates.iter() {

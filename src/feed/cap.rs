@@ -33,7 +33,11 @@ pub const KIND: Kind = Kind {
 url = "https://example.org/cap/feed.xml"   # the list, or one alert
 default_life = "12h"                       # how long an alert lives that does not say
 language = "ar"                            # the language of words that do not say
-# signature = { policy = "require", certificates = "authority.pem" }   # see feeds.toml
+# What XML signatures are worth here. "note", as when this is left out: they are checked and the finding is noted; "ignore";
+# "verify": an alert with a signature that does not hold is withheld; "require": so is one that is not signed, or not by the
+# signer known here. `certificates` is a PEM file beside feeds.toml, or its text: certificates or public keys of the signer
+# itself, or of an authority that vouches for the one whom `signer` names. `legacy = true` takes SHA-1 for a sound signature.
+# signature = { policy = "require", certificates = "authority.pem" }
 "#,
     parse,
 };
