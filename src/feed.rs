@@ -2,7 +2,7 @@
 //!
 //! A new kind of feed is one file below and one line in [`KINDS`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use url::Url;
 use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
+use crate::problem::SourceFile;
 use crate::reading::Reading;
 use crate::secret::SecretSource;
 use crate::table::Table;
@@ -318,6 +319,8 @@ pub struct Surroundings {
     pub book: Arc<GovernorateBook>,
     /// The zone of times that do not say theirs, when the feed's table does not either.
     pub zone: Tz,
+    /// Texts that lie beside the configuration and that a feed may name, such as certificates: by their names under its directory.
+    pub beside: Arc<BTreeMap<String, Arc<SourceFile>>>,
     /// True when another kind brings the bytes, such as files of a folder: then no address is needed.
     pub is_within: bool,
 }

@@ -10,7 +10,6 @@ use super::bytes;
 use super::clocks::{self, ClockLimits};
 use super::settings::{both, line};
 use crate::feed::{Feed, KINDS, Kind, Source, Surroundings};
-use crate::governorate::GovernorateBook;
 use crate::ids::FeedId;
 use crate::language::Both;
 use crate::problem::{Problems, SourceFile};
@@ -100,7 +99,7 @@ impl fmt::Debug for FeedConfig {
 }
 
 /// Reads the file: every enabled feed. What it returns may be used only when no error was noted.
-pub fn read(file: &Arc<SourceFile>, book: &Arc<GovernorateBook>, zone: Tz, problems: &Problems) -> Vec<FeedConfig> {
+pub fn read(file: &Arc<SourceFile>, around: &Surroundings, problems: &Problems) -> Vec<FeedConfig> {
     read_file(file, problems, |root| {
         let tables = root.named_tables();
         if MAX_FEEDS < tables.len() {
@@ -110,7 +109,7 @@ pub fn read(file: &Arc<SourceFile>, book: &Arc<GovernorateBook>, zone: Tz, probl
         let mut enabled = 0;
         let mut feeds = Vec::new();
         for (name, table) in tables.into_iter().take(MAX_FEEDS) {
-            let Read { is_enabled, feed } = read_feed(&name, table, book, zone, problems);
+            let Read { is_enabled, feed } = read_feed(&name, table, around, problems);
             if is_enabled {
                 enabled += 1;
                 feeds.extend(feed);
@@ -129,13 +128,7 @@ struct Read {
     feed: Option<FeedConfig>,
 }
 
-fn read_feed(
-    name: &Found<String>,
-    table: Table<'_>,
-    book: &Arc<GovernorateBook>,
-    zone: Tz,
-    problems: &Problems,
-) -> Read {
+fn read_feed(name: &Found<String>, table: Table<'_>, around: &Surroundings, problems: &Problems) -> Read {
     let id = FeedId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
     let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
     let kinds: Vec<(&str, &'static Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
@@ -144,7 +137,7 @@ fn read_feed(
     if called.is_none() && !table.has("name") {
         table.missing("name", "{ ar = \"…\", en = \"…\" }");
     }
-    let schedule = schedule(&table, zone);
+    let schedule = schedule(&table, around.zone);
     let every = match &schedule {
         Some(Schedule::Every(every)) => Some(*every),
         _ => None,
@@ -163,8 +156,7 @@ fn read_feed(
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);
     let before = problems.count();
-    let around = Surroundings { book: Arc::clone(book), zone, is_within: false };
-    let feed = (kind.parse)(&table, &around);
+    let feed = (kind.parse)(&table, around);
     // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
     if feed.is_some() || before < problems.count() {
         table.finish();

@@ -17,13 +17,16 @@ use crate::governorate::GovernorateBook;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
+use signature::Verdict;
 
+mod canonical;
 mod meaning;
 pub mod model;
 mod names;
 mod parts;
 mod read;
 mod shapes;
+mod signature;
 mod when;
 pub(super) mod xml;
 
@@ -42,6 +45,11 @@ language = "ar"                            # the language of words that do not s
 # When a polygon or circle means a governorate: it covers this share of it, or this share of the shape lies in it, or it holds
 # the seat. A shape that means nobody so is given to the governorate with most of it, when that is a tenth at least.
 area = { share_of_governorate = 0.1, share_of_shape = 0.5, centre = true }
+# What XML signatures are worth here. "note", as when this is left out: they are checked and the finding is noted; "ignore";
+# "verify": an alert with a signature that does not hold is withheld; "require": so is one that is not signed, or not by the
+# signer known here. `certificates` is a PEM file beside feeds.toml, or its text: certificates or public keys of the signer
+# itself, or of an authority that vouches for the one whom `signer` names. `legacy = true` takes SHA-1 for a sound signature.
+# signature = { policy = "require", certificates = "authority.pem" }
 "#,
     parse,
 };
@@ -64,6 +72,7 @@ struct Cap {
     default_life: TimeDelta,
     language: Option<String>,
     area: Terms,
+    signatures: signature::Signatures,
     book: Arc<GovernorateBook>,
 }
 
@@ -83,7 +92,8 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     });
     let language = language.map(|found| found.value);
     let area = table.table("area").map_or(Terms::default(), area_terms);
-    Some(Arc::new(Cap { url: url?, default_life, language, area, book }))
+    let signatures = signature::parse(table, around);
+    Some(Arc::new(Cap { url: url?, default_life, language, area, signatures, book }))
 }
 
 /// Reads when a shape means a governorate.
@@ -120,7 +130,8 @@ impl Feed for Cap {
         let mut batch = Batch::default();
         let language = self.language.as_deref();
         let terms = parts::Terms { book: &self.book, default_life: self.default_life, language, now };
-        let list = open(body, &self.url, &self.book, self.area, &mut |alert| match alert {
+        let ways = Ways { book: &self.book, area: self.area, signatures: Some(&self.signatures) };
+        let list = open_with(body, &self.url, &ways, &mut |alert| match alert {
             Ok(alert) => batch.alerts.extend(parts::parts(&alert, &terms)),
             Err(skip) => batch.skipped.push(skip),
         })?;
@@ -154,6 +165,23 @@ pub fn open(
     terms: Terms,
     each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
 ) -> Result<Outline, DecodeError> {
+    open_with(body, base, &Ways { book, area: terms, signatures: None }, each)
+}
+
+/// How a document is opened.
+struct Ways<'a> {
+    book: &'a GovernorateBook,
+    area: Terms,
+    /// What signatures are worth; without it they are not looked at.
+    signatures: Option<&'a signature::Signatures>,
+}
+
+fn open_with(
+    body: &[u8],
+    base: &Url,
+    ways: &Ways<'_>,
+    each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
+) -> Result<Outline, DecodeError> {
     let text = xml::text(body)?;
     let document = xml::parse(&text)?;
     let alerts = xml::survey(&document)?;
@@ -169,15 +197,28 @@ pub fn open(
         };
         return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
     }
-    let mut reader = read::Reader::new(book, terms);
+    let mut reader = read::Reader::new(ways.book, ways.area);
     for node in alerts.iter().take(MAX_ALERTS) {
-        each(reader.alert(*node).map(|alert| CapAlert { envelope: envelope(*node), ..alert }));
+        let alert = reader.alert(*node).map(|alert| CapAlert { envelope: envelope(*node), ..alert });
+        each(alert.and_then(|alert| signed(*node, alert, ways)));
     }
     if MAX_ALERTS < alerts.len() {
         let why = format!("{} alerts in one document; only the first {MAX_ALERTS} were read", alerts.len());
         outline.skipped.push(Skip { part: "the rest".to_owned(), why });
     }
     Ok(outline)
+}
+
+/// The alert with what its signatures are worth noted, or why it is withheld over them.
+fn signed<'a>(node: Node<'a, '_>, mut alert: CapAlert<'a>, ways: &Ways<'_>) -> Result<CapAlert<'a>, Skip> {
+    match ways.signatures.map(|signatures| signatures.judge(node, alert.sent.at.to_utc())) {
+        None => Ok(alert),
+        Some(Verdict::Passes(defects)) => {
+            alert.defects.extend(defects);
+            Ok(alert)
+        }
+        Some(Verdict::Withheld(why)) => Err(Skip { part: alert.identifier.into_owned(), why }),
+    }
 }
 
 /// What the envelope around an alert says that it is for; none when there is no envelope.

@@ -208,7 +208,7 @@ pub(crate) mod tests {
 
     /// What feeds are read in here.
     pub(crate) fn surroundings() -> Surroundings {
-        Surroundings { book: book(), zone: chrono_tz::Asia::Riyadh, is_within: false }
+        Surroundings { book: book(), zone: chrono_tz::Asia::Riyadh, beside: Arc::default(), is_within: false }
     }
 
     /// The only request of a feed of the web.
