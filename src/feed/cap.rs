@@ -11,6 +11,8 @@ use url::Url;
 
 use super::{Batch, DecodeError, Feed, Kind, Request, Source, Surroundings, index, keys};
 use crate::governorate::GovernorateBook;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::GovernorateId;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
@@ -54,7 +56,7 @@ struct Cap {
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let book = &around.book;
-    let url = keys::address(table, None);
+    let url = keys::own_address(table, around);
     let default_life = table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
         if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
             let help = Some("write a span above 0 and up to 3d, such as `12h`".to_owned());
@@ -119,6 +121,36 @@ impl Cap {
             batch.skipped.push(super::Skip { part: "the rest".to_owned(), why });
         }
     }
+}
+
+/// What the words of an authority say threatens, the most telling text first; for official alerts in other formats.
+pub(super) fn hazard_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Hazard {
+    texts
+        .into_iter()
+        .map(|text| meaning::hazard(text, None))
+        .find(|hazard| *hazard != Hazard::Other)
+        .unwrap_or(Hazard::Other)
+}
+
+/// The colour that the words of an authority name; for official alerts in other formats.
+pub(super) fn colour_of(text: &str) -> Option<Severity> {
+    meaning::colour(text)
+}
+
+/// The governorates that polygons mean, each written as CAP writes it; for official alerts in other formats.
+pub(super) fn touched(
+    polygons: &[String],
+    book: &GovernorateBook,
+    defects: &mut Vec<String>,
+) -> BTreeSet<GovernorateId> {
+    let mut shapes = Vec::new();
+    for text in polygons {
+        match shapes::polygon(text, &book.bounds, defects) {
+            Ok(shape) => shapes.push(shape),
+            Err(why) => defects.push(why),
+        }
+    }
+    shapes::touched(&shapes, book)
 }
 
 #[cfg(test)]

@@ -107,6 +107,7 @@ impl Reader<'_> {
         defects.truncate(MAX_DEFECTS);
         Ok(Alert {
             identity: Identity { sender, identifier, sent },
+            line: None,
             part: 0,
             fingerprint: 0,
             status,

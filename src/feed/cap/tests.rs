@@ -42,7 +42,7 @@ fn only(text: &str) -> Alert {
 }
 
 fn areas(alert: &Alert) -> String {
-    let ids: Vec<&str> = alert.areas.iter().map(crate::ids::GovernorateId::as_str).collect();
+    let ids: Vec<&str> = alert.areas.iter().map(GovernorateId::as_str).collect();
     ids.join(" ")
 }
 
