@@ -81,7 +81,7 @@ impl Feed for NcmEws {
         for (index, item) in items.into_iter().take(MAX_ALERTS).enumerate() {
             let part = || format!("alert {}", index + 1);
             match item {
-                shape::Item::Alert(fields) => reader.alert(&fields, part(), &mut batch),
+                shape::Item::Alert(fields) => reader.alert(&fields, &part(), &mut batch),
                 shape::Item::Other(why) => batch.strange.push(Skip { part: part(), why }),
             }
         }

@@ -30,13 +30,13 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads one warning into the batch: as an alert, as something strange, or as both; one of another region leaves no trace.
-    pub(super) fn alert(&self, fields: &Fields<'_>, part: String, batch: &mut Batch) {
+    pub(super) fn alert(&self, fields: &Fields<'_>, part: &str, batch: &mut Batch) {
         let mut defects = Vec::new();
         let places = region::places(fields, self.book, &mut defects);
         if places.is_elsewhere {
             return;
         }
-        let mut strange = |why: String| batch.strange.push(Skip { part: part.clone(), why });
+        let mut strange = |why: String| batch.strange.push(Skip { part: part.to_owned(), why });
         if places.found.is_empty() {
             strange(format!("none of its places is known: {}", places.unknown.join("; ")));
         }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::alert::{Alert, MsgType, Status};
 use crate::feed::keys::tests::{feed, read};
+use crate::ids::GovernorateId;
 
 fn now() -> Timestamp {
     "2025-12-08T22:30:00Z".parse().unwrap()
@@ -35,7 +36,7 @@ fn tell(body: &str) -> String {
         Err(why) => return why.to_string(),
     };
     let alerts = batch.alerts.iter().map(|alert| {
-        let areas: Vec<&str> = alert.areas.iter().map(|id| id.as_str()).collect();
+        let areas: Vec<&str> = alert.areas.iter().map(GovernorateId::as_str).collect();
         let (onset, expires) = (alert.onset.format("%d %H:%M"), alert.expires.format("%d %H:%M"));
         let unplaced =
             if alert.unplaced.is_empty() { String::new() } else { format!(" unplaced {}", alert.unplaced.join("; ")) };
@@ -57,7 +58,8 @@ fn check(body: &str, expected: &str) {
 /// The warning for Jeddah with some of its keys changed; one that is made null is as good as absent.
 fn with(changes: serde_json::Value) -> String {
     let mut alert: serde_json::Map<String, serde_json::Value> = serde_json::from_str(JEDDAH).unwrap();
-    alert.extend(changes.as_object().unwrap().clone());
+    let serde_json::Value::Object(changes) = changes else { panic!() };
+    alert.extend(changes);
     serde_json::Value::from(vec![alert]).to_string()
 }
 
@@ -305,6 +307,35 @@ fn a_name_holds_over_polls_and_changes_with_what_is_said() {
     assert_eq!(only(&nameless).defects, ["it has no id"]);
 }
 
+/// The places and effects of warnings that newspapers quoted, put into the reconstructed shape and read with the shipped
+/// governorates: each finds its places, and nothing of it is strange.
+#[test]
+fn collected_warnings_find_their_places_among_the_seventeen() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/messages/warnings_real.tsv");
+    let Ok(text) = std::fs::read_to_string(path) else { return };
+    let (config, _) = crate::config::load(None).unwrap();
+    let ews = NcmEws {
+        url: Url::parse(PUBLIC_URL).unwrap(),
+        default_life: TimeDelta::hours(12),
+        book: Arc::clone(&config.governorates),
+    };
+    let mut count = 0;
+    for line in text.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let (areas, effects) = (cells[3].split('(').next().unwrap(), cells[6]);
+        let body = with(serde_json::json!({
+            "governorates": areas.split('،').map(|area| serde_json::json!({"nameAr": area.trim()})).collect::<Vec<_>>(),
+            "alertHazards": [{"descriptionAr": effects}],
+        }));
+        let batch = ews.decode(body.as_bytes(), now()).unwrap();
+        let [alert] = batch.alerts.as_slice() else { panic!("{line}: {batch:?}") };
+        assert_eq!((alert.unplaced.as_slice(), batch.strange.as_slice()), ([].as_slice(), [].as_slice()), "{line}");
+        assert!(!alert.areas.is_empty(), "{line}");
+        count += 1;
+    }
+    assert_eq!(count, 9);
+}
+
 #[test]
 fn the_example_is_without_faults() {
     let (_, faults) = read(&KIND, KIND.example.split_once('\n').unwrap().1);
@@ -325,7 +356,7 @@ proptest! {
         }
         if let Ok(batch) = feed(&KIND, "").decode(&body, now()) {
             let areas = batch.alerts.iter().flat_map(|alert| &alert.areas);
-            prop_assert!(areas.map(|id| id.as_str()).all(|id| id == "jeddah"));
+            prop_assert!(areas.map(GovernorateId::as_str).all(|id| id == "jeddah"));
         }
     }
 }
