@@ -148,6 +148,16 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// True when its time is up at a moment: its end is not part of it.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires <= now
+    }
+
+    /// True when what it warns of has begun at a moment.
+    pub fn has_begun(&self, now: Timestamp) -> bool {
+        self.onset <= now
+    }
+
     /// Its words in a language, by the prefix of the tag.
     pub fn words_in(&self, tag: &str) -> Option<&Words> {
         self.words.iter().find(|words| {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Identity, Status, Words};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
+use crate::language::Language;
 use crate::reading::Basis;
 use crate::rule::Statistic;
 use crate::time::{TimeDelta, Timestamp, seconds};
@@ -163,6 +164,10 @@ pub struct Bulletin {
     pub stale_after: Timestamp,
     /// Set when the warning stands without fresh data: the time of the last.
     pub silent_since: Option<Timestamp>,
+    /// The languages that alone have something new to hear, as when an authority's words arrive in a second one; none is named
+    /// when all have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_in: Vec<Language>,
     /// Who says so.
     pub origin: Origin,
 }

@@ -27,6 +27,7 @@ pub mod rules;
 pub mod selection;
 pub mod settings;
 pub mod threshold;
+mod voices;
 
 pub use channels::ChannelConfig;
 pub use feeds::FeedConfig;

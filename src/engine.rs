@@ -18,6 +18,7 @@ mod automatic;
 mod feeds;
 mod health;
 mod official;
+mod seen;
 mod state;
 #[cfg(test)]
 mod stories;
@@ -114,14 +115,15 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             match heard {
                 Heard::Batch { batch, .. } => {
                     official::take(book, &mut draft, feed, &batch.alerts, now);
-                    Touched::Only(feeds::store_readings(&mut draft, feed, batch, now))
+                    Touched::Only(feeds::store_readings(book, &mut draft, feed, batch, now))
                 }
                 Heard::Unchanged => Touched::All,
                 Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => Touched::Only(BTreeSet::new()),
             }
         }
     };
-    official::run_out(book, &mut draft, now);
+    official::twins::speak_up(book, &mut draft, now);
+    official::editions::run_out(book, &mut draft, now);
     automatic::judge(book, &mut draft, &touched, now);
     draft.finish()
 }

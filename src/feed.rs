@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 use crate::unit::Metric;
 
 pub mod address;
+pub mod aviation;
 pub mod cap;
 pub mod csv;
 pub mod dir;
@@ -34,6 +35,7 @@ pub mod open_meteo;
 pub mod openweathermap;
 mod places;
 mod rows;
+pub mod taf;
 mod values;
 
 /// Where a feed is to be had.
@@ -188,6 +190,8 @@ pub struct Retold {
     pub governorate: GovernorateId,
     /// What.
     pub metric: Metric,
+    /// By which station, when the feed has stations; what its other stations said still counts.
+    pub station: Option<Arc<str>>,
     /// The first moment that the answer speaks of.
     pub from: Timestamp,
 }
@@ -349,6 +353,7 @@ pub struct Surroundings {
 pub const KINDS: &[Kind] = &[
     open_meteo::KIND,
     metar::KIND,
+    taf::KIND,
     cap::KIND,
     ncm_ews::KIND,
     met_norway::KIND,

@@ -15,7 +15,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | [feed] | a source that is asked: Open-Meteo, METAR, an index of CAP alerts |
-//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time |
+//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time; some are [derived](derive) from others |
 //! | [official alert](alert) | what an authority said in CAP, placed in governorates |
 //! | [rule] | which metric over which window, where, at which thresholds is yellow, orange, red |
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
@@ -74,6 +74,7 @@ pub mod hazard;
 // The way of the data.
 pub mod governorate;
 pub mod reading;
+pub mod derive;
 pub mod alert;
 pub mod feed;
 pub mod rule;

@@ -73,6 +73,12 @@ pub enum Deaf {
         /// The bulletin's.
         hazard: Hazard,
     },
+    /// Only readers of other languages have something new to hear.
+    #[error("it is news only in {}, which it does not take", .languages.iter().map(|language| language.tag()).collect::<Vec<_>>().join(" and "))]
+    Language {
+        /// Those languages.
+        languages: Vec<Language>,
+    },
     /// Not its place.
     #[error("it hears of other governorates")]
     Place,
@@ -94,6 +100,9 @@ pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
     }
     if listener.hazards.as_ref().is_some_and(|hazards| hazards.is_disjoint(&bulletin.reach.hazards)) {
         return Err(Deaf::Hazard { hazard: bulletin.hazard });
+    }
+    if !bulletin.only_in.is_empty() && !listener.languages.iter().any(|language| bulletin.only_in.contains(language)) {
+        return Err(Deaf::Language { languages: bulletin.only_in.clone() });
     }
     let is_near = |wanted: &BTreeSet<GovernorateId>| {
         bulletin.areas.iter().chain(&bulletin.left).any(|area| wanted.contains(area))
@@ -138,6 +147,7 @@ mod tests {
             until: now,
             stale_after: now,
             silent_since: None,
+            only_in: Vec::new(),
             origin: Origin::Automatic { evidence: Vec::new() },
         }
     }
@@ -173,6 +183,17 @@ mod tests {
         check(&Listener { governorates: near(&["taif"]), ..listener(Audience::Public) }, true);
         check(&Listener { governorates: near(&["jeddah"]), ..listener(Audience::Public) }, true);
         check(&Listener { governorates: near(&["rabigh"]), ..listener(Audience::Public) }, false);
+    }
+
+    #[test]
+    fn what_is_new_in_one_language_alone_is_told_to_its_readers_alone() {
+        let heard = |languages: Vec<Language>, only_in: Vec<Language>| {
+            let listener = Listener { languages, ..listener(Audience::Public) };
+            hears(&listener, &Bulletin { only_in, ..bulletin(Status::Actual) }).is_ok()
+        };
+        assert!(heard(vec![Language::Ar], vec![Language::Ar]) && heard(Language::ALL.to_vec(), vec![Language::En]));
+        assert!(heard(vec![Language::Ar], Vec::new()));
+        assert!(!heard(vec![Language::Ar], vec![Language::En]));
     }
 
     #[test]

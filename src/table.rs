@@ -101,6 +101,11 @@ impl<'a> Table<'a> {
         self.entries.contains_key(key)
     }
 
+    /// Where the value of a key is written; the table itself when it is not.
+    pub fn span_of(&self, key: &str) -> Range<usize> {
+        self.entries.get(key).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
     /// Reads a value that may be absent; `read` says what it should have been.
     pub fn get<T>(&self, key: &'static str, read: impl FnOnce(&DeValue<'_>) -> Result<T, String>) -> Option<Found<T>> {
         let value = self.find(key)?;

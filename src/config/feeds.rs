@@ -39,6 +39,9 @@ pub const DEFAULT_CRON_JITTER: TimeDelta = TimeDelta::seconds(30);
 /// How long a feed may be silent before it is called stale.
 pub const STALE_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=TimeDelta::days(30);
 
+/// How long an alert may wait for its twin in the other language.
+pub const TWIN_WAIT_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::zero()..=TimeDelta::minutes(10);
+
 /// A feed as configured.
 #[derive(Clone)]
 pub struct FeedConfig {
@@ -60,6 +63,8 @@ pub struct FeedConfig {
     pub max_body: u64,
     /// How long it may be silent before that is told to the people on duty.
     pub stale_after: TimeDelta,
+    /// How long an alert in one language alone waits for its twin in the other.
+    pub twin_wait: TimeDelta,
     /// Who is to be named as the source.
     pub attribution: Option<String>,
     /// Under which licence its data come.
@@ -69,7 +74,7 @@ pub struct FeedConfig {
 impl FeedConfig {
     /// What rules and warnings go by.
     pub fn terms(&self) -> FeedTerms {
-        FeedTerms { kind: self.kind, stale_after: self.stale_after }
+        FeedTerms { kind: self.kind, stale_after: self.stale_after, twin_wait: self.twin_wait }
     }
 }
 
@@ -134,6 +139,7 @@ fn read_feed(
     let timeout = within(&table, "timeout", &TIMEOUT_LIMITS).unwrap_or(DEFAULT_TIMEOUT);
     let max_body = bytes::size(&table, "max_body", &MAX_BODY_LIMITS).map_or(DEFAULT_MAX_BODY, |found| found.value);
     let stale_after = stale_after(&table, every, schedule.is_some());
+    let twin_wait = within(&table, "twin_wait", &TWIN_WAIT_LIMITS).unwrap_or_default();
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);
     let before = problems.count();
@@ -154,6 +160,7 @@ fn read_feed(
             timeout,
             max_body,
             stale_after,
+            twin_wait,
             attribution,
             licence,
         }),

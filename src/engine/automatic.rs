@@ -280,6 +280,7 @@ fn say(
         until: found.until,
         stale_after: if is_end { now + book.times.end_notice } else { found.until },
         silent_since: found.silent_since,
+        only_in: Vec::new(),
         origin: Origin::Automatic { evidence: evidence.clone() },
     });
     let now_told = (!is_end).then(|| Warning {
@@ -313,7 +314,7 @@ pub(super) fn yield_to(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> 
     let mut taken = BTreeMap::new();
     for governorate in &alert.areas {
         let key = WarningKey::Automatic { hazard: alert.hazard, governorate: governorate.clone() };
-        let is_taken = |told: &&Warning| told.severity <= alert.severity && alert.onset <= told.onset.max(now);
+        let is_taken = |told: &&Warning| told.severity <= alert.severity && alert.has_begun(told.onset.max(now));
         if let Some(told) = draft.warning(&key).filter(is_taken) {
             taken.insert(key, told.clone());
         }

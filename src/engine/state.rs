@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 use super::health::FeedState;
+use super::official::twins::Pending;
+use super::seen::Seen;
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::reading::{Basis, Series, SeriesKey};
@@ -40,7 +42,8 @@ pub struct State {
     pub(super) series: Room<SeriesKey, Series>,
     pub(super) latches: Room<LatchKey, Latches>,
     pub(super) warnings: Room<WarningKey, Warning>,
-    pub(super) seen: Room<String, Timestamp>,
+    pub(super) seen: Room<String, Seen>,
+    pub(super) pending: Room<String, Pending>,
     pub(super) feeds: Room<FeedId, FeedState>,
     pub(super) numbers: Room<i32, u32>,
 }
@@ -51,7 +54,8 @@ pub struct Changes {
     pub(super) series: Delta<SeriesKey, Series>,
     pub(super) latches: Delta<LatchKey, Latches>,
     pub(super) warnings: Delta<WarningKey, Warning>,
-    pub(super) seen: Delta<String, Timestamp>,
+    pub(super) seen: Delta<String, Seen>,
+    pub(super) pending: Delta<String, Pending>,
     pub(super) feeds: Delta<FeedId, FeedState>,
     pub(super) numbers: Delta<i32, u32>,
 }
@@ -81,6 +85,7 @@ impl State {
                 "latch" => insert(&mut state.latches, key, value),
                 "warning" => insert(&mut state.warnings, key, value),
                 "seen" => insert(&mut state.seen, key, value),
+                "pending" => insert(&mut state.pending, key, value),
                 "feed" => insert(&mut state.feeds, key, value),
                 "number" => insert(&mut state.numbers, key, value),
                 _ => Err("no such part of the state is known; was it written by a newer nadhir?".to_owned()),
@@ -96,6 +101,7 @@ impl State {
         apply(&mut self.latches, changes.latches);
         apply(&mut self.warnings, changes.warnings);
         apply(&mut self.seen, changes.seen);
+        apply(&mut self.pending, changes.pending);
         apply(&mut self.feeds, changes.feeds);
         apply(&mut self.numbers, changes.numbers);
         self.version += 1;
@@ -119,6 +125,7 @@ impl Changes {
             && self.latches.is_empty()
             && self.warnings.is_empty()
             && self.seen.is_empty()
+            && self.pending.is_empty()
             && self.feeds.is_empty()
             && self.numbers.is_empty()
     }
@@ -133,6 +140,7 @@ impl Changes {
         rows("latch", &self.latches, &mut facts)?;
         rows("warning", &self.warnings, &mut facts)?;
         rows("seen", &self.seen, &mut facts)?;
+        rows("pending", &self.pending, &mut facts)?;
         rows("feed", &self.feeds, &mut facts)?;
         rows("number", &self.numbers, &mut facts)?;
         Ok(facts)
@@ -248,18 +256,29 @@ impl<'a> Draft<'a> {
         self.changes.warnings.insert(key, warning.map(Arc::new));
     }
 
-    pub(super) fn has_seen(&self, triple: &String) -> bool {
-        look(&self.state.seen, &self.changes.seen, triple).is_some()
+    pub(super) fn seen(&self, triple: &String) -> Option<&Seen> {
+        look(&self.state.seen, &self.changes.seen, triple)
     }
 
-    pub(super) fn see(&mut self, triple: String, keep_until: Timestamp) {
-        self.changes.seen.insert(triple, Some(Arc::new(keep_until)));
+    pub(super) fn put_seen(&mut self, triple: String, seen: Seen) {
+        self.changes.seen.insert(triple, Some(Arc::new(seen)));
+    }
+
+    /// The alerts that wait to be told, changes included.
+    pub(super) fn pending(&self) -> impl Iterator<Item = (&String, &Pending)> {
+        let kept = self.state.pending.iter().filter(|(key, _)| !self.changes.pending.contains_key(*key));
+        let changed = self.changes.pending.iter().filter_map(|(key, pending)| Some((key, pending.as_ref()?)));
+        kept.chain(changed).map(|(key, pending)| (key, pending.as_ref()))
+    }
+
+    pub(super) fn put_pending(&mut self, key: String, pending: Option<Pending>) {
+        self.changes.pending.insert(key, pending.map(Arc::new));
     }
 
     /// Forgets the triples of alerts that are long over.
     pub(super) fn forget_seen(&mut self, now: Timestamp) {
-        for (triple, keep_until) in &self.state.seen {
-            if **keep_until < now {
+        for (triple, seen) in &self.state.seen {
+            if seen.keep_until < now {
                 self.changes.seen.insert(triple.clone(), None);
             }
         }

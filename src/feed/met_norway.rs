@@ -221,7 +221,10 @@ impl Series<'_> {
             let first = begins.entry(reading.metric).or_insert(reading.at);
             *first = reading.at.min(*first);
         }
-        begins.into_iter().map(|(metric, from)| Retold { governorate: self.id.clone(), metric, from }).collect()
+        begins
+            .into_iter()
+            .map(|(metric, from)| Retold { governorate: self.id.clone(), metric, station: None, from })
+            .collect()
     }
 }
 

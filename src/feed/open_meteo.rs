@@ -302,7 +302,12 @@ fn values(
 ) -> Result<(), (String, String)> {
     let column = column(variable, hourly, units, times.len()).map_err(|why| (String::new(), why))?;
     let begins = times.iter().flatten().min().copied();
-    batch.retold.extend(begins.map(|from| Retold { governorate: id.clone(), metric: variable.metric, from }));
+    batch.retold.extend(begins.map(|from| Retold {
+        governorate: id.clone(),
+        metric: variable.metric,
+        station: None,
+        from,
+    }));
     let first = column.list.iter().position(|value| !value.is_null());
     let last = column.list.iter().rposition(|value| !value.is_null());
     let Some((first, last)) = first.zip(last) else {

@@ -180,7 +180,10 @@ impl Hand<'_> {
             let first = begins.entry(reading.metric).or_insert(reading.at);
             *first = reading.at.min(*first);
         }
-        begins.into_iter().map(|(metric, from)| Retold { governorate: self.id.clone(), metric, from }).collect()
+        begins
+            .into_iter()
+            .map(|(metric, from)| Retold { governorate: self.id.clone(), metric, station: None, from })
+            .collect()
     }
 }
 

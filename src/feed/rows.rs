@@ -320,17 +320,17 @@ fn last_word(readings: &mut Vec<Reading>) -> usize {
     differ
 }
 
-/// The forecasts that rows without stations tell anew, each from its first moment on.
+/// The forecasts that rows tell anew, each from its first moment on.
 fn retold(readings: &[Reading]) -> Vec<Retold> {
-    let mut begins: BTreeMap<(&GovernorateId, Metric), Timestamp> = BTreeMap::new();
-    for reading in readings.iter().filter(|reading| reading.basis == Basis::Forecast && reading.station.is_none()) {
-        let first = begins.entry((&reading.governorate, reading.metric)).or_insert(reading.at);
+    let mut begins: BTreeMap<(&GovernorateId, Metric, Option<&Arc<str>>), Timestamp> = BTreeMap::new();
+    for reading in readings.iter().filter(|reading| reading.basis == Basis::Forecast) {
+        let of = (&reading.governorate, reading.metric, reading.station.as_ref());
+        let first = begins.entry(of).or_insert(reading.at);
         *first = reading.at.min(*first);
     }
-    let told = |((governorate, metric), from): ((&GovernorateId, Metric), Timestamp)| Retold {
-        governorate: governorate.clone(),
-        metric,
-        from,
+    let told = |((governorate, metric, station), from): (_, Timestamp)| -> Retold {
+        let (governorate, station): (&GovernorateId, Option<&Arc<str>>) = (governorate, station);
+        Retold { governorate: governorate.clone(), metric, station: station.cloned(), from }
     };
     begins.into_iter().map(told).collect()
 }

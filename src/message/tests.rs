@@ -59,6 +59,7 @@ fn place(number: usize, [id, ar, en]: [&str; 3]) -> Governorate {
         formal,
         variants: Vec::new(),
         centres: Vec::new(),
+        geocodes: Vec::new(),
         seat: Coord { x: 40.0, y: 21.0 },
         elevation_m: 0.0,
         coastal: false,
@@ -172,6 +173,7 @@ fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
         until: riyadh(9, 13, 0),
         stale_after: riyadh(9, 13, 0),
         silent_since: None,
+        only_in: Vec::new(),
         origin: Origin::Automatic {
             evidence: if change.is_end() {
                 Vec::new()

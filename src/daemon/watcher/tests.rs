@@ -45,6 +45,7 @@ fn watcher(base: &str) -> Watcher {
         timeout: TimeDelta::seconds(5),
         max_body: 64 * 1024,
         stale_after: TimeDelta::hours(1),
+        twin_wait: TimeDelta::zero(),
         attribution: None,
         licence: None,
     };
