@@ -198,6 +198,7 @@ impl Feed for Csv {
         };
         let mut taker = self.mapping.taker(now);
         let mut rows = 0;
+        let mut width = (!header.is_empty()).then_some(header.len());
         for record in records {
             rows += 1;
             if MAX_ROWS < rows {
@@ -211,6 +212,19 @@ impl Feed for Csv {
                 }
             };
             if record.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
+            // A cell too many or too few moves every cell behind it under another name; a quote left open swallows the rows below.
+            let width = *width.get_or_insert(record.len());
+            let extra = record.iter().skip(width).any(|cell| !cell.trim().is_empty());
+            if record.len() < width || extra {
+                let why = || format!("it has {} cells where there should be {width}", record.len());
+                faults.note("width", || format!("row {rows}"), why);
+                continue;
+            }
+            if record.iter().any(|cell| cell.contains('\n')) {
+                let why = || "a cell goes on over lines: a quote may not be closed".to_owned();
+                faults.note("quote", || format!("row {rows}"), why);
                 continue;
             }
             taker.row(&|| format!("row {rows}"), &|spot| record.get(place(spot)?).map(Cow::Borrowed));

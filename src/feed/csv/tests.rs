@@ -163,10 +163,22 @@ fn a_header_without_its_columns_and_another_format_are_told() {
         "\u{feff}S,T,R,G\nA1,2025-12-09T02:50,1,\nB2,2025-12-09T02:50,,",
         "08 23:50 jeddah A1 precipitation 1.00 over 10 min",
     );
+}
+
+/// `1,5` without quotes is two cells, and what stood under the gust would stand under nothing; a file that is still being written
+/// ends within a row.
+#[test]
+fn a_row_whose_cells_may_have_moved_is_passed_over() {
     check(
         STATIONS,
-        "S,T,R,G\nA1,2025-12-09T02:50,1\nB2,2025-12-09T02:50\n",
-        "08 23:50 jeddah A1 precipitation 1.00 over 10 min",
+        "S,T,R,G\nA1,2025-12-09T02:40,1,5,36\nA1,2025-12-09T02:50,2,,\nB2,2025-12-09T02:50,,\nB2,2025-12-09T02:50,1",
+        "08 23:50 jeddah A1 precipitation 2.00 over 10 min\nrow 1: it has 5 cells where there should be 4, and 1 more like it",
+    );
+    check(
+        STATIONS,
+        "S,T,R,G\nA1,2025-12-09T02:50,2,\nB2,2025-12-09T02:50,,\"\nA1,2025-12-09T02:55,99,\n",
+        "08 23:50 jeddah A1 precipitation 2.00 over 10 min\nB2: no row is of it\n\
+         row 2: a cell goes on over lines: a quote may not be closed",
     );
 }
 

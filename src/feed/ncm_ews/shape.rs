@@ -81,8 +81,11 @@ fn find(value: &Value, depth: usize) -> Option<Vec<Item<'_>>> {
     match value {
         Value::Array(list) => Some(list.iter().map(item).collect()),
         Value::Object(object) => {
-            if let Item::Alert(fields) = item(value) {
-                return Some(vec![Item::Alert(fields)]);
+            // Its own keys alone: what lies within is looked at below, all of it.
+            if is_alert(object)
+                || object.values().all(|value| !value.is_array()) && properties(object).is_some_and(is_alert)
+            {
+                return Some(vec![item(value)]);
             }
             if depth == 0 {
                 return None;
@@ -105,18 +108,23 @@ fn item(value: &Value) -> Item<'_> {
     let Some(object) = value.as_object() else {
         return Item::Other(format!("it is no warning but {}", shown(&value.to_string())));
     };
-    // A GeoJSON feature carries the same keys as its properties.
-    let properties =
-        object.iter().find(|(name, _)| plain(name) == "properties").and_then(|(_, value)| value.as_object());
+    let properties = properties(object);
     let geometry = object.iter().find(|(name, _)| plain(name) == "geometry").map(|(_, value)| value);
     let within = object.values().filter_map(Value::as_object);
     let candidates = properties.into_iter().chain([object]).chain(within);
-    let is_alert =
-        |own: &Map<String, Value>| 2 <= own.keys().filter(|key| TELLING.contains(&plain(key).as_str())).count();
     match candidates.into_iter().find(|own| is_alert(own)) {
         Some(own) => Item::Alert(Fields { own, geometry }),
         None => Item::Other(format!("it is in no shape known here: it has {}", keys(properties.unwrap_or(object)))),
     }
+}
+
+/// The properties of a GeoJSON feature, which carry the same keys.
+fn properties(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    object.iter().find(|(name, _)| plain(name) == "properties").and_then(|(_, value)| value.as_object())
+}
+
+fn is_alert(own: &Map<String, Value>) -> bool {
+    2 <= own.keys().filter(|key| TELLING.contains(&plain(key).as_str())).count()
 }
 
 fn keys(object: &Map<String, Value>) -> String {

@@ -128,6 +128,10 @@ fn keys_are_read_in_any_case_and_lists_in_any_wrapping() {
     ] {
         check(&wrapped, TOLD);
     }
+    // What stands beside the list may look like a warning as well, and never takes its place.
+    let period = "{\"fromDate\":\"2025-12-09T00:00Z\",\"toDate\":\"x\"}";
+    let beside = tell(&format!("{{\"period\":{period},\"alerts\":[{JEDDAH}]}}"));
+    assert!(beside.contains(TOLD) && beside.contains("strange alert"), "{beside}");
     check(&format!("{{\"makkah\":[{JEDDAH}],\"coast\":[{}]}}", JEDDAH.replace("41", "42")), &format!("{TOLD}\n{TOLD}"));
 }
 
