@@ -106,6 +106,10 @@ pub struct Words {
 pub struct Alert {
     /// Its CAP triple.
     pub identity: Identity,
+    /// The authority's own name for what it warns of, when it keeps one name through all editions and refers to none of them: a
+    /// newer alert of the same sender and line is what has become of the older one.
+    #[serde(default)]
+    pub line: Option<String>,
     /// Which part of its document it is, from 0; a document whose infos agree has one part.
     #[serde(default)]
     pub part: u16,

@@ -23,13 +23,23 @@ use crate::unit::Metric;
 pub mod address;
 pub mod aviation;
 pub mod cap;
+pub mod csv;
+pub mod dir;
+pub mod gdacs;
 pub mod index;
 pub mod integrity;
+pub mod json;
 pub(crate) mod keys;
+pub mod met_norway;
 pub mod metar;
+pub mod ncm_ews;
 pub mod open_meteo;
+pub mod openweathermap;
+mod places;
+mod rows;
 pub mod taf;
 pub mod wis2;
+mod values;
 
 /// Where a feed is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,6 +202,24 @@ pub struct Retold {
     pub from: Timestamp,
 }
 
+/// An event that is good to know of and no ground for a warning: what a list of disasters tells, or an alert that somebody else
+/// repeats. Nothing ever takes it for a reading or an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// What tells it from every other event and from its own later editions.
+    pub identity: String,
+    /// What it is called.
+    pub title: String,
+    /// What kind of event it is, in the source's words: `TC`, `Flood`.
+    pub kind: String,
+    /// How grave its source calls it, in the source's words: `Orange`; empty when it does not say.
+    pub level: String,
+    /// When it began, or was last spoken of.
+    pub at: Option<Timestamp>,
+    /// Where more is to be read.
+    pub link: Option<String>,
+}
+
 /// What an answer held.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
@@ -207,6 +235,8 @@ pub struct Batch {
     pub skipped: Vec<Skip>,
     /// Parts in a shape that is not known here: the staff is told and the answer is kept aside for them.
     pub strange: Vec<Skip>,
+    /// What is good to know and raises nothing.
+    pub context: Vec<Context>,
     /// When the content was made, when the answer says so beside its values and alerts: the run of a model.
     pub made: Option<Timestamp>,
 }
@@ -219,6 +249,7 @@ impl Batch {
             && self.follow.is_empty()
             && self.skipped.is_empty()
             && self.strange.is_empty()
+            && self.context.is_empty()
     }
 
     /// Adds what another answer of the same poll held.
@@ -229,6 +260,7 @@ impl Batch {
         self.follow.extend(other.follow);
         self.skipped.extend(other.skipped);
         self.strange.extend(other.strange);
+        self.context.extend(other.context);
         self.made = self.made.max(other.made);
     }
 }
@@ -326,4 +358,17 @@ pub struct Surroundings {
 }
 
 /// Every kind of feed.
-pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, taf::KIND, cap::KIND, wis2::KIND];
+pub const KINDS: &[Kind] = &[
+    open_meteo::KIND,
+    metar::KIND,
+    taf::KIND,
+    cap::KIND,
+    wis2::KIND,
+    ncm_ews::KIND,
+    met_norway::KIND,
+    openweathermap::KIND,
+    gdacs::KIND,
+    csv::KIND,
+    json::KIND,
+    dir::KIND,
+];

@@ -86,6 +86,11 @@ impl<'a> Table<'a> {
         self.problems.warning(self.file, span.clone(), message, help);
     }
 
+    /// How many faults have been noted so far, in this table or elsewhere.
+    pub fn faults(&self) -> usize {
+        self.problems.count()
+    }
+
     fn find(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().push(key);
         self.entries.get(key)

@@ -136,6 +136,7 @@ fn gauge(minute: i64, millimetres: f64) -> Event {
 fn alert(minute: i64, severity: Severity, until: i64) -> Alert {
     Alert {
         identity: Identity { sender: "ncm".into(), identifier: format!("a{minute}"), sent: at(minute) },
+        line: None,
         part: 0,
         fingerprint: 0,
         status: Status::Actual,

@@ -14,6 +14,8 @@ use url::Url;
 
 use super::{Batch, DecodeError, Feed, Follow, Kind, Request, Skip, Source, Surroundings, index, keys};
 use crate::governorate::GovernorateBook;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::GovernorateId;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
@@ -54,10 +56,6 @@ area = { share_of_governorate = 0.1, share_of_shape = 0.5, centre = true }
     parse,
 };
 
-/// How long an alert lives that does not say, unless the feed's table does.
-const DEFAULT_LIFE: TimeDelta = TimeDelta::hours(12);
-/// The longest such life: what nobody ends should not stand for days.
-const MAX_DEFAULT_LIFE: TimeDelta = TimeDelta::days(3);
 /// The most alerts of one document.
 const MAX_ALERTS: usize = index::MAX_ENTRIES;
 /// What is asked for: a list or an alert.
@@ -79,13 +77,7 @@ struct Cap {
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let book = Arc::clone(&around.book);
     let url = keys::address(table, around, None);
-    let default_life = table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
-        if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
-            let help = Some("write a span above 0 and up to 3d, such as `12h`".to_owned());
-            table.error(&found.span, "`default_life` is out of range", help);
-        }
-        found.value
-    });
+    let default_life = keys::default_life(table);
     let language = table.text("language", |tag| {
         let plain = (2..=35).contains(&tag.len()) && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if plain { Ok(tag.to_owned()) } else { Err(format!("`{tag}` is not a language tag such as `ar` or `ar-SA`")) }
@@ -225,6 +217,34 @@ fn signed<'a>(node: Node<'a, '_>, mut alert: CapAlert<'a>, ways: &Ways<'_>) -> R
 fn envelope<'a>(alert: Node<'a, '_>) -> Option<model::Text<'a>> {
     let envelope = alert.ancestors().skip(1).find(|above| above.has_tag_name(ENVELOPE))?;
     Some(xml::child_text(envelope, "distributionStatus").unwrap_or_default())
+}
+
+/// What the words of an authority say threatens, the most telling text first; for official alerts in other formats.
+pub(super) fn hazard_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Hazard {
+    texts.into_iter().find_map(|text| meaning::said(text).hazard).unwrap_or(Hazard::Other)
+}
+
+/// The colour that the words of an authority name; for official alerts in other formats.
+pub(super) fn colour_of(text: &str) -> Option<Severity> {
+    meaning::said(text).colour
+}
+
+/// The governorates that polygons mean, each written as CAP writes it; for official alerts in other formats.
+pub(super) fn touched(
+    polygons: &[String],
+    book: &GovernorateBook,
+    defects: &mut Vec<String>,
+) -> BTreeSet<GovernorateId> {
+    let mut drawer = shapes::Drawer::new(book.bounds);
+    let (mut shapes, mut found) = (Vec::new(), BTreeSet::new());
+    for text in polygons {
+        match drawer.polygon(text, defects) {
+            Ok(shape) => shapes.push(shape),
+            Err(why) => defects.push(why),
+        }
+    }
+    shapes::touched(&shapes, book, &Terms::default(), &mut found);
+    found
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ fn login(table: &Table<'_>) -> Option<Login> {
     let user = table
         .text("user", |user| if user.is_empty() { Err("the user is empty".to_owned()) } else { Ok(user.to_owned()) });
     let user = user.map_or_else(|| EVERYONE.to_owned(), |found| found.value);
-    let kept = keys::kept(table, "password");
+    let kept = if table.has("password") { keys::secret(table, "password") } else { None };
     let password = match (kept, table.has("password")) {
         (Some(kept), _) => Password::Kept(kept),
         (None, true) => return None,

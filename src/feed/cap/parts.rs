@@ -90,6 +90,7 @@ pub(super) fn parts(cap: &CapAlert<'_>, terms: &Terms<'_>) -> Vec<Alert> {
         Alert {
             identity: identity.clone(),
             part: number,
+            line: None,
             fingerprint: cap.fingerprint,
             status,
             scope,

@@ -59,7 +59,7 @@ fn only(text: &str) -> Alert {
 }
 
 fn areas(alert: &Alert) -> String {
-    let ids: Vec<&str> = alert.areas.iter().map(crate::ids::GovernorateId::as_str).collect();
+    let ids: Vec<&str> = alert.areas.iter().map(GovernorateId::as_str).collect();
     ids.join(" ")
 }
 
@@ -324,7 +324,7 @@ fn an_end_in_a_wrong_year_and_a_beginning_after_the_end_are_not_believed() {
 #[test]
 fn an_end_that_is_missing_or_past_is_noted() {
     let endless = only(&red().replace("<expires>2025-12-09T13:00:00+03:00</expires>", ""));
-    assert_eq!(endless.expires - endless.onset, DEFAULT_LIFE);
+    assert_eq!(endless.expires - endless.onset, TimeDelta::hours(12));
     assert_eq!(endless.defects.len(), 1);
     let past = only(&red().replace("2025-12-09T13:00:00+03:00", "2025-12-08T13:00:00+03:00"));
     assert!(past.defects.concat().contains("ended before it was sent"));
