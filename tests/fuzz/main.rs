@@ -239,10 +239,9 @@ impl Trial<'_> {
         if MAX_MEMORY < memory {
             self.fail(body, "large", &format!("it held {}, more than {}", size(memory), size(MAX_MEMORY)), tally);
         }
-        if let Some(Ok(batch)) = &outcome {
-            if batch.readings.iter().any(|reading| !reading.value.is_finite()) {
-                self.fail(body, "no number", "it gave a reading that is no number", tally);
-            }
+        let is_odd = |batch: &Batch| batch.readings.iter().any(|reading| !reading.value.is_finite());
+        if matches!(&outcome, Some(Ok(batch)) if is_odd(batch)) {
+            self.fail(body, "no number", "it gave a reading that is no number", tally);
         }
         if is_again && outcome.is_some() && self.decode(body).0 != outcome {
             self.fail(body, "moody", "it was read in two ways", tally);
@@ -286,11 +285,11 @@ fn watch(current: Current) {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(Duration::from_secs(1));
-            if let Some((since, name, body)) = &*lock(&current) {
-                if HANGS < since.elapsed() {
-                    eprintln!("{name} hangs: no end after {} s; {}", HANGS.as_secs(), keep(name, body));
-                    std::process::exit(1);
-                }
+            if let Some((since, name, body)) = &*lock(&current)
+                && HANGS < since.elapsed()
+            {
+                eprintln!("{name} hangs: no end after {} s; {}", HANGS.as_secs(), keep(name, body));
+                std::process::exit(1);
             }
         }
     });
@@ -324,7 +323,7 @@ fn told(tally: &Tally) -> String {
 }
 
 fn size(bytes: u64) -> String {
-    format!("{}.{} MB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20)
+    format!("{}.{} MB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
 }
 
 /// Where the last panic was, and what it said.
