@@ -151,8 +151,8 @@ fn change(body: &mut Vec<u8>, others: &[Vec<u8>], limit: usize, chance: &mut Rng
                 2 => *body = text.replace('\n', "\r\n").into_bytes(),
                 3 => *body = text.to_uppercase().into_bytes(),
                 _ => {
-                    *body =
-                        text.chars().map(|c| if c.is_ascii_digit() { '٧' } else { c }).collect::<String>().into_bytes()
+                    let eastern = |c: char| if c.is_ascii_digit() { '٧' } else { c };
+                    *body = text.chars().map(eastern).collect::<String>().into_bytes();
                 }
             }
         }

@@ -11,6 +11,8 @@ const MAX_SEED: u64 = 4 << 20;
 pub(crate) struct Origin {
     /// The kind, as in `nadhir::feed::KINDS`.
     pub(crate) kind: &'static str,
+    /// Its keys in TOML, where those of the kind's own example would read none of the bodies here.
+    pub(crate) keys: Option<&'static str>,
     /// Folders and files of the collection, whose files are bodies.
     pub(crate) real: &'static [&'static str],
     /// A table of the collection whose first column is put into a body of this form at `{}`.
@@ -21,16 +23,24 @@ pub(crate) struct Origin {
 
 /// One line a kind.
 pub(crate) const ORIGINS: &[Origin] = &[
-    Origin { kind: "open-meteo", real: &["open-meteo"], lines: None, made: &[OPEN_METEO] },
-    Origin { kind: "metar", real: &[], lines: Some(("metar/metars.tsv", METAR_LINE)), made: &[METAR] },
-    Origin { kind: "cap", real: &["cap", "feeds"], lines: None, made: &[ALERT, ATOM, RSS, EDXL, SIGNED] },
-    Origin { kind: "taf", real: &[], lines: Some(("metar/OEJN_reports.tsv", TAF_LINE)), made: &[TAF, METAR] },
-    Origin { kind: "met-norway", real: &["met-norway"], lines: None, made: &[MET_NORWAY] },
-    Origin { kind: "gdacs", real: &["gdacs"], lines: None, made: &[RSS] },
-    Origin { kind: "wis2", real: &["wis2"], lines: None, made: &[WIS2] },
-    Origin { kind: "csv", real: &["weather/mecca_events.csv"], lines: None, made: &[CSV] },
+    Origin { kind: "open-meteo", keys: Some(OPEN_METEO_KEYS), real: &["open-meteo"], lines: None, made: &[OPEN_METEO] },
+    Origin { kind: "metar", keys: None, real: &[], lines: Some(("metar/metars.tsv", METAR_LINE)), made: &[METAR] },
+    Origin { kind: "cap", keys: None, real: &["cap", "feeds"], lines: None, made: &[ALERT, ATOM, RSS, EDXL, SIGNED] },
+    Origin {
+        kind: "taf",
+        keys: None,
+        real: &[],
+        lines: Some(("metar/OEJN_reports.tsv", TAF_LINE)),
+        made: &[TAF, METAR],
+    },
+    Origin { kind: "met-norway", keys: None, real: &["met-norway"], lines: None, made: &[MET_NORWAY] },
+    Origin { kind: "gdacs", keys: None, real: &["gdacs"], lines: None, made: &[RSS] },
+    Origin { kind: "wis2", keys: None, real: &["wis2"], lines: None, made: &[WIS2] },
+    Origin { kind: "csv", keys: None, real: &["weather/mecca_events.csv"], lines: None, made: &[CSV] },
 ];
 
+const OPEN_METEO_KEYS: &str =
+    "kind = \"open-meteo\"\nhourly = [\"precipitation\", \"wind_gusts_10m\", \"dust\"]\ngovernorates = [\"jeddah\"]\n";
 const ALERT: &str = "<?xml version=\"1.0\"?><alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"><identifier>i1</identifier><sender>ncm@example.org</sender>\
     <sent>2025-12-09T00:30:00+03:00</sent><status>Actual</status><msgType>Update</msgType><scope>Public</scope>\
     <references>ncm@example.org,i0,2025-12-08T00:30:00+03:00</references><info><language>ar</language><category>Met</category><event>أمطار رعدية</event>\
@@ -63,6 +73,11 @@ const WIS2: &str = "{\"id\":\"31e9d66a-cd83-4174-9429-b932f1abe1be\",\"type\":\"
     \"properties\":{\"data_id\":\"sa-ncm/data/core/x\",\"pubtime\":\"2025-12-09T00:00:00Z\",\"integrity\":{\"method\":\"sha512\",\"value\":\"AAAA\"},\"content\":{\"encoding\":\"base64\",\
     \"value\":\"PGFsZXJ0Lz4=\",\"size\":8}},\"links\":[{\"rel\":\"canonical\",\"href\":\"https://example.org/1.xml\",\"length\":100}]}";
 const CSV: &str = "station;time;rain mm;wind\nST1;2025-12-09T00:00:00+03:00;1,5;12.0\n\"ST 2\";09/12/2025 01:00;;-\n";
+
+/// The keys in TOML that a feed of a kind is made of, when not those of its own example.
+pub(crate) fn keys(kind: &str) -> Option<&'static str> {
+    ORIGINS.iter().find(|origin| origin.kind == kind)?.keys
+}
 
 /// The bodies that a kind begins from.
 pub(crate) fn of(kind: &str) -> Vec<Vec<u8>> {

@@ -81,7 +81,8 @@ pub(super) fn parse(table: &Table<'_>, around: &Surroundings) -> Signatures {
         match pins {
             Ok(pins) => signatures.pins = pins,
             Err(why) => {
-                own.error(&written.span, format!("`certificates`: {why}"), unknown_file(&written.value, around))
+                let help = unknown_file(&written.value, around);
+                own.error(&written.span, format!("`certificates`: {why}"), help);
             }
         }
     }
