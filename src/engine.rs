@@ -16,6 +16,7 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
 mod automatic;
+mod context;
 mod feeds;
 mod health;
 mod notices;
@@ -132,6 +133,7 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             match heard {
                 Heard::Batch { batch, .. } => {
                     official::take(book, &mut draft, feed, &batch.alerts, now);
+                    context::note(&mut draft, feed, &batch.context, now);
                     Touched::Only(readings::store(book, &mut draft, feed, batch, now))
                 }
                 Heard::Unchanged => Touched::All,

@@ -108,13 +108,9 @@ impl<'a> Document<'a> {
 
     /// The live warnings that it refers to, in order of their keys, without those that have gone on since it was sent.
     fn referred(&self, draft: &mut Draft<'_>, now: Timestamp) -> Referred {
-        let names: Vec<String> = self.first.references.iter().map(ToString::to_string).collect();
-        let is_meant = |warning: &Warning| {
-            warning.official.as_ref().is_some_and(|official| official.line.iter().any(|triple| names.contains(triple)))
-        };
         let all: Vec<(WarningKey, Warning)> = draft
             .officials()
-            .filter(|(_, warning)| is_meant(warning))
+            .filter(|(_, warning)| warning.official.as_ref().is_some_and(|official| speaks_of(self.first, official)))
             .map(|(key, warning)| (key.clone(), warning.clone()))
             .collect();
         let was_any = !all.is_empty();
@@ -127,7 +123,7 @@ impl<'a> Document<'a> {
 
     /// Takes note that what it refers to is of the past, even when that has not arrived yet: feeds do not keep the order.
     fn overtake(&self, draft: &mut Draft<'_>, now: Timestamp) {
-        twins::forget(draft, &self.first.references, &self.first.identity, now);
+        twins::forget(draft, self.first, now);
         for reference in &self.first.references {
             let triple = reference.to_string();
             if draft.seen(&triple).is_none() {
@@ -245,6 +241,14 @@ pub(super) fn held(feed: &FeedId, why: Holding, alert: &Alert, matter: &str) -> 
 struct Referred {
     live: Vec<(WarningKey, Warning)>,
     was_any: bool,
+}
+
+/// Whether an alert speaks of what an official warning was told by: it refers to one of its alerts, or bears the name that the
+/// authority keeps for both.
+fn speaks_of(alert: &Alert, official: &OfficialPart) -> bool {
+    let is_same_line = alert.line.is_some()
+        && (&alert.line, &alert.identity.sender) == (&official.alert.line, &official.alert.identity.sender);
+    is_same_line || alert.references.iter().any(|reference| official.line.contains(&reference.to_string()))
 }
 
 /// Whether a warning has gone on since an alert was sent: then the alert arrives too late to say anything of it.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::editions::{Edition, speak};
-use super::{issue, root};
-use crate::alert::{Alert, Identity, Words};
+use super::{issue, root, speaks_of};
+use crate::alert::{Alert, Words};
 use crate::bulletin::Change;
 use crate::engine::state::Draft;
 use crate::hazard::Severity;
@@ -108,13 +108,12 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
 }
 
 /// Forgets alerts that wait and that a newer one corrects or ends: they are not told any more.
-pub(super) fn forget(draft: &mut Draft<'_>, references: &[Identity], by: &Identity, now: Timestamp) {
-    let names: BTreeSet<String> = references.iter().map(ToString::to_string).collect();
-    let is_meant = |pending: &Pending| pending.official.line.iter().any(|triple| names.contains(triple));
+pub(super) fn forget(draft: &mut Draft<'_>, by: &Alert, now: Timestamp) {
+    let is_meant = |pending: &Pending| speaks_of(by, &pending.official);
     let keys: Vec<String> =
         draft.pending().filter(|(_, pending)| is_meant(pending)).map(|(key, _)| key.clone()).collect();
     for key in keys {
-        draft.write(now, "held", &key, format!("{by} overtakes it before it was told"));
+        draft.write(now, "held", &key, format!("{} overtakes it before it was told", by.identity));
         draft.put_pending(key, None);
     }
 }

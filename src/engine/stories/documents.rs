@@ -171,3 +171,45 @@ fn a_cancel_overtakes_what_still_waits() {
     let (state, told) = live(&book, &[(10, said(first)), (20, said(cancel))], 100);
     assert_eq!((tell(&told).as_str(), state.warnings().count()), ("", 0));
 }
+
+#[test]
+fn what_an_authority_edits_under_one_name_goes_on_in_one_warning() {
+    let edition = |minute: i64, severity, until| {
+        let mut edition = alert(minute, severity, until);
+        edition.line = Some("ews-41".to_owned());
+        edition
+    };
+    let mut over = edition(120, Severity::Red, 400);
+    over.msg_type = MsgType::Cancel;
+    let said = check_documents(
+        &[
+            (10, vec![edition(10, Severity::Yellow, 300)]),
+            (60, vec![edition(60, Severity::Red, 400)]),
+            (80, vec![edition(60, Severity::Red, 400)]),
+            (120, vec![over]),
+        ],
+        "00:10 issued yellow official jeddah; 01:00 raised red official jeddah; 02:00 lifted red official jeddah",
+    );
+    assert!(said.iter().all(|bulletin| bulletin.number == said[0].number));
+}
+
+#[test]
+fn context_is_written_down_once_and_warns_nobody() {
+    let event = crate::feed::Context {
+        identity: "TC1001150.2".to_owned(),
+        title: "Tropical cyclone".to_owned(),
+        kind: "TC".to_owned(),
+        level: "Red".to_owned(),
+        at: Some(at(0)),
+        link: None,
+    };
+    let heard = asked("gdacs", Batch { context: vec![event], ..Batch::default() });
+    let (mut state, mut lines) = (State::default(), 0);
+    for minute in [10, 20] {
+        let outcome = step(&book(rain(0, 20)), &state, &heard, at(minute));
+        lines += outcome.journal.iter().filter(|entry| entry.kind == "context").count();
+        assert!(outcome.bulletins.is_empty());
+        state.adopt(outcome.changes);
+    }
+    assert_eq!(lines, 1);
+}
