@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
@@ -149,6 +150,9 @@ fn read(files: &Files, problems: &Problems) -> Option<Config> {
         code: settings.issuer.code.clone(),
         rules: rules::read(files, &governorates, &feeds, problems),
         governorates: Arc::clone(&governorates),
+        gazetteer: xxh3_64(
+            format!("{}\0{}", file("governorates.toml")?.text, file("outlines.geojson")?.text).as_bytes(),
+        ),
         times: settings.times.clone(),
         feeds: feeds.iter().map(|feed| (feed.id.clone(), feed.terms())).collect(),
     };

@@ -216,6 +216,8 @@ pub struct RuleBook {
     pub rules: Vec<Rule>,
     /// The governorates.
     pub governorates: Arc<GovernorateBook>,
+    /// A number of all that places alerts: names, outlines. With another one, what could not be placed may be.
+    pub gazetteer: u64,
     /// How warnings live.
     pub times: WarningTimes,
     /// What holds of each feed; a feed that is not here is not configured.

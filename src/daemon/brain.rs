@@ -262,7 +262,8 @@ impl Brain {
                     let _ = done.send(());
                 }
                 Order::Recall(feed, answer) => {
-                    let _ = answer.send(self.state.feed(&feed).cloned());
+                    let known = self.state.feed(&feed).cloned();
+                    let _ = answer.send(known.map(|known| known.under(self.mind.book.gazetteer)));
                 }
             }
         }

@@ -38,7 +38,7 @@ pub(super) fn note(
     let Some(terms) = book.feeds.get(id) else { return note_stranger(draft, id, heard, now) };
     let old = draft.feed(id).cloned();
     let is_first = old.is_none();
-    let mut feed = old.unwrap_or_else(|| FeedState::new(now));
+    let mut feed = old.unwrap_or_else(|| FeedState::new(now)).under(book.gazetteer);
     let health = health_of(heard);
     feed.asked = Some(now);
     match heard {

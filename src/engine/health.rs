@@ -110,6 +110,9 @@ pub struct FeedState {
     pub validators: Option<Validators>,
     /// The entries of its index that were fetched, oldest first.
     pub entries: VecDeque<String>,
+    /// With which gazetteer they were read; see `RuleBook::gazetteer`.
+    #[serde(default)]
+    pub gazetteer: u64,
 }
 
 impl FeedState {
@@ -132,7 +135,19 @@ impl FeedState {
             skew: None,
             validators: None,
             entries: VecDeque::new(),
+            gazetteer: 0,
         }
+    }
+
+    /// What is known of it where places are known by a gazetteer: with another one than before, its answers are read anew, as
+    /// an alert that could not be placed may be by now.
+    pub fn under(mut self, gazetteer: u64) -> Self {
+        if self.gazetteer != gazetteer {
+            self.validators = None;
+            self.entries.clear();
+            self.gazetteer = gazetteer;
+        }
+        self
     }
 
     /// Since when it is silent, by whichever of its clocks is the oldest; none while it is not.

@@ -37,6 +37,7 @@ pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts
         let is_same = |part: &&&Alert| part.fingerprint == first.fingerprint;
         let mut parts: Vec<&Alert> = document.iter().filter(is_same).copied().collect();
         parts.dedup_by_key(|part| part.part);
+        let first = parts.iter().find(|part| !part.areas.is_empty()).copied().unwrap_or(*first);
         Document { feed, parts, first }.take(book, draft, now);
         for other in document.iter().filter(|part| !is_same(part)) {
             is_first(draft, feed, other, now);
@@ -52,6 +53,11 @@ fn is_first(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp)
         draft.put_seen(triple, Seen::new(keep_until, alert.fingerprint));
         return true;
     };
+    if seen.waits_for(alert.fingerprint) && !alert.areas.is_empty() {
+        draft.put_seen(triple.clone(), Seen::new(keep_until, alert.fingerprint));
+        draft.write(now, "placed", &triple, "it was held, and its places are known by now".to_owned());
+        return true;
+    }
     if let Some(seen) = seen.clone().other_words(alert.fingerprint) {
         draft.put_seen(triple.clone(), seen);
         let text = "it has come again under the same name with other words: what came first holds, and the sender should \
@@ -161,6 +167,9 @@ impl<'a> Document<'a> {
             let text =
                 format!("no governorate of the region is named in it ({places}): held for staff, sent to nobody");
             draft.write(now, "held", &self.first.identity, text);
+            let keep_until = self.first.expires.max(now) + REMEMBER_ALERTS;
+            let seen = Seen::new(keep_until, self.first.fingerprint).held();
+            draft.put_seen(self.first.identity.to_string(), seen);
             return draft.notify(held(self.feed, Holding::Unplaced, self.first, &places));
         }
         if !unplaced.is_empty() {

@@ -17,6 +17,8 @@ pub(super) struct Seen {
     fingerprint: u64,
     /// What else came under its name, and the staff knows of.
     others: Vec<u64>,
+    /// True while it is held because none of its places is known here: with a mended gazetteer it is told after all.
+    is_held: bool,
 }
 
 /// As it was written: by this version, or by one that kept the time alone.
@@ -24,14 +26,22 @@ pub(super) struct Seen {
 #[serde(untagged)]
 enum Row {
     Until(Timestamp),
-    Whole { keep_until: Timestamp, fingerprint: u64, others: Vec<u64> },
+    Whole {
+        keep_until: Timestamp,
+        fingerprint: u64,
+        others: Vec<u64>,
+        #[serde(default)]
+        is_held: bool,
+    },
 }
 
 impl From<Row> for Seen {
     fn from(row: Row) -> Self {
         match row {
             Row::Until(keep_until) => Self::new(keep_until, 0),
-            Row::Whole { keep_until, fingerprint, others } => Self { keep_until, fingerprint, others },
+            Row::Whole { keep_until, fingerprint, others, is_held } => {
+                Self { keep_until, fingerprint, others, is_held }
+            }
         }
     }
 }
@@ -39,7 +49,17 @@ impl From<Row> for Seen {
 impl Seen {
     /// One that was not known.
     pub(super) fn new(keep_until: Timestamp, fingerprint: u64) -> Self {
-        Self { keep_until, fingerprint, others: Vec::new() }
+        Self { keep_until, fingerprint, others: Vec::new(), is_held: false }
+    }
+
+    /// The same, held for want of a known place.
+    pub(super) fn held(self) -> Self {
+        Self { is_held: true, ..self }
+    }
+
+    /// True when it is held and comes again in the very same words.
+    pub(super) fn waits_for(&self, fingerprint: u64) -> bool {
+        self.is_held && self.fingerprint == fingerprint
     }
 
     /// The same with other words noted, when they are other than those known under the name.

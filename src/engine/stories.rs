@@ -98,6 +98,7 @@ fn book(rule: Rule) -> RuleBook {
         code: "MKH".into(),
         rules: vec![rule],
         governorates: places(),
+        gazetteer: 1,
         times: WarningTimes {
             validity: TimeDelta::hours(3),
             extend_before: TimeDelta::hours(1),

@@ -1,6 +1,7 @@
 //! Stories of documents: several parts in one, other words under a known name, words that are not for everyone, and twins that
 //! wait for one another.
 
+use super::super::FeedState;
 use super::*;
 
 fn taif() -> GovernorateId {
@@ -212,4 +213,16 @@ fn context_is_written_down_once_and_warns_nobody() {
         state.adopt(outcome.changes);
     }
     assert_eq!(lines, 1);
+}
+
+#[test]
+fn what_could_not_be_placed_is_told_when_a_mended_gazetteer_places_it() {
+    let nowhere = document(10, 300, &[(Severity::Red, &[])]);
+    let placed = document(10, 300, &[(Severity::Red, &[jeddah()])]);
+    check_documents(
+        &[(10, nowhere.clone()), (20, nowhere), (30, placed.clone()), (40, placed)],
+        "00:30 issued red official jeddah; 05:00 expired red official jeddah",
+    );
+    let known = FeedState { entries: ["a".to_owned()].into(), gazetteer: 1, ..FeedState::new(at(0)) };
+    assert_eq!((known.clone().under(1).entries.len(), known.under(2).entries.len()), (1, 0));
 }
