@@ -225,14 +225,14 @@ fn mistakes_are_all_told_where_they_stand() {
     assert!(!faults.join("\n").contains("hush"), "{faults:#?}");
     insta::assert_snapshot!(faults.join("\n"), @r##"
     1: `brokers`: a broker is written without a user: write `user` and `password` beside it (-)
-    1: `password`: a secret is not written here (put it in a file that only nadhir can read and write `password = { file = "…" }`)
+    1: `password`: a secret is not written here: this file is copied, printed and kept in version control (put it in a file that only nadhir can read and write `password = { file = "…" }`; make a new one)
     1: `brokers`: `mqtt://one.example` is reached without TLS, so anyone between may forge warnings: write mqtts://, or `plain = true` (-)
     1: `brokers`: `https://two.example` is not an address of a broker: begin with mqtts:// (-)
     1: `brokers`: `mqtts://four.example/x` is not an address of a broker: write `mqtts://host:8883` (-)
     2: `topics`: `cache/#/data` is not a topic: `+` stands for one whole level, `#` for all that follow at the end (-)
     2: `topics`: `a` is listed twice (-)
     5: `ca`: the path is empty (-)
-    6: `kind`: `wis2` is not known here (known here: open-meteo, metar, cap)
+    6: `kind`: `wis2` is not known here (known here: open-meteo, metar, taf, cap, ncm-ews, met-norway, openweathermap, gdacs, csv, json)
     "##);
     let (feed, faults) = read(&KIND, "");
     assert!(feed.is_none());
@@ -249,7 +249,7 @@ fn mistakes_are_all_told_where_they_stand() {
     let (_, faults) =
         read(&KIND, &format!("{BROKERS}\n{}", REST.replace("\"cap\"", "\"cap\", url = \"https://a.example\"")));
     insta::assert_snapshot!(faults.join("\n"), @r##"
-    3: unknown key `url` in `reads` (known here: default_life, language)
+    3: unknown key `url` in `reads` (known here: default_life, language, area, signature)
     "##);
 }
 
