@@ -81,6 +81,9 @@ impl<'a> Document<'a> {
         if !is_first(draft, self.feed, alert, now) {
             return;
         }
+        if self.is_saved_again(draft) {
+            return draft.write(now, "twin", &alert.identity, "saved again without a change: told already".to_owned());
+        }
         let mut defects: Vec<&str> = Vec::new();
         for defect in self.parts.iter().flat_map(|part| &part.defects) {
             if !defects.contains(&defect.as_str()) {
@@ -110,6 +113,17 @@ impl<'a> Document<'a> {
                 draft.write(now, "held", &alert.identity, text);
             }
         }
+    }
+
+    /// True when what is told, or waits to be, says the very same under the name that the authority keeps for it.
+    fn is_saved_again(&self, draft: &Draft<'_>) -> bool {
+        let is_same = |told: &Alert| told.fingerprint == self.first.fingerprint && told.part == self.first.part;
+        let is_same = |official: &OfficialPart| {
+            self.first.line.is_some() && speaks_of(self.first, official) && is_same(&official.alert)
+        };
+        self.first.fingerprint != 0
+            && (draft.officials().any(|(_, warning)| warning.official.as_ref().is_some_and(is_same))
+                || draft.pending().any(|(_, pending)| is_same(pending.official())))
     }
 
     /// The live warnings that it refers to, in order of their keys, without those that have gone on since it was sent.

@@ -28,6 +28,13 @@ pub(in crate::engine) struct Pending {
     due: Timestamp,
 }
 
+impl Pending {
+    /// What will be said.
+    pub(super) fn official(&self) -> &OfficialPart {
+        &self.official
+    }
+}
+
 /// The languages of ours that words are in.
 fn languages(words: &[Words]) -> Vec<Language> {
     let is_in = |words: &Words, language: Language| {

@@ -178,15 +178,19 @@ fn what_an_authority_edits_under_one_name_goes_on_in_one_warning() {
     let edition = |minute: i64, severity, until| {
         let mut edition = alert(minute, severity, until);
         edition.line = Some("ews-41".to_owned());
+        edition.fingerprint = u64::try_from(until).unwrap();
         edition
     };
-    let mut over = edition(120, Severity::Red, 400);
+    let mut saved_again = edition(60, Severity::Red, 400);
+    saved_again.identity.sent = at(90);
+    let mut over = edition(120, Severity::Red, 401);
     over.msg_type = MsgType::Cancel;
     let said = check_documents(
         &[
             (10, vec![edition(10, Severity::Yellow, 300)]),
             (60, vec![edition(60, Severity::Red, 400)]),
             (80, vec![edition(60, Severity::Red, 400)]),
+            (90, vec![saved_again]),
             (120, vec![over]),
         ],
         "00:10 issued yellow official jeddah; 01:00 raised red official jeddah; 02:00 lifted red official jeddah",
