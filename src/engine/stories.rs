@@ -45,6 +45,7 @@ fn places() -> Arc<GovernorateBook> {
         formal: Both { ar: ar.into(), en: en.into() },
         variants: Vec::new(),
         centres: Vec::new(),
+        geocodes: Vec::new(),
         seat: Coord { x: 39.2, y: 21.5 },
         elevation_m: 12.0,
         coastal: true,

@@ -1,5 +1,8 @@
 //! CAP: official alerts, one by one or through an Atom or RSS list, in any of the versions 1.0, 1.1 and 1.2.
 //!
+//! A document is opened ([`open`]), its alerts are read as they stand ([`model`]), and what they mean is made of that: one alert
+//! for each hazard, severity, time and set of places that its infos differ in.
+//!
 //! A real warning is not withheld over a small fault: faults are noted in the alert. What cannot be placed in a governorate is
 //! held and never taken for every governorate. Source: OASIS Common Alerting Protocol 1.2, 2010.
 
@@ -9,21 +12,27 @@ use std::sync::Arc;
 use roxmltree::Node;
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, Source, Surroundings, index, keys};
+use super::{Batch, DecodeError, Feed, Follow, Kind, Request, Skip, Source, Surroundings, index, keys};
 use crate::governorate::GovernorateBook;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
-use signature::Verdict;
+use signature::{Signatures, Verdict};
 
 mod canonical;
 mod meaning;
+pub mod model;
 mod names;
+mod parts;
 mod read;
 mod shapes;
 mod signature;
 mod when;
 pub(super) mod xml;
+
+pub use model::CapAlert;
+pub use shapes::Terms;
+pub use when::Moment;
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -33,6 +42,9 @@ pub const KIND: Kind = Kind {
 url = "https://example.org/cap/feed.xml"   # the list, or one alert
 default_life = "12h"                       # how long an alert lives that does not say
 language = "ar"                            # the language of words that do not say
+# When a polygon or circle means a governorate: it covers this share of it, or this share of the shape lies in it, or it holds
+# the seat. A shape that means nobody so is given to the governorate with most of it, when that is a tenth at least.
+area = { share_of_governorate = 0.1, share_of_shape = 0.5, centre = true }
 # What XML signatures are worth here. "note", as when this is left out: they are checked and the finding is noted; "ignore";
 # "verify": an alert with a signature that does not hold is withheld; "require": so is one that is not signed, or not by the
 # signer known here. `certificates` is a PEM file beside feeds.toml, or its text: certificates or public keys of the signer
@@ -50,6 +62,8 @@ const MAX_DEFAULT_LIFE: TimeDelta = TimeDelta::days(3);
 const MAX_ALERTS: usize = index::MAX_ENTRIES;
 /// What is asked for: a list or an alert.
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/cap+xml, application/xml;q=0.9, */*;q=0.1";
+/// The root of an envelope that carries alerts: EDXL Distribution Element.
+const ENVELOPE: &str = "EDXLDistribution";
 
 /// One feed of this kind.
 #[derive(Debug)]
@@ -57,12 +71,13 @@ struct Cap {
     url: Url,
     default_life: TimeDelta,
     language: Option<String>,
-    signatures: signature::Signatures,
+    signatures: Signatures,
+    area: Terms,
     book: Arc<GovernorateBook>,
 }
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
-    let book = &around.book;
+    let book = Arc::clone(&around.book);
     let url = keys::address(table, None);
     let default_life = table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
         if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
@@ -76,8 +91,29 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         if plain { Ok(tag.to_owned()) } else { Err(format!("`{tag}` is not a language tag such as `ar` or `ar-SA`")) }
     });
     let language = language.map(|found| found.value);
+    let area = table.table("area").map_or(Terms::default(), area_terms);
     let signatures = signature::parse(table, around);
-    Some(Arc::new(Cap { url: url?, default_life, language, signatures, book: Arc::clone(book) }))
+    Some(Arc::new(Cap { url: url?, default_life, language, signatures, area, book }))
+}
+
+/// Reads when a shape means a governorate.
+fn area_terms(table: Table<'_>) -> Terms {
+    let usual = Terms::default();
+    let share = |key: &'static str, usual: f64| {
+        let Some(found) = table.number(key) else { return usual };
+        if !(0.0 < found.value && found.value <= 1.0) {
+            let help = Some(format!("write a share above 0 and up to 1, such as `{usual}`"));
+            table.error(&found.span, format!("`{key}` is out of range"), help);
+        }
+        found.value
+    };
+    let terms = Terms {
+        share_of_governorate: share("share_of_governorate", usual.share_of_governorate),
+        share_of_shape: share("share_of_shape", usual.share_of_shape),
+        centre: table.flag("centre").map_or(usual.centre, |found| found.value),
+    };
+    table.finish();
+    terms
 }
 
 impl Feed for Cap {
@@ -91,50 +127,97 @@ impl Feed for Cap {
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {
-        let text = xml::text(body)?;
-        let document = xml::parse(&text)?;
-        let root = document.root_element();
         let mut batch = Batch::default();
-        if xml::is_alert(&root) {
-            self.alerts(&[root], now, &mut batch);
-        } else if let Some(index) = index::read(root, &self.url) {
-            batch.follow = index.follow;
-            batch.skipped = index.skipped;
-            self.alerts(&index.inline, now, &mut batch);
-        } else {
-            // An envelope such as EDXL-DE carries its alerts within.
-            let within: Vec<_> = root.descendants().filter(xml::is_alert).collect();
-            if within.is_empty() {
-                let found = format!("XML that begins with <{}>", root.tag_name().name());
-                return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
-            }
-            self.alerts(&within, now, &mut batch);
-        }
+        let language = self.language.as_deref();
+        let terms = parts::Terms { book: &self.book, default_life: self.default_life, language, now };
+        let around = (&*self.book, self.area);
+        let list = open_judged(body, &self.url, &self.signatures, around, &mut |alert| match alert {
+            Ok(alert) => batch.alerts.extend(parts::parts(&alert, &terms)),
+            Err(skip) => batch.skipped.push(skip),
+        })?;
+        batch.follow = list.follow;
+        batch.skipped.extend(list.skipped);
         Ok(batch)
     }
 }
 
-impl Cap {
-    fn alerts(&self, nodes: &[Node<'_, '_>], now: Timestamp, batch: &mut Batch) {
-        let reader =
-            read::Reader { book: &self.book, default_life: self.default_life, language: self.language.as_deref(), now };
-        for node in nodes.iter().take(MAX_ALERTS) {
-            match reader.alert(*node).map(|alert| (self.signatures.judge(*node, alert.identity.sent), alert)) {
-                Ok((Verdict::Passes(defects), mut alert)) => {
-                    alert.defects.extend(defects);
-                    batch.alerts.push(alert);
-                }
-                Ok((Verdict::Withheld(why), alert)) => {
-                    batch.skipped.push(super::Skip { part: alert.identity.identifier, why });
-                }
-                Err(skip) => batch.skipped.push(skip),
-            }
-        }
-        if MAX_ALERTS < nodes.len() {
-            let why = format!("{} alerts in one document; only the first {MAX_ALERTS} were read", nodes.len());
-            batch.skipped.push(super::Skip { part: "the rest".to_owned(), why });
-        }
+/// What a document is beside the alerts in it.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// Whether it is an Atom or RSS list.
+    pub is_list: bool,
+    /// Documents that it points to.
+    pub follow: Vec<Follow>,
+    /// Entries that were passed over.
+    pub skipped: Vec<Skip>,
+}
+
+/// Opens a document and hands over every alert in it as it was read, or why it was passed over, in order.
+///
+/// `base` is where it came from, for the links of a list.
+///
+/// # Errors
+/// When nothing of it can be read.
+pub fn open(
+    body: &[u8],
+    base: &Url,
+    book: &GovernorateBook,
+    terms: Terms,
+    each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
+) -> Result<Outline, DecodeError> {
+    open_judged(body, base, &Signatures::default(), (book, terms), each)
+}
+
+/// The same by what a feed asks of signatures: an alert that it withholds is passed over, with the reason.
+fn open_judged(
+    body: &[u8],
+    base: &Url,
+    signatures: &Signatures,
+    (book, terms): (&GovernorateBook, Terms),
+    each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
+) -> Result<Outline, DecodeError> {
+    let text = xml::text(body)?;
+    let document = xml::parse(&text)?;
+    let alerts = xml::survey(&document)?;
+    let root = document.root_element();
+    let mut outline = Outline::default();
+    if let Some(index) = index::read(root, base, &alerts) {
+        outline = Outline { is_list: true, follow: index.follow, skipped: index.skipped };
+    } else if alerts.is_empty() {
+        let found = match root.tag_name().name() {
+            ENVELOPE => "an EDXL-DE envelope without an alert in it".to_owned(),
+            "alert" => "an <alert> that is none of CAP's".to_owned(),
+            name => format!("XML that begins with <{}>", name.chars().take(40).collect::<String>()),
+        };
+        return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
     }
+    let mut reader = read::Reader::new(book, terms);
+    for node in alerts.iter().take(MAX_ALERTS) {
+        let alert = reader.alert(*node).map(|alert| CapAlert { envelope: envelope(*node), ..alert });
+        each(alert.and_then(|alert| judged(alert, signatures, *node)));
+    }
+    if MAX_ALERTS < alerts.len() {
+        let why = format!("{} alerts in one document; only the first {MAX_ALERTS} were read", alerts.len());
+        outline.skipped.push(Skip { part: "the rest".to_owned(), why });
+    }
+    Ok(outline)
+}
+
+/// An alert with what its signatures are worth among its defects, or why it is withheld over them.
+fn judged<'a>(mut alert: CapAlert<'a>, signatures: &Signatures, node: Node<'_, '_>) -> Result<CapAlert<'a>, Skip> {
+    match signatures.judge(node, alert.sent.at.to_utc()) {
+        Verdict::Passes(defects) => {
+            alert.defects.extend(defects);
+            Ok(alert)
+        }
+        Verdict::Withheld(why) => Err(Skip { part: alert.identifier.into_owned(), why }),
+    }
+}
+
+/// What the envelope around an alert says that it is for; none when there is no envelope.
+fn envelope<'a>(alert: Node<'a, '_>) -> Option<model::Text<'a>> {
+    let envelope = alert.ancestors().skip(1).find(|above| above.has_tag_name(ENVELOPE))?;
+    Some(xml::child_text(envelope, "distributionStatus").unwrap_or_default())
 }
 
 #[cfg(test)]

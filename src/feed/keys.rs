@@ -148,6 +148,7 @@ pub(crate) mod tests {
             formal: Both { ar: format!("محافظة {ar}"), en: format!("{en} Governorate") },
             variants: Vec::new(),
             centres: Vec::new(),
+            geocodes: Vec::new(),
             seat: Coord { x: lon, y: lat },
             elevation_m: 0.0,
             coastal: tags.contains(&"coastal"),

@@ -59,6 +59,7 @@ fn place(number: usize, [id, ar, en]: [&str; 3]) -> Governorate {
         formal,
         variants: Vec::new(),
         centres: Vec::new(),
+        geocodes: Vec::new(),
         seat: Coord { x: 40.0, y: 21.0 },
         elevation_m: 0.0,
         coastal: false,
