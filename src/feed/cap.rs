@@ -122,7 +122,7 @@ impl Feed for Cap {
         let mut batch = Batch::default();
         let language = self.language.as_deref();
         let terms = parts::Terms { book: &self.book, default_life: self.default_life, language, now };
-        let ways = Ways { book: &self.book, area: self.area, signatures: Some(&self.signatures) };
+        let ways = Ways { book: &self.book, area: self.area, signatures: &self.signatures };
         let list = open_with(body, &self.url, &ways, &mut |alert| match alert {
             Ok(alert) => batch.alerts.extend(parts::parts(&alert, &terms)),
             Err(skip) => batch.skipped.push(skip),
@@ -157,15 +157,14 @@ pub fn open(
     terms: Terms,
     each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
 ) -> Result<Outline, DecodeError> {
-    open_with(body, base, &Ways { book, area: terms, signatures: None }, each)
+    open_with(body, base, &Ways { book, area: terms, signatures: &signature::Signatures::default() }, each)
 }
 
 /// How a document is opened.
 struct Ways<'a> {
     book: &'a GovernorateBook,
     area: Terms,
-    /// What signatures are worth; without it they are not looked at.
-    signatures: Option<&'a signature::Signatures>,
+    signatures: &'a signature::Signatures,
 }
 
 fn open_with(
@@ -203,13 +202,12 @@ fn open_with(
 
 /// The alert with what its signatures are worth noted, or why it is withheld over them.
 fn signed<'a>(node: Node<'a, '_>, mut alert: CapAlert<'a>, ways: &Ways<'_>) -> Result<CapAlert<'a>, Skip> {
-    match ways.signatures.map(|signatures| signatures.judge(node, alert.sent.at.to_utc())) {
-        None => Ok(alert),
-        Some(Verdict::Passes(defects)) => {
+    match ways.signatures.judge(node, alert.sent.at.to_utc()) {
+        Verdict::Passes(defects) => {
             alert.defects.extend(defects);
             Ok(alert)
         }
-        Some(Verdict::Withheld(why)) => Err(Skip { part: alert.identifier.into_owned(), why }),
+        Verdict::Withheld(why) => Err(Skip { part: alert.identifier.into_owned(), why }),
     }
 }
 

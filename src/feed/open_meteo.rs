@@ -47,6 +47,8 @@ const MAX_PLACES: usize = 100;
 const MAX_HOURS: i64 = 384;
 /// How far the grid cell that answers may lie from the place asked for, in degrees of latitude and of longitude.
 const MAX_OFF_DEGREES: f64 = 0.3;
+/// The farthest that a zone lies from UTC, s.
+const MAX_OFFSET_S: i64 = 18 * 3600;
 /// Hours farther from now than this, either way, are a fault of the answer.
 const MAX_FROM_NOW: TimeDelta = TimeDelta::days(93);
 
@@ -229,7 +231,7 @@ impl OpenMeteo {
             },
             Some(offset) => offset
                 .as_i64()
-                .filter(|seconds| seconds.abs() <= 18 * 3600)
+                .filter(|seconds| (-MAX_OFFSET_S..=MAX_OFFSET_S).contains(seconds))
                 .ok_or_else(|| format!("utc_offset_seconds is {offset}"))?,
         };
         let hourly = answer.get("hourly").and_then(Value::as_object).ok_or("there is no `hourly` in the answer")?;

@@ -13,6 +13,8 @@ use crate::unit::{Dimension, Metric, Unit};
 const YEARS: std::ops::RangeInclusive<i32> = 1990..=2200;
 /// The most kinds of faults that one answer reports.
 const MAX_FAULT_KINDS: usize = 40;
+/// The most values of one body of JSON.
+const MAX_VALUES: usize = 300_000;
 /// The longest text that is read as a number or a date, in bytes.
 const MAX_TEXT_LEN: usize = 100;
 /// From this number on, a count since 1970 is in milliseconds: in seconds it would be the year 5138.
@@ -25,9 +27,14 @@ pub(super) const MAX_FROM_NOW: TimeDelta = TimeDelta::days(93);
 /// Reads a body as JSON.
 ///
 /// # Errors
-/// When it is none; `expected` says what it should have been.
+/// When it is none, in which case `expected` says what it should have been, or holds more values than fit into memory kept
+/// small: a hundred places with ten values for each of three days are a quarter of it.
 pub(super) fn json(body: &[u8], expected: &'static str) -> Result<Value, DecodeError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    // Before each value stands one of these; those within texts are counted along.
+    if MAX_VALUES < body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() {
+        return Err(DecodeError::Refused { why: format!("the JSON holds more than {MAX_VALUES} values") });
+    }
     serde_json::from_slice(body).map_err(|why| match body.trim_ascii_start().first() {
         Some(b'{' | b'[') => DecodeError::Broken { place: "the JSON".to_owned(), why: why.to_string() },
         _ => DecodeError::NotTheFormat { expected, found: look_of(body) },

@@ -302,7 +302,7 @@ fn report(tallies: &[(&str, Tally)], seed: u64) -> ExitCode {
     for (kind, tally) in tallies {
         let verdict = match (tally.failures.is_empty(), tally.read) {
             (false, _) => "FAILED",
-            (true, 0) => "ok, but none was read: it needs bodies in seeds.rs",
+            (true, 0) if 1 < tally.bodies => "ok, but none was read: it needs bodies in seeds.rs",
             (true, _) => "ok",
         };
         lines.push(format!("{kind:<14} {}  {verdict}", told(tally)));

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 
+use crate::feed::values;
 use crate::feed::{DecodeError, look_of};
 use crate::time::Timestamp;
 
@@ -26,10 +27,9 @@ pub(in crate::feed) fn answer(
     let not_it = || DecodeError::NotTheFormat { expected, found: look_of(body) };
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     match body.first() {
-        Some(b'[' | b'{') => match serde_json::from_slice(body) {
-            Ok(Value::Array(list)) => Ok(Answer::List(list)),
-            Ok(_) => Err(not_it()),
-            Err(why) => Err(DecodeError::Broken { place: "the JSON".to_owned(), why: why.to_string() }),
+        Some(b'[' | b'{') => match values::json(body, expected)? {
+            Value::Array(list) => Ok(Answer::List(list)),
+            _ => Err(not_it()),
         },
         Some(b'<') | None => Err(not_it()),
         Some(_) => {

@@ -69,9 +69,16 @@ enum Finding {
     Beyond(String),
 }
 
+impl Default for Signatures {
+    /// What counts when nobody says anything.
+    fn default() -> Self {
+        Self { policy: Policy::Note, pins: Vec::new(), signer: None, takes_sha1: false }
+    }
+}
+
 /// Reads the key `signature` of a feed's table.
 pub(super) fn parse(table: &Table<'_>, around: &Surroundings) -> Signatures {
-    let mut signatures = Signatures { policy: Policy::Note, pins: Vec::new(), signer: None, takes_sha1: false };
+    let mut signatures = Signatures::default();
     let Some(own) = table.table("signature") else { return signatures };
     let known =
         [("verify", Policy::Verify), ("require", Policy::Require), ("note", Policy::Note), ("ignore", Policy::Ignore)];

@@ -18,7 +18,7 @@ pub(in crate::feed) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The deepest nest; CAP needs 6, and an envelope with a signature around it twice that.
 const MAX_DEPTH: usize = 64;
 /// The most nodes; an index of 500 alerts given inline stays below. 400 000 of them take 32 MB.
-const MAX_NODES: u32 = 400_000;
+const MAX_NODES: u32 = 250_000;
 /// The most attributes of one element; CAP needs none, and the parser compares each with all others.
 const MAX_ATTRIBUTES: usize = 128;
 /// The most equal signs of a document: the parser sets aside room for an attribute, 80 bytes, by each of them.
