@@ -192,8 +192,10 @@ impl FeedStatus {
         self.silent_since.is_some()
     }
 
+    /// True also of one that has never given an answer that could be used: nothing is known of it, and that is not well.
     fn is_failing(&self) -> bool {
-        FAILING <= self.failures
+        let was_heard = self.clocks.iter().any(|clock| clock.clock == FeedClock::Fetch && clock.since.is_some());
+        FAILING <= self.failures || !was_heard
     }
 }
 

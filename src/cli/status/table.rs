@@ -73,6 +73,7 @@ fn how(feed: &FeedStatus, local: &impl Fn(Timestamp) -> String) -> String {
         "partial" => "answers, in part",
         "unchanged" => "answers, unchanged",
         "empty" => "answers with nothing",
+        "listening" => "listens",
         "unreadable" => "unreadable",
         "unreachable" => "does not answer",
         other => other,

@@ -105,6 +105,11 @@ async fn a_service_that_stopped_is_seen_by_its_clocks() {
     let well = look(dir.path(), &config, at(35)).unwrap();
     assert!(well.is_well, "{well:?}");
     assert!(without_colours(&table::whole(&well, config.settings.style.zone)).starts_with("All is well."));
+    // What has never been heard is not well, however young its silence is.
+    let mut fresh = (*config.rules).clone();
+    fresh.feeds.insert(FeedId::new("gdacs").unwrap(), config.rules.feeds.values().next().unwrap().clone());
+    let fresh = Config { rules: Arc::new(fresh), ..config.clone() };
+    assert!(!look(dir.path(), &fresh, at(35)).unwrap().is_well);
     let stopped = look(dir.path(), &config, at(90)).unwrap();
     assert!(!stopped.is_well && stopped.feeds[0].is_silent());
     assert_eq!(stopped.last_commit, Some(at(40)).min(stopped.last_commit));
