@@ -13,6 +13,7 @@ use roxmltree::Node;
 use url::Url;
 
 use super::{Batch, DecodeError, Feed, Follow, Kind, Request, Skip, Source, Surroundings, index, keys};
+use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
@@ -178,6 +179,11 @@ pub fn open(
         outline.skipped.push(Skip { part: "the rest".to_owned(), why });
     }
     Ok(outline)
+}
+
+/// What a document means, as a feed makes it of it that leaves `default_life` and `language` out.
+pub fn meaning_of(alert: &CapAlert<'_>, book: &GovernorateBook, now: Timestamp) -> Vec<Alert> {
+    parts::parts(alert, &parts::Terms { book, default_life: DEFAULT_LIFE, language: None, now })
 }
 
 /// What the envelope around an alert says that it is for; none when there is no envelope.
