@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 pub mod check;
 pub mod demo;
+pub mod feed;
 pub mod journal;
 pub mod logs;
 pub mod place;
@@ -27,7 +28,7 @@ pub const EX_INTERRUPTED: u8 = 130;
 #[command(
     name = "nadhir",
     version,
-    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such directory, 69 cannot start or go \
+    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such file or directory, 69 cannot start or go \
                   on, 78 mistakes in the configuration, 130 interrupted before the end.\n\nBegin with:  nadhir demo"
 )]
 struct Arguments {
@@ -52,6 +53,9 @@ enum Command {
     /// Live through a reconstructed storm on this machine alone: the whole service, on feeds and receivers of its own.
     #[command(after_help = "Examples:  nadhir demo\n           nadhir demo --once --json")]
     Demo(demo::Arguments),
+    /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
+    #[command(after_help = "Example:  nadhir feed try --file alerts/")]
+    Feed(feed::Arguments),
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
@@ -70,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Feed(arguments) => feed::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
     };

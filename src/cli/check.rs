@@ -86,7 +86,8 @@ fn text_report(result: &Loaded, now: Timestamp) -> String {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// A count with its noun.
+pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -208,14 +209,15 @@ fn hears(from: Severity, hazards: Option<usize>, governorates: Option<usize>) ->
     words
 }
 
-fn plain<const N: usize>(header: [&str; N]) -> Table {
+/// An empty table without lines.
+pub(super) fn plain<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     table
 }
 
 /// The table as lines, without the blanks at their ends.
-fn drawn(table: &Table) -> String {
+pub(super) fn drawn(table: &Table) -> String {
     table.to_string().lines().map(|line| format!(" {}\n", line.trim_end())).collect()
 }
 

@@ -13,6 +13,7 @@ use roxmltree::Node;
 use url::Url;
 
 use super::{Batch, DecodeError, Feed, Follow, Kind, Request, Skip, Source, Surroundings, index, keys};
+use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::GovernorateId;
@@ -209,6 +210,11 @@ fn signed<'a>(node: Node<'a, '_>, mut alert: CapAlert<'a>, ways: &Ways<'_>) -> R
         }
         Verdict::Withheld(why) => Err(Skip { part: alert.identifier.into_owned(), why }),
     }
+}
+
+/// What a document means, as a feed makes it of it that leaves `default_life` and `language` out.
+pub fn meaning_of(alert: &CapAlert<'_>, book: &GovernorateBook, now: Timestamp) -> Vec<Alert> {
+    parts::parts(alert, &parts::Terms { book, default_life: keys::DEFAULT_LIFE, language: None, now })
 }
 
 /// What the envelope around an alert says that it is for; none when there is no envelope.

@@ -19,7 +19,7 @@ use crate::time::TimeDelta;
 /// The address of a feed whose bytes are brought by another kind: it leads nowhere (RFC 2606), and is never asked.
 const NOWHERE: &str = "https://files.invalid/";
 /// How long an alert lives that does not say, unless the feed's table does.
-const DEFAULT_LIFE: TimeDelta = TimeDelta::hours(12);
+pub(super) const DEFAULT_LIFE: TimeDelta = TimeDelta::hours(12);
 /// The longest such life: what nobody ends should not stand for days.
 const MAX_DEFAULT_LIFE: TimeDelta = TimeDelta::days(3);
 

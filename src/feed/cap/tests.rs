@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::{Alert, MsgType, Scope, Status};
-use crate::feed::keys::tests::{feed, read};
+use crate::alert::{MsgType, Scope, Status};
+use crate::feed::keys::tests::{book, feed, read};
 use crate::hazard::{Hazard, Severity};
 
 const CONFIG: &str = "url = \"https://example.org/cap/feed.xml\"";
@@ -282,9 +282,9 @@ fn an_alert_of_a_narrow_scope_is_read_with_it() {
 
 #[test]
 fn a_geocode_means_who_lists_it_and_nobody_else() {
-    let mut list: Vec<_> = keys::tests::book().iter().cloned().collect();
+    let mut list: Vec<_> = book().iter().cloned().collect();
     list[1].geocodes = vec!["EMMA_ID:SA002".to_owned()];
-    let known = keys::tests::book();
+    let known = book();
     let book = Arc::new(GovernorateBook::new(known.region.clone(), known.bounds, list.clone()).unwrap());
     let placed = |geocode: &str| {
         let area = format!("<areaDesc>x</areaDesc><geocode>{geocode}</geocode>");

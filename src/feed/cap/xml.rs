@@ -235,9 +235,7 @@ pub(in crate::feed) fn survey<'a, 'i>(document: &'a Document<'i>) -> Result<Vec<
             "include" if node.tag_name().namespace() == Some(XINCLUDE) => {
                 return refused("the document asks for another one to be put in (XInclude)".to_owned());
             }
-            "alert"
-                if is_alert(&node) && alerts.last().is_none_or(|last| last.range().end <= node.range().start) =>
-            {
+            "alert" if is_alert(&node) && alerts.last().is_none_or(|last| last.range().end <= node.range().start) => {
                 alerts.push(node);
             }
             _ => {}
