@@ -51,7 +51,10 @@ pub(super) fn note(book: &RuleBook, draft: &mut Draft<'_>, id: &FeedId, heard: &
         Heard::Unreadable { .. } | Heard::Unreachable { .. } => feed.failures = feed.failures.saturating_add(1),
         Heard::Batch { .. } | Heard::Unchanged | Heard::Nothing | Heard::Listening { .. } => feed.failures = 0,
     }
-    if is_first || feed.health.kind() != health.kind() {
+    // What is incomplete, and every message that is pushed, is told for itself: it will not be heard again.
+    let is_for_itself = matches!(heard, Heard::Batch { validators: None, .. }) && feed.health != health;
+    let is_told = matches!(health, Health::Partial(_)) && is_for_itself;
+    if is_first || feed.health.kind() != health.kind() || is_told {
         feed.since = now;
         draft.write(now, health.journal_kind(), id, sentence(id, &health));
     }
