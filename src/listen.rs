@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rumqttc::{
-    AckMode, AsyncClient, BrokerSessionResumePolicy, ManualAck, MqttOptions, Transport, ValidatedTopicFilter,
-};
+use rumqttc::{AckMode, AsyncClient, ManualAck, MqttOptions, Transport, ValidatedTopicFilter};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +21,7 @@ use crate::feed::{Login, Password, Subscription};
 use crate::secret::{Secret, SecretSource};
 
 mod broker;
+mod session;
 mod tls;
 
 use broker::Broker;
@@ -196,8 +195,7 @@ fn options(url: &Url, client_id: &str, transport: Option<&Transport>) -> Result<
     options
         .set_clean_start(false)
         .set_session_expiry_interval(Some(KEEP_FOR))
-        // What we know lies in the store and not in the session: what the broker alone remembers is welcome.
-        .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
+        .set_session_store(session::Empty)
         .set_ack_mode(AckMode::Manual)
         .set_keep_alive(KEEP_ALIVE)
         .set_connect_timeout(CONNECT_TIMEOUT)

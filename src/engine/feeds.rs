@@ -76,7 +76,10 @@ pub(super) fn note(
     if let Some(ahead) = skew {
         feed.skew = Some(Skew::after(feed.skew.as_ref(), ahead, now));
     }
-    if is_first || feed.health.kind() != health.kind() {
+    // What is incomplete, and every message that is pushed, is told for itself: it will not be heard again.
+    let is_for_itself = matches!(heard, Heard::Batch { validators: None, .. }) && feed.health != health;
+    let is_told = matches!(health, Health::Partial(_)) && is_for_itself;
+    if is_first || feed.health.kind() != health.kind() || is_told {
         feed.since = now;
         draft.write(now, health.journal_kind(), id, sentence(id, &health));
     }

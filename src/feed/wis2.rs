@@ -231,15 +231,18 @@ impl Wis2 {
         let part = notification.shown();
         let skip = |why: String| Skip { part: part.clone(), why };
         if let Some(content) = &notification.content {
-            let read = content.bytes(&notification.proof);
-            match read.and_then(|bytes| self.reads.decode(&bytes, now).map_err(|why| why.to_string())) {
-                Ok(within) => {
+            let read = content.bytes(&notification.proof).and_then(|bytes| {
+                let within = self.reads.decode(&bytes, now).map_err(|why| why.to_string())?;
+                Ok((within, content.doubt(&bytes)))
+            });
+            match read {
+                Ok((within, doubt)) => {
                     batch.absorb(within);
                     if !batch.follow.is_empty() {
                         batch.follow.clear();
                         batch.skipped.push(skip("what its content points to is not followed".to_owned()));
                     }
-                    batch.skipped.extend(unproved(&notification.proof).map(skip));
+                    batch.skipped.extend(doubt.into_iter().chain(unproved(&notification.proof)).map(skip));
                     return batch;
                 }
                 Err(why) => batch.skipped.push(skip(format!("its content is not read: {why}"))),
