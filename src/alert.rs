@@ -106,6 +106,10 @@ pub struct Words {
 pub struct Alert {
     /// Its CAP triple.
     pub identity: Identity,
+    /// The authority's own name for what it warns of, when it keeps one name through all editions and refers to none of them: a
+    /// newer alert of the same sender and line is what has become of the older one.
+    #[serde(default)]
+    pub line: Option<String>,
     /// Which part of its document it is, from 0; a document whose infos agree has one part.
     #[serde(default)]
     pub part: u16,
@@ -144,6 +148,16 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// True when its time is up at a moment: its end is not part of it.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires <= now
+    }
+
+    /// True when what it warns of has begun at a moment.
+    pub fn has_begun(&self, now: Timestamp) -> bool {
+        self.onset <= now
+    }
+
     /// Its words in a language, by the prefix of the tag.
     pub fn words_in(&self, tag: &str) -> Option<&Words> {
         self.words.iter().find(|words| {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Identity, Status, Words};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
+use crate::language::Language;
 use crate::reading::Basis;
 use crate::rule::Statistic;
 use crate::time::{TimeDelta, Timestamp, seconds};
@@ -24,7 +25,8 @@ pub enum Change {
     Lowered,
     /// As told, for longer.
     Extended,
-    /// As severe as told, in other words, for another time or other places. Only authorities do this.
+    /// As severe as told, in other words, for another time or other places. Of the rules' own warnings: as told, but its data have
+    /// stopped.
     Updated,
     /// Over: fresh data or the authority say so.
     Lifted,
@@ -163,6 +165,10 @@ pub struct Bulletin {
     pub stale_after: Timestamp,
     /// Set when the warning stands without fresh data: the time of the last.
     pub silent_since: Option<Timestamp>,
+    /// The languages that alone have something new to hear, as when an authority's words arrive in a second one; none is named
+    /// when all have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_in: Vec<Language>,
     /// Who says so.
     pub origin: Origin,
 }

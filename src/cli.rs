@@ -7,10 +7,12 @@ use clap::{Parser, Subcommand};
 
 pub mod check;
 pub mod demo;
+pub mod feed;
 pub mod journal;
 pub mod logs;
 pub mod place;
 pub mod run;
+pub mod status;
 
 /// Exit code of a configuration fault (`EX_CONFIG` of sysexits).
 pub const EX_CONFIG: u8 = 78;
@@ -26,7 +28,7 @@ pub const EX_INTERRUPTED: u8 = 130;
 #[command(
     name = "nadhir",
     version,
-    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such directory, 69 cannot start or go \
+    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such file or directory, 69 cannot start or go \
                   on, 78 mistakes in the configuration, 130 interrupted before the end.\n\nBegin with:  nadhir demo"
 )]
 struct Arguments {
@@ -51,9 +53,18 @@ enum Command {
     /// Live through a reconstructed storm on this machine alone: the whole service, on feeds and receivers of its own.
     #[command(after_help = "Examples:  nadhir demo\n           nadhir demo --once --json")]
     Demo(demo::Arguments),
+    /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
+    #[command(after_help = "Example:  nadhir feed try --file alerts/")]
+    Feed(feed::Arguments),
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
+    /// Show how the service is: the three clocks of each feed, the warnings in force, and what is owed to whom.
+    #[command(
+        after_help = "Example:  nadhir status --config /etc/nadhir --state /var/lib/nadhir\n\nExit codes: 0 all is well, 1 \
+                            something is silent or failing, 69 there is no state, 78 mistakes in the configuration."
+    )]
+    Status(status::Arguments),
 }
 
 /// Does what the arguments say.
@@ -63,7 +74,9 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Feed(arguments) => feed::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
     };
     ExitCode::from(code)
 }

@@ -2,12 +2,14 @@
 //!
 //! The binary carries a complete configuration. A directory given with `--config` stands in front of it: each file found there
 //! replaces the embedded one of the same name, its `rules/` replaces all embedded rules, and what it lacks is taken
-//! from the binary. Reading opens no network connection and reads no secret.
+//! from the binary. Certificates that feeds name lie beside them as `*.pem`. Reading opens no network connection and reads no secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
+use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
 use crate::ids::ChannelId;
 use crate::language::Style;
@@ -19,6 +21,7 @@ use crate::table::Table;
 
 pub mod bytes;
 pub mod channels;
+pub mod clocks;
 pub mod connection;
 pub mod directory;
 pub mod embedded;
@@ -28,6 +31,7 @@ pub mod rules;
 pub mod selection;
 pub mod settings;
 pub mod threshold;
+mod voices;
 
 pub use channels::ChannelConfig;
 pub use feeds::FeedConfig;
@@ -92,7 +96,8 @@ pub fn from_files(files: BTreeMap<String, String>) -> Result<(Config, Vec<Proble
     let mut own = Files::new();
     for (name, text) in files {
         let is_rule_file = name.starts_with("rules/") && name.ends_with(".toml");
-        let is_read = is_rule_file || embedded::text(&name).is_some();
+        let is_certificate = name.ends_with(directory::CERTIFICATES);
+        let is_read = is_rule_file || is_certificate || embedded::text(&name).is_some();
         let file = Arc::new(SourceFile { name: name.clone(), text });
         if is_read {
             own.insert(name, file);
@@ -135,12 +140,21 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
     let file = |name: &str| files.get(name);
     let settings = settings::read(file("nadhir.toml")?, problems);
     let governorates = Arc::new(places::read(file("governorates.toml")?, file("outlines.geojson")?, problems));
-    let feeds = feeds::read(file("feeds.toml")?, &governorates, settings.style.zone, dir, problems);
+    let around = Surroundings {
+        book: Arc::clone(&governorates),
+        zone: settings.style.zone,
+        beside: Arc::new(certificates(files)),
+        is_within: false,
+    };
+    let feeds = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let channels = channels::read(file("channels.toml")?, &governorates, problems);
     let rules = RuleBook {
         code: settings.issuer.code.clone(),
         rules: rules::read(files, &governorates, &feeds, problems),
         governorates: Arc::clone(&governorates),
+        gazetteer: xxh3_64(
+            format!("{}\0{}", file("governorates.toml")?.text, file("outlines.geojson")?.text).as_bytes(),
+        ),
         times: settings.times.clone(),
         feeds: feeds.iter().map(|feed| (feed.id.clone(), feed.terms())).collect(),
     };
@@ -160,6 +174,12 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         rules: Arc::new(rules),
         files: files.values().map(Arc::clone).collect(),
     })
+}
+
+/// The certificates that lie beside the files, for feeds to name.
+fn certificates(files: &Files) -> Files {
+    let lies_there = |name: &str| name.ends_with(directory::CERTIFICATES);
+    files.iter().filter(|(name, _)| lies_there(name)).map(|(name, file)| (name.clone(), Arc::clone(file))).collect()
 }
 
 /// Reads `kind`, which says who reads the rest of a feed's or channel's table.
@@ -230,6 +250,28 @@ mod tests {
         let (config, warnings) = load(Some(&dir)).unwrap();
         assert!(warnings.is_empty());
         assert_eq!(config.rules.rules, shipped().rules.rules);
+    }
+
+    #[test]
+    fn certificates_that_a_feed_names_lie_beside_its_file() {
+        let feeds = "[x]\nkind = \"cap\"\nname = { ar = \"x\", en = \"x\" }\nurl = \"https://example.org\"\nevery = \"15min\"\n\
+                     signature = { policy = \"require\", certificates = \"authority.pem\" }\n";
+        let feeds = format!("{}\n{feeds}", embedded::text("feeds.toml").unwrap());
+        let pem = include_str!("../tests/fixtures/signatures/authority.pem");
+        let mut files =
+            BTreeMap::from([("feeds.toml".to_owned(), feeds), ("authority.pem".to_owned(), pem.to_owned())]);
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in &files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        for read in [from_files(files.clone()), load(Some(dir.path()))] {
+            let (config, warnings) = read.unwrap();
+            assert!(warnings.is_empty(), "{warnings:?}");
+            assert!(config.feeds.iter().any(|feed| feed.id.as_str() == "x"));
+        }
+        files.remove("authority.pem");
+        let faults = from_files(files).unwrap_err();
+        assert!(faults.iter().any(|fault| fault.message.contains("no file `authority.pem` lies beside feeds.toml")));
     }
 
     #[test]

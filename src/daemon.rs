@@ -1,4 +1,4 @@
-//! The daemon: watchers ask feeds, one brain decides, couriers deliver. Every task has an owner that notices its end.
+//! The daemon: watchers ask feeds and listeners hear those that are pushed, one brain decides, couriers deliver. Every task has an owner that notices its end.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use crate::aside::Aside;
 use crate::bulletin::Bulletin;
 use crate::config::Config;
+use crate::feed::Source;
 use crate::fetch::Fetcher;
 use crate::ids::{BulletinId, ChannelId, FeedId};
 use crate::outbox::Outcome;
@@ -29,12 +30,14 @@ pub mod brain;
 pub mod clock;
 pub mod courier;
 pub mod lifecycle;
+pub mod listener;
 pub mod watcher;
 
 use bells::Bells;
 use brain::{Brain, BrainError, INBOX, Mind, Order};
 use clock::Clock;
 use courier::Courier;
+use listener::Listener;
 use watcher::Watcher;
 
 /// How often the brain looks at the clock even when nothing arrives.
@@ -221,8 +224,17 @@ impl Crew {
         for feed in &config.feeds {
             let Some(fetcher) = fetchers.get(&feed.id) else { continue };
             let fetcher = Arc::clone(fetcher);
-            let watcher = Arc::new(Watcher::new(feed.clone(), fetcher, Arc::clone(&aside), ground.dir.clone()));
             let (orders, stop) = (orders.clone(), crew.stop_watching.clone());
+            if let Source::Broker(subscription) = feed.feed.source(clock.now()) {
+                let listener = Arc::new(Listener::new(feed.clone(), subscription, fetcher, ground.dir.clone()));
+                let name = format!("listener of {}", feed.id);
+                crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
+                    let (listener, orders, stop) = (Arc::clone(&listener), orders.clone(), stop.clone());
+                    async move { listener.run(orders, clock, stop).await }
+                }));
+                continue;
+            }
+            let watcher = Arc::new(Watcher::new(feed.clone(), fetcher, Arc::clone(&aside), ground.dir.clone()));
             let name = format!("watcher of {}", feed.id);
             crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
                 let (watcher, orders, stop) = (Arc::clone(&watcher), orders.clone(), stop.clone());

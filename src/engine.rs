@@ -9,26 +9,35 @@ use std::collections::BTreeSet;
 use crate::bulletin::Bulletin;
 use crate::feed::{Batch, Validators};
 use crate::ids::{FeedId, GovernorateId};
+use crate::notice::Notice;
 use crate::record::Entry;
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
 mod automatic;
+mod context;
 mod feeds;
 mod health;
+mod notices;
 mod official;
+mod readings;
+mod seen;
+mod skew;
 mod state;
 #[cfg(test)]
 mod stories;
 
 pub use health::{FeedState, Health};
+pub use notices::Episode;
+pub use skew::Skew;
 pub use state::{Changes, Draft, State, StateError};
 
 /// How long readings are kept: the longest window of a rule, and a day.
 pub const KEEP_READINGS: TimeDelta = TimeDelta::days(8);
 
 /// What came of asking a feed.
+#[expect(clippy::large_enum_variant, reason = "one is made for each time of asking; most are answers")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     /// An answer that could be read, perhaps not all of it.
@@ -45,6 +54,12 @@ pub enum Heard {
     Unchanged,
     /// A proper answer without content (204, or an empty list).
     Nothing,
+    /// Nobody was asked: brokers push, and at least one of them is connected. It says that the feed lives and nothing of the
+    /// weather.
+    Listening {
+        /// Which brokers are not connected, and why; none when all are.
+        without: Option<String>,
+    },
     /// An answer that cannot be read: a web page, broken JSON, hostile XML.
     Unreadable {
         /// Why.
@@ -70,7 +85,7 @@ pub enum Event {
         feed: FeedId,
         /// What came of it.
         heard: Heard,
-        /// How far the server's clock is ahead of ours, when it said.
+        /// How far the clock of the server is ahead of ours, when its answer says.
         skew: Option<TimeDelta>,
     },
     /// Time went by.
@@ -86,12 +101,14 @@ pub struct Outcome {
     pub journal: Vec<Entry>,
     /// What is said.
     pub bulletins: Vec<Bulletin>,
+    /// What is said to the people on duty.
+    pub notices: Vec<Notice>,
 }
 
 impl Outcome {
     /// True when there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.journal.is_empty() && self.bulletins.is_empty()
+        self.changes.is_empty() && self.journal.is_empty() && self.bulletins.is_empty() && self.notices.is_empty()
     }
 }
 
@@ -111,19 +128,24 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             draft.forget_series(now - KEEP_READINGS);
             Touched::All
         }
-        Event::Asked { feed, heard, .. } => {
-            feeds::note(book, &mut draft, feed, heard, now);
+        Event::Asked { feed, heard, skew } => {
+            feeds::note(book, &mut draft, feed, heard, *skew, now);
             match heard {
                 Heard::Batch { batch, .. } => {
                     official::take(book, &mut draft, feed, &batch.alerts, now);
-                    Touched::Only(feeds::store_readings(&mut draft, feed, batch, now))
+                    context::note(&mut draft, feed, &batch.context, now);
+                    Touched::Only(readings::store(book, &mut draft, feed, batch, now))
                 }
                 Heard::Unchanged => Touched::All,
-                Heard::Nothing | Heard::Unreadable { .. } | Heard::Unreachable { .. } => Touched::Only(BTreeSet::new()),
+                Heard::Nothing | Heard::Listening { .. } | Heard::Unreadable { .. } | Heard::Unreachable { .. } => {
+                    Touched::Only(BTreeSet::new())
+                }
             }
         }
     };
-    official::run_out(book, &mut draft, now);
+    official::twins::speak_up(book, &mut draft, now);
+    official::editions::run_out(book, &mut draft, now);
     automatic::judge(book, &mut draft, &touched, now);
+    notices::settle(book, &mut draft, now);
     draft.finish()
 }

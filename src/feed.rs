@@ -2,7 +2,7 @@
 //!
 //! A new kind of feed is one file below and one line in [`KINDS`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use url::Url;
 use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
+use crate::problem::SourceFile;
 use crate::reading::Reading;
 use crate::secret::SecretSource;
 use crate::table::Table;
@@ -20,11 +21,25 @@ use crate::time::Timestamp;
 use crate::unit::Metric;
 
 pub mod address;
+pub mod aviation;
 pub mod cap;
+pub mod csv;
+pub mod dir;
+pub mod gdacs;
 pub mod index;
+pub mod integrity;
+pub mod json;
 pub(crate) mod keys;
+pub mod met_norway;
 pub mod metar;
+pub mod ncm_ews;
 pub mod open_meteo;
+pub mod openweathermap;
+mod places;
+mod rows;
+pub mod taf;
+pub mod wis2;
+mod values;
 
 /// Where a feed is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +106,9 @@ pub struct Subscription {
     pub topics: Vec<String>,
     /// The user and the password; WIS2 publishes its own for everyone.
     pub login: Option<Login>,
+    /// A file of certificates that are trusted at these brokers beside the machine's own; relative paths begin in the state
+    /// directory.
+    pub ca: Option<PathBuf>,
 }
 
 /// How to log in at a broker.
@@ -178,8 +196,28 @@ pub struct Retold {
     pub governorate: GovernorateId,
     /// What.
     pub metric: Metric,
+    /// By which station, when the feed has stations; what its other stations said still counts.
+    pub station: Option<Arc<str>>,
     /// The first moment that the answer speaks of.
     pub from: Timestamp,
+}
+
+/// An event that is good to know of and no ground for a warning: what a list of disasters tells, or an alert that somebody else
+/// repeats. Nothing ever takes it for a reading or an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// What tells it from every other event and from its own later editions.
+    pub identity: String,
+    /// What it is called.
+    pub title: String,
+    /// What kind of event it is, in the source's words: `TC`, `Flood`.
+    pub kind: String,
+    /// How grave its source calls it, in the source's words: `Orange`; empty when it does not say.
+    pub level: String,
+    /// When it began, or was last spoken of.
+    pub at: Option<Timestamp>,
+    /// Where more is to be read.
+    pub link: Option<String>,
 }
 
 /// What an answer held.
@@ -197,6 +235,8 @@ pub struct Batch {
     pub skipped: Vec<Skip>,
     /// Parts in a shape that is not known here: the staff is told and the answer is kept aside for them.
     pub strange: Vec<Skip>,
+    /// What is good to know and raises nothing.
+    pub context: Vec<Context>,
     /// When the content was made, when the answer says so beside its values and alerts: the run of a model.
     pub made: Option<Timestamp>,
 }
@@ -209,6 +249,7 @@ impl Batch {
             && self.follow.is_empty()
             && self.skipped.is_empty()
             && self.strange.is_empty()
+            && self.context.is_empty()
     }
 
     /// Adds what another answer of the same poll held.
@@ -219,6 +260,7 @@ impl Batch {
         self.follow.extend(other.follow);
         self.skipped.extend(other.skipped);
         self.strange.extend(other.strange);
+        self.context.extend(other.context);
         self.made = self.made.max(other.made);
     }
 }
@@ -309,9 +351,24 @@ pub struct Surroundings {
     pub book: Arc<GovernorateBook>,
     /// The zone of times that do not say theirs, when the feed's table does not either.
     pub zone: Tz,
+    /// Texts that lie beside the configuration and that a feed may name, such as certificates: by their names under its directory.
+    pub beside: Arc<BTreeMap<String, Arc<SourceFile>>>,
     /// True when another kind brings the bytes, such as files of a folder: then no address is needed.
     pub is_within: bool,
 }
 
 /// Every kind of feed.
-pub const KINDS: &[Kind] = &[open_meteo::KIND, metar::KIND, cap::KIND];
+pub const KINDS: &[Kind] = &[
+    open_meteo::KIND,
+    metar::KIND,
+    taf::KIND,
+    cap::KIND,
+    wis2::KIND,
+    ncm_ews::KIND,
+    met_norway::KIND,
+    openweathermap::KIND,
+    gdacs::KIND,
+    csv::KIND,
+    json::KIND,
+    dir::KIND,
+];

@@ -24,6 +24,8 @@ pub struct Governorate {
     pub variants: Vec<String>,
     /// Administrative centres that belong to it, as official warnings name them; Arabic.
     pub centres: Vec<String>,
+    /// What CAP `geocode` elements say for it, each as `valueName:value`; nothing else is taken for it.
+    pub geocodes: Vec<String>,
     /// The seat: longitude and latitude in degrees, WGS 84.
     pub seat: Coord<f64>,
     /// Height of the seat above mean sea level, m.
@@ -48,11 +50,14 @@ pub struct GovernorateBook {
     /// By [`spelled`] and by [`normalise`].
     names: [BTreeMap<String, usize>; 2],
     centres: [BTreeMap<String, Vec<usize>>; 2],
+    /// By value and then by its name.
+    geocodes: BTreeMap<String, BTreeMap<String, usize>>,
+    hints: Hints,
 }
 
-/// A name that two governorates claim.
+/// A name or a geocode that two governorates claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the name `{name}` belongs to both `{first}` and `{second}`; a name must lead to one governorate")]
+#[error("`{name}` belongs to both `{first}` and `{second}`; it must lead to one governorate")]
 pub struct NameClash {
     /// The name as written.
     pub name: String,
@@ -66,33 +71,53 @@ impl GovernorateBook {
     /// Builds the book from governorates in official order.
     ///
     /// # Errors
-    /// Every name that two governorates claim. The name of a centre may be claimed twice; it then finds nobody.
+    /// Every name and geocode that two governorates claim. The name of a centre may be claimed twice; it then finds nobody.
     pub fn new(region: Both<String>, bounds: Rect<f64>, list: Vec<Governorate>) -> Result<Self, Vec<NameClash>> {
-        let (names, centres) = Default::default();
-        let mut book = Self { region, bounds, places: BTreeMap::new(), names, centres, list };
+        let (names, centres, geocodes) = Default::default();
+        let hints = Hints::default();
+        let mut book = Self { region, bounds, places: BTreeMap::new(), names, centres, geocodes, hints, list };
+        book.hints.take(&book.region.en);
         let [exact_names, names] = &mut book.names;
         let [exact_centres, centres] = &mut book.centres;
         let mut clashes = Vec::new();
+        let owner = |place: usize, otherwise: &Governorate| {
+            book.list.get(place).map_or_else(|| otherwise.id.clone(), |other| other.id.clone())
+        };
         for (place, governorate) in book.list.iter().enumerate() {
             book.places.insert(governorate.id.clone(), place);
             let own = [&governorate.name.ar, &governorate.name.en, &governorate.formal.ar, &governorate.formal.en];
             for name in own.into_iter().chain(&governorate.variants) {
                 exact_names.insert(spelled(name), place);
+                book.hints.take(name);
                 match names.insert(normalise(name), place) {
                     Some(first) if first != place => clashes.push(NameClash {
                         name: name.clone(),
-                        first: book.list.get(first).map_or_else(|| governorate.id.clone(), |other| other.id.clone()),
+                        first: owner(first, governorate),
                         second: governorate.id.clone(),
                     }),
                     _ => {}
                 }
             }
             for name in &governorate.centres {
+                book.hints.take(name);
                 for (map, key) in [(&mut *exact_centres, spelled(name)), (&mut *centres, normalise(name))] {
                     let claims = map.entry(key).or_default();
                     if !claims.contains(&place) {
                         claims.push(place);
                     }
+                }
+            }
+        }
+        for (place, governorate) in book.list.iter().enumerate() {
+            for geocode in &governorate.geocodes {
+                let (name, value) = geocode.split_once(':').unwrap_or(("", geocode));
+                match book.geocodes.entry(value.to_owned()).or_default().insert(name.to_owned(), place) {
+                    Some(first) if first != place => clashes.push(NameClash {
+                        name: geocode.clone(),
+                        first: owner(first, governorate),
+                        second: governorate.id.clone(),
+                    }),
+                    _ => {}
                 }
             }
         }
@@ -152,11 +177,110 @@ impl GovernorateBook {
         place.and_then(|place| self.list.get(place))
     }
 
+    /// The governorate that lists a geocode, by the very letters of both: the same number under another name is another place.
+    pub fn geocoded(&self, name: &str, value: &str) -> Option<&Governorate> {
+        self.geocodes.get(value).and_then(|names| names.get(name)).and_then(|place| self.list.get(*place))
+    }
+
+    /// False when a text surely holds no name of this book; it costs next to nothing, and most alerts of the world are for
+    /// elsewhere.
+    pub fn may_name(&self, text: &str) -> bool {
+        self.hints.may_name(text)
+    }
+
     /// The governorate whose outline holds a point given as longitude and latitude.
     pub fn at(&self, point: Coord<f64>) -> Option<&Governorate> {
         let point = Point::from(point);
         self.list.iter().find(|governorate| governorate.outline.contains(&point))
     }
+}
+
+/// The first letters of the longest word of every name in Latin letters. A text none of whose words begins so names nobody.
+///
+/// Shapes: a set of 4096 bits by [`Hints::place`] of up to three plain letters. Texts with Arabic letters are never ruled out.
+#[derive(Debug, Clone)]
+struct Hints {
+    bits: Vec<u64>,
+    /// A name was too short to tell by.
+    is_open: bool,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self { bits: vec![0; 64], is_open: false }
+    }
+}
+
+impl Hints {
+    /// Letters of a word that are looked at.
+    const LETTERS: u32 = 3;
+
+    fn take(&mut self, name: &str) {
+        if name.chars().any(is_arabic) {
+            return;
+        }
+        for form in [normalise(name), spelled(name)] {
+            let longest = form.split_whitespace().max_by_key(|word| word.chars().count()).unwrap_or_default();
+            let letters: Vec<char> = longest.chars().take_while(|c| c.is_alphanumeric()).collect();
+            if letters.len() < Self::LETTERS as usize {
+                self.is_open |= !form.is_empty();
+                continue;
+            }
+            let key = letters.iter().take(Self::LETTERS as usize).fold(0, |key, c| Self::add(key, *c));
+            let (word, bit) = Self::place(key);
+            if let Some(bits) = self.bits.get_mut(word) {
+                *bits |= bit;
+            }
+        }
+    }
+
+    fn add(key: u32, letter: char) -> u32 {
+        key.wrapping_mul(0x0100_0193) ^ u32::from(letter)
+    }
+
+    fn place(key: u32) -> (usize, u64) {
+        let mixed = key.wrapping_mul(0x9E37_79B1) >> 20;
+        (mixed as usize / 64, 1 << (mixed % 64))
+    }
+
+    fn may_name(&self, text: &str) -> bool {
+        if self.is_open {
+            return true;
+        }
+        let (mut key, mut letters) = (0, 0);
+        for c in text.chars() {
+            let c = match c {
+                'a'..='z' | '0'..='9' => c,
+                'A'..='Z' => c.to_ascii_lowercase(),
+                '\'' | '`' => continue,
+                '\0'..='\x7f' => {
+                    letters = 0;
+                    continue;
+                }
+                c if is_arabic(c) => return true,
+                c if is_dropped(c) => continue,
+                // Letters that become several are none of a name.
+                c => c.to_lowercase().next().map_or(c, plain_latin),
+            };
+            if !c.is_alphanumeric() {
+                letters = 0;
+                continue;
+            }
+            key = Self::add(if letters == 0 { 0 } else { key }, c);
+            letters += 1;
+            if letters == Self::LETTERS {
+                let (word, bit) = Self::place(key);
+                if self.bits.get(word).is_some_and(|bits| bits & bit != 0) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+fn is_arabic(c: char) -> bool {
+    matches!(c, '\u{600}'..='\u{6ff}' | '\u{750}'..='\u{77f}' | '\u{fb50}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
 }
 
 /// The words that say what kind of place a name names; they are dropped before names are compared.
@@ -196,9 +320,9 @@ fn plain(name: &str) -> String {
     let mut plain = String::with_capacity(name.len());
     for c in name.chars() {
         match c {
-            '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{640}' | '\'' | '’' | '‘' | 'ʿ' | 'ʾ' | '`' => {}
-            'ء' | '\u{61c}' | '\u{feff}' => {}
-            '\u{300}'..='\u{36f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            'a'..='z' | '0'..='9' | ' ' => plain.push(c),
+            'A'..='Z' => plain.push(c.to_ascii_lowercase()),
+            c if is_dropped(c) => {}
             'أ' | 'إ' | 'آ' | 'ٱ' => plain.push('ا'),
             'ؤ' => plain.push('و'),
             'ئ' | 'ى' => plain.push('ي'),
@@ -208,6 +332,15 @@ fn plain(name: &str) -> String {
         }
     }
     plain
+}
+
+/// True for marks that tell no name from another.
+fn is_dropped(c: char) -> bool {
+    matches!(
+        c,
+        '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{640}' | '\'' | '’' | '‘' | 'ʿ' | 'ʾ' | '`' | 'ء' | '\u{61c}' | '\u{feff}'
+            | '\u{300}'..='\u{36f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 /// The plain letter under the marks that transliterations carry.
@@ -326,6 +459,7 @@ mod tests {
             formal: Both { ar: format!("محافظة {name}"), en: format!("{id} Governorate") },
             variants: Vec::new(),
             centres: vec![centre.to_owned(), format!("{centre} {name}")],
+            geocodes: Vec::new(),
             seat: Coord { x: 40.0, y: 21.0 },
             elevation_m: 0.0,
             coastal: false,

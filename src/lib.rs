@@ -15,12 +15,13 @@
 //! | word | meaning |
 //! |---|---|
 //! | [feed] | a source that is asked: Open-Meteo, METAR, an index of CAP alerts |
-//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time |
+//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time; some are [derived](derive) from others |
 //! | [official alert](alert) | what an authority said in CAP, placed in governorates |
 //! | [rule] | which metric over which window, where, at which thresholds is yellow, orange, red |
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
 //! | [bulletin] | one thing said, named for ever: issued, raised, lowered, extended, updated, lifted, expired |
 //! | [message] | a bulletin in the words of both languages, frozen before it is sent |
+//! | [notice] | one thing said to the people on duty about the service itself: a silent feed, a held alert, a wrong clock |
 //! | channel | a configured destination: a kind of sink with its settings, audience, languages |
 //! | [sink] | the code that speaks one protocol |
 //! | [delivery](outbox) | one message owed to one channel; it lives in the outbox until it is settled |
@@ -33,8 +34,8 @@
 //!
 //! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
 //! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
-//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`store`] keeps, [`sink`] sends, and
-//! [`daemon`] ties them together.
+//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
+//! keeps, [`sink`] sends, and [`daemon`] ties them together.
 //!
 //! ```text
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
@@ -50,11 +51,14 @@
 //!   tick, and one that comes twice changes nothing.
 //! * **Three answers, not two.** A window with missing hours can prove danger and never calm ([`rule::judge`]). A latch that is
 //!   closed stays closed through silence ([`rule::latch`]), and a warning that outlives its data says so and runs out openly.
+//! * **No feed lies quietly.** Each has three clocks: since its last usable answer, since its last news, and the age of what it
+//!   speaks of. Past a limit it is silent, whatever else it answers; the people on duty hear of it on channels that only they
+//!   listen at, by type ([`route::OnDuty`]), and what rests on it says so.
 //! * **Official before automatic.** Where an authority has spoken of a hazard, and no more mildly, the rules keep quiet; what the
 //!   authority says is relayed in its own words ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
-//! * **Owners.** Every task is awaited by somebody; a watcher or courier that breaks down is started again, and when the brain
+//! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the brain
 //!   ends, the service ends, for systemd to start it anew.
 //!
 //! # To add something
@@ -74,11 +78,13 @@ pub mod hazard;
 // The way of the data.
 pub mod governorate;
 pub mod reading;
+pub mod derive;
 pub mod alert;
 pub mod feed;
 pub mod rule;
 pub mod bulletin;
 pub mod warning;
+pub mod notice;
 pub mod record;
 pub mod engine;
 pub mod message;
@@ -90,6 +96,7 @@ pub mod store;
 pub mod aside;
 pub mod sink;
 pub mod fetch;
+pub mod listen;
 pub mod config;
 pub mod daemon;
 pub mod cli;

@@ -8,6 +8,7 @@ mod automatic;
 mod catalogue;
 mod evidence;
 mod json;
+mod notice;
 mod official;
 mod telling;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::ids::{BulletinId, FeedId};
 use crate::language::{Both, Language, Style};
 use crate::message::telling::Telling;
 use crate::message::wording::{Wording, WordingError};
+use crate::notice::Notice;
 
 /// The shape that a channel takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,6 +153,31 @@ impl Speaker {
             content_type,
             body,
         })
+    }
+
+    /// Renders a notice to the people on duty in a form, in the languages and the order given.
+    ///
+    /// # Errors
+    /// As [`Speaker::render`].
+    pub fn notify(
+        &self,
+        told: &Notice,
+        places: &GovernorateBook,
+        form: Form,
+        languages: &[Language],
+    ) -> Result<Message, RenderError> {
+        let desk = |language: &Language| notice::Desk { notice: told, places, speaker: self, language: *language };
+        let spoken = languages.iter().map(|language| desk(language).speak()).collect::<Result<Vec<_>, _>>()?;
+        let (content_type, body) = match form {
+            Form::Text => ("text/plain; charset=utf-8", text::whole(&spoken)),
+            Form::Json => {
+                let spoken: Vec<_> = languages.iter().copied().zip(&spoken).collect();
+                let body = json::of_notice(told, &spoken)
+                    .map_err(|source| RenderError::Json { bulletin: told.id.clone(), source })?;
+                ("application/json", body)
+            }
+        };
+        Ok(Message { key: MessageKey::new(&told.id, form, languages), bulletin: told.id.clone(), content_type, body })
     }
 
     fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {

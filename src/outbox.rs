@@ -131,6 +131,10 @@ pub fn urgency(change: Change, severity: Severity) -> u8 {
     severity * 3 + change
 }
 
+/// What goes first of a notice to the people on duty: after red, as early as a new orange. Whoever is about to act on a warning
+/// must not wait for word of a silent feed, and that word must not wait for a mild one.
+pub const NOTICE_URGENCY: u8 = 6;
+
 /// How a courier waits between tries. A warning is worth most in its first minute, so tries are dense and never thin out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Patience {
@@ -209,6 +213,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_notice_goes_after_red_and_before_yellow() {
+        for change in Change::ALL {
+            assert!(NOTICE_URGENCY < urgency(*change, Severity::Red), "{change:?}");
+            assert!(urgency(*change, Severity::Yellow) < NOTICE_URGENCY, "{change:?}");
+        }
+        assert_eq!(NOTICE_URGENCY, urgency(Change::Issued, Severity::Orange));
     }
 
     #[test]

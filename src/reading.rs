@@ -62,22 +62,30 @@ pub const MAX_POINTS: usize = 3200;
 pub struct Series {
     /// When the feed last gave any point of it.
     pub learned: Timestamp,
-    /// The length of the period each point speaks for.
+    /// The length of the period that a point speaks for when nothing else is said of it.
     #[serde(with = "seconds")]
     pub covers: TimeDelta,
     points: Vec<(i64, f64)>,
+    /// The points that speak for a period of another length, in order: their moment and that length, in seconds. Rain is told
+    /// over one hour here and over six there, and a sum must know which is which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    odd: Vec<(i64, i64)>,
 }
 
 impl Series {
     /// A series without points.
     pub fn new(learned: Timestamp, covers: TimeDelta) -> Self {
-        Self { learned, covers, points: Vec::new() }
+        Self { learned, covers, points: Vec::new(), odd: Vec::new() }
     }
 
-    /// Takes a value for a moment; true when that says something new.
-    pub fn put(&mut self, at: Timestamp, value: f64) -> bool {
+    /// Takes a value for the period of a length that ends at a moment; true when that says something new.
+    pub fn put(&mut self, at: Timestamp, value: f64, covers: TimeDelta) -> bool {
         let second = at.timestamp();
-        match self.points.binary_search_by_key(&second, |point| point.0) {
+        if self.points.is_empty() {
+            self.covers = covers;
+        }
+        let is_longer_or_shorter = self.put_length(second, covers);
+        let is_new = match self.points.binary_search_by_key(&second, |point| point.0) {
             Ok(place) => match self.points.get_mut(place) {
                 Some(point) if point.1.to_bits() != value.to_bits() => {
                     point.1 = value;
@@ -89,7 +97,52 @@ impl Series {
                 self.points.insert(place, (second, value));
                 true
             }
+        };
+        is_new || is_longer_or_shorter
+    }
+
+    /// Notes the length of the period that ends at a second; true when it was another.
+    fn put_length(&mut self, second: i64, covers: TimeDelta) -> bool {
+        let is_usual = covers == self.covers;
+        match self.odd.binary_search_by_key(&second, |odd| odd.0) {
+            Ok(place) if is_usual => {
+                self.odd.remove(place);
+                true
+            }
+            Ok(place) => match self.odd.get_mut(place) {
+                Some(odd) if odd.1 != covers.num_seconds() => {
+                    odd.1 = covers.num_seconds();
+                    true
+                }
+                _ => false,
+            },
+            Err(_) if is_usual => false,
+            Err(place) => {
+                self.odd.insert(place, (second, covers.num_seconds()));
+                true
+            }
         }
+    }
+
+    /// The length of the period that the point of a second speaks for, in seconds.
+    pub fn length_of(&self, second: i64) -> i64 {
+        let place = self.odd.binary_search_by_key(&second, |odd| odd.0);
+        let odd = place.ok().and_then(|place| self.odd.get(place));
+        odd.map_or(self.covers.num_seconds(), |odd| odd.1)
+    }
+
+    /// The value for a moment.
+    pub fn value_at(&self, at: Timestamp) -> Option<f64> {
+        let place = self.points.binary_search_by_key(&at.timestamp(), |point| point.0).ok()?;
+        self.points.get(place).map(|point| point.1)
+    }
+
+    /// Forgets what is said of one moment; true when something was.
+    pub fn forget_at(&mut self, at: Timestamp) -> bool {
+        let second = at.timestamp();
+        self.odd.retain(|odd| odd.0 != second);
+        let place = self.points.binary_search_by_key(&second, |point| point.0);
+        place.map(|place| self.points.remove(place)).is_ok()
     }
 
     /// Forgets what ended at or before a moment, and the oldest beyond [`MAX_POINTS`].
@@ -98,11 +151,14 @@ impl Series {
         let old = self.points.partition_point(|point| point.0 <= second);
         let surplus = self.points.len().saturating_sub(MAX_POINTS);
         self.points.drain(..old.max(surplus));
+        let first = self.points.first().map_or(i64::MAX, |point| point.0);
+        self.odd.drain(..self.odd.partition_point(|odd| odd.0 < first));
     }
 
     /// Forgets what is said of a moment and of all that follows.
     pub fn forget_from(&mut self, moment: Timestamp) {
         self.points.truncate(self.points.partition_point(|point| point.0 < moment.timestamp()));
+        self.odd.truncate(self.odd.partition_point(|odd| odd.0 < moment.timestamp()));
     }
 
     /// The points whose moment lies in `(from, to]`: seconds since 1970 and value, in order.
@@ -115,5 +171,44 @@ impl Series {
     /// All points in order.
     pub fn points(&self) -> &[(i64, f64)] {
         &self.points
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_765_227_600 + hour * 3600, 0).unwrap()
+    }
+
+    #[test]
+    fn each_point_keeps_the_length_of_its_own_period() {
+        let mut series = Series::new(at(0), TimeDelta::hours(1));
+        assert!(series.put(at(1), 1.0, TimeDelta::hours(1)));
+        assert!(series.put(at(6), 6.0, TimeDelta::hours(6)));
+        let length = |series: &Series, hour| series.length_of(at(hour).timestamp()) / 3600;
+        assert_eq!((length(&series, 1), length(&series, 6)), (1, 6));
+        let row = serde_json::to_string(&series).unwrap();
+        assert_eq!(serde_json::from_str::<Series>(&row).unwrap(), series, "what is stored is what was known");
+
+        assert!(!series.put(at(6), 6.0, TimeDelta::hours(6)), "the same word twice is no news");
+        assert!(series.put(at(6), 6.0, TimeDelta::hours(1)), "the same amount in less time is news");
+        assert_eq!(length(&series, 6), 1);
+        series.put(at(9), 1.0, TimeDelta::hours(3));
+        series.forget_from(at(9));
+        assert_eq!(length(&series, 9), 1, "what is forgotten leaves nothing behind");
+        series.put(at(9), 1.0, TimeDelta::hours(3));
+        assert!(series.forget_at(at(9)) && !series.forget_at(at(9)));
+        assert_eq!((series.value_at(at(9)), series.value_at(at(6))), (None, Some(6.0)));
+        assert_eq!(length(&series, 9), 1);
+    }
+
+    #[test]
+    fn a_series_that_was_stored_before_lengths_were_kept_can_be_read() {
+        let row = r#"{"learned":"2025-12-08T21:00:00Z","covers":3600,"points":[[1765227600,1.5]]}"#;
+        let series: Series = serde_json::from_str(row).unwrap();
+        assert_eq!(series.length_of(1_765_227_600), 3600);
+        assert_eq!(serde_json::to_string(&series).unwrap(), row, "and costs no more room than before");
     }
 }

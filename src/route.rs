@@ -50,6 +50,38 @@ pub struct Listener {
     pub governorates: Option<BTreeSet<GovernorateId>>,
 }
 
+/// A channel of the people on duty, and surely no other: there is no way to it but [`OnDuty::of`], and a notice goes no other way.
+///
+/// What the channel wants to hear of (`min_severity`, `hazards`, `governorates`) is about warnings and does not count here:
+/// whoever is on duty hears that a feed is silent, wherever it looks.
+#[derive(Debug, Clone, Copy)]
+pub struct OnDuty<'a>(&'a Listener);
+
+impl<'a> OnDuty<'a> {
+    /// The channel, if the people on duty listen there.
+    pub fn of(listener: &'a Listener) -> Option<Self> {
+        match listener.audience {
+            Audience::Staff => Some(Self(listener)),
+            Audience::Public | Audience::Drill => None,
+        }
+    }
+
+    /// Its name.
+    pub fn channel(self) -> &'a ChannelId {
+        &self.0.channel
+    }
+
+    /// The shape it takes.
+    pub fn form(self) -> Form {
+        self.0.form
+    }
+
+    /// The languages it takes, in order.
+    pub fn languages(self) -> &'a [Language] {
+        &self.0.languages
+    }
+}
+
 /// Why a channel does not hear a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Deaf {
@@ -73,6 +105,12 @@ pub enum Deaf {
         /// The bulletin's.
         hazard: Hazard,
     },
+    /// Only readers of other languages have something new to hear.
+    #[error("it is news only in {}, which it does not take", .languages.iter().map(|language| language.tag()).collect::<Vec<_>>().join(" and "))]
+    Language {
+        /// Those languages.
+        languages: Vec<Language>,
+    },
     /// Not its place.
     #[error("it hears of other governorates")]
     Place,
@@ -94,6 +132,9 @@ pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
     }
     if listener.hazards.as_ref().is_some_and(|hazards| hazards.is_disjoint(&bulletin.reach.hazards)) {
         return Err(Deaf::Hazard { hazard: bulletin.hazard });
+    }
+    if !bulletin.only_in.is_empty() && !listener.languages.iter().any(|language| bulletin.only_in.contains(language)) {
+        return Err(Deaf::Language { languages: bulletin.only_in.clone() });
     }
     let is_near = |wanted: &BTreeSet<GovernorateId>| {
         bulletin.areas.iter().chain(&bulletin.left).any(|area| wanted.contains(area))
@@ -138,6 +179,7 @@ mod tests {
             until: now,
             stale_after: now,
             silent_since: None,
+            only_in: Vec::new(),
             origin: Origin::Automatic { evidence: Vec::new() },
         }
     }
@@ -173,6 +215,17 @@ mod tests {
         check(&Listener { governorates: near(&["taif"]), ..listener(Audience::Public) }, true);
         check(&Listener { governorates: near(&["jeddah"]), ..listener(Audience::Public) }, true);
         check(&Listener { governorates: near(&["rabigh"]), ..listener(Audience::Public) }, false);
+    }
+
+    #[test]
+    fn what_is_new_in_one_language_alone_is_told_to_its_readers_alone() {
+        let heard = |languages: Vec<Language>, only_in: Vec<Language>| {
+            let listener = Listener { languages, ..listener(Audience::Public) };
+            hears(&listener, &Bulletin { only_in, ..bulletin(Status::Actual) }).is_ok()
+        };
+        assert!(heard(vec![Language::Ar], vec![Language::Ar]) && heard(Language::ALL.to_vec(), vec![Language::En]));
+        assert!(heard(vec![Language::Ar], Vec::new()));
+        assert!(!heard(vec![Language::Ar], vec![Language::En]));
     }
 
     #[test]

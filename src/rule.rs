@@ -112,6 +112,34 @@ pub struct Condition {
     pub threshold: f64,
 }
 
+/// How many voices must say that a threshold is reached before it counts as reached, each for itself within what the rule looks
+/// at: its window, over all of its `look_ahead`. With fewer voices that can tell, nobody can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// So many different feeds; all stations of one feed are one voice.
+    Feeds(usize),
+    /// So many different stations, of whichever feed; a feed without stations is one voice.
+    Stations(usize),
+}
+
+impl Agreement {
+    /// How many voices are needed.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Feeds(count) | Self::Stations(count) => count,
+        }
+    }
+}
+
+/// Who may raise a severity.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Voice {
+    /// Whoever speaks on this basis.
+    Basis(Basis),
+    /// The feed of this name, and every feed of this kind.
+    Named(String),
+}
+
 /// One rule, as meant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -137,8 +165,12 @@ pub struct Rule {
     pub rise_after: TimeDelta,
     /// How long it must be clear before the latch opens.
     pub ease_after: TimeDelta,
-    /// The worst severity that a forecast alone may give.
+    /// The worst severity that a forecast alone may give, where `may_raise` does not speak of it.
     pub highest_from_forecast: Severity,
+    /// Who alone may raise a severity. Whoever may not neither raises nor holds it, and its silence is not waited for.
+    pub may_raise: BTreeMap<Severity, BTreeSet<Voice>>,
+    /// How many must agree.
+    pub agree: Agreement,
     /// Where it holds.
     pub governorates: BTreeSet<GovernorateId>,
     /// What must hold as well, all of it.
@@ -147,6 +179,19 @@ pub struct Rule {
     pub source: String,
     /// The meteorologist who signed it off, when one has.
     pub signed_off_by: Option<String>,
+}
+
+impl Rule {
+    /// True when what a feed says on a basis may raise a severity.
+    pub fn may_raise(&self, severity: Severity, feed: &FeedId, kind: Option<&str>, basis: Basis) -> bool {
+        match self.may_raise.get(&severity) {
+            None => basis == Basis::Observed || severity <= self.highest_from_forecast,
+            Some(voices) => voices.iter().any(|voice| match voice {
+                Voice::Basis(of) => *of == basis,
+                Voice::Named(name) => name == feed.as_str() || Some(name.as_str()) == kind,
+            }),
+        }
+    }
 }
 
 /// How warnings live; from `nadhir.toml`.
@@ -171,10 +216,23 @@ pub struct RuleBook {
     pub rules: Vec<Rule>,
     /// The governorates.
     pub governorates: Arc<GovernorateBook>,
+    /// A number of all that places alerts: names, outlines. With another one, what could not be placed may be.
+    pub gazetteer: u64,
     /// How warnings live.
     pub times: WarningTimes,
     /// What holds of each feed; a feed that is not here is not configured.
     pub feeds: BTreeMap<FeedId, FeedTerms>,
+}
+
+impl RuleBook {
+    /// The metrics that any rule looks at.
+    pub fn metrics(&self) -> BTreeSet<Metric> {
+        let of = |rule: &Rule| {
+            let also: Vec<Metric> = rule.also.iter().map(|also| also.metric).collect();
+            std::iter::once(rule.metric).chain(also)
+        };
+        self.rules.iter().flat_map(of).collect()
+    }
 }
 
 /// What holds of one feed.
@@ -184,4 +242,29 @@ pub struct FeedTerms {
     pub kind: &'static str,
     /// How old its word may be and still count.
     pub stale_after: TimeDelta,
+    /// How long an alert in one language alone waits for its twin in the other; never one that is red.
+    pub twin_wait: TimeDelta,
+    /// How long it may go without an answer that can be used before the people on duty hear of it.
+    pub silent_after: TimeDelta,
+    /// How long it may say nothing new; none when calm days bring nothing new, as with lists of alerts.
+    pub new_within: Option<TimeDelta>,
+    /// How old the newest thing that it speaks of may be; none when that says nothing.
+    pub max_age: Option<TimeDelta>,
+    /// The host that answers for it, when it is a single one: several feeds may have the same.
+    pub server: Option<Arc<str>>,
+}
+
+impl FeedTerms {
+    /// The terms of a feed that only has one clock: it may be silent for as long as its word counts.
+    pub fn new(kind: &'static str, stale_after: TimeDelta) -> Self {
+        Self {
+            kind,
+            stale_after,
+            twin_wait: TimeDelta::zero(),
+            silent_after: stale_after,
+            new_within: None,
+            max_age: None,
+            server: None,
+        }
+    }
 }

@@ -90,6 +90,32 @@ pub struct Tally {
     pub count: u64,
 }
 
+/// What stands in the outbox for one channel, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    /// Of which channel.
+    pub channel: String,
+    /// How many could go now.
+    pub due: u64,
+    /// How many wait for a later try.
+    pub waiting: u64,
+    /// How many were given up of late.
+    pub dead: u64,
+    /// How many ran out of time of late.
+    pub expired: u64,
+}
+
+/// What a store holds, at one glance: read at once, so that all of it is of the same moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// The state.
+    pub saved: Saved,
+    /// The outbox, by channel.
+    pub queues: Vec<Queue>,
+    /// When anything was last written into the journal or settled.
+    pub written: Option<Timestamp>,
+}
+
 /// One delivery and how it stands, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryRow {

@@ -86,6 +86,11 @@ impl<'a> Table<'a> {
         self.problems.warning(self.file, span.clone(), message, help);
     }
 
+    /// How many faults have been noted so far, in this table or elsewhere.
+    pub fn faults(&self) -> usize {
+        self.problems.count()
+    }
+
     fn find(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().push(key);
         self.entries.get(key)
@@ -94,6 +99,11 @@ impl<'a> Table<'a> {
     /// True when the key is written; does not count as asking for it.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// Where the value of a key is written; the table itself when it is not.
+    pub fn span_of(&self, key: &str) -> Range<usize> {
+        self.entries.get(key).map_or_else(|| self.span.clone(), Spanned::span)
     }
 
     /// Reads a value that may be absent; `read` says what it should have been.

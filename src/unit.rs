@@ -242,7 +242,7 @@ pub enum Metric {
     Precipitation,
     /// Air temperature 2 m above ground.
     Temperature,
-    /// Temperature as felt, by the feed's own formula.
+    /// Temperature as felt with humidity and wind, by the feed's own formula or by ours.
     ApparentTemperature,
     /// Relative humidity 2 m above ground.
     Humidity,

@@ -82,6 +82,8 @@ pub struct So {
     pub evidence: Vec<Evidence>,
     /// When any data on it were last heard.
     pub heard: Option<Timestamp>,
+    /// Since when every feed that it rests on is silent by one of its clocks; none while one of them speaks.
+    pub silent: Option<Timestamp>,
     /// True when data say that what holds it is not reached any more, or has ended: only patience keeps it.
     pub is_passing: bool,
     /// True when data say that nothing worse than `severity` holds. While nobody can tell, or no rule speaks of it any more, a
@@ -111,7 +113,8 @@ pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Times
         // The time that was told is up: with good news it is over, and with none it has only run out.
         let is_over = so.is_passing || (so.severity.is_none() && so.is_eased);
         let change = if is_over { Change::Lifted } else { Change::Expired };
-        return Some(end(told, change, told.until));
+        let silent_since = silence(so, times, now).filter(|_| !is_over).or(told.silent_since);
+        return Some(Move { silent_since, ..end(told, change, told.until) });
     }
     let severity = match so.severity {
         None => return so.is_eased.then(|| end(told, Change::Lifted, now)),
@@ -129,7 +132,12 @@ pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Times
     }
     let is_due = told.until - times.extend_before <= now;
     let is_too_quiet = so.heard.is_none_or(|heard| times.longest_silence < now - heard);
-    (is_due && !so.is_passing && !is_too_quiet && told.until < until).then(|| changed(Change::Extended))
+    if is_due && !so.is_passing && !is_too_quiet && told.until < until {
+        return Some(changed(Change::Extended));
+    }
+    // Whoever goes by a warning that stands for long hears once that the data it rests on have stopped.
+    let is_news = told.silent_since.is_none() && silent_since.is_some_and(|since| times.validity < now - since);
+    (is_news && !so.is_passing && !is_too_quiet).then(|| Move { until: told.until, ..changed(Change::Updated) })
 }
 
 fn begin(so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
@@ -163,9 +171,10 @@ fn until(so: &So, times: &WarningTimes, now: Timestamp) -> Timestamp {
     if whole == end { whole } else { whole + TimeDelta::hours(1) }
 }
 
-/// Since when a warning stands without fresh data, once that has lasted a whole validity.
+/// Since when a warning stands without fresh data: once that has lasted a whole validity, or while all that it rests on is silent.
 fn silence(so: &So, times: &WarningTimes, now: Timestamp) -> Option<Timestamp> {
-    so.heard.filter(|heard| times.validity < now - *heard)
+    let unheard = so.heard.filter(|heard| times.validity < now - *heard);
+    unheard.into_iter().chain(so.silent).min()
 }
 
 #[cfg(test)]
@@ -192,6 +201,7 @@ mod tests {
             ends: None,
             evidence: Vec::new(),
             heard: Some(at(heard)),
+            silent: None,
             is_passing: false,
             is_eased: true,
         }
@@ -238,6 +248,26 @@ mod tests {
         check(Some(&told(Severity::Red, 800)), &quiet, 799, None);
         check(Some(&told(Severity::Red, 800)), &quiet, 800, Some(Change::Expired));
         check(None, &quiet, 801, None);
+    }
+
+    #[test]
+    fn a_warning_that_stands_for_long_says_once_that_its_data_have_stopped() {
+        let long = told(Severity::Red, 2000);
+        let quiet = So { begins: None, ..so(Some(Severity::Red), 0) };
+        check(Some(&long), &quiet, 180, None);
+        check(Some(&long), &quiet, 181, Some(Change::Updated));
+        let found = compare(Some(&long), &quiet, &times(), at(181)).unwrap();
+        assert_eq!(
+            (found.until, found.silent_since),
+            (long.until, Some(at(0))),
+            "silence makes it no longer and no shorter"
+        );
+        let knows = Warning { silent_since: Some(at(0)), ..long.clone() };
+        check(Some(&knows), &quiet, 600, None);
+        let silent = So { silent: Some(at(300)), ..so(Some(Severity::Red), 480) };
+        check(Some(&long), &silent, 480, None);
+        check(Some(&long), &So { is_passing: true, ..silent.clone() }, 481, None);
+        check(Some(&long), &silent, 481, Some(Change::Updated));
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::daemon::clock::Clock;
 use crate::hazard::Severity;
 use crate::language::Language;
 use crate::problem::{Level, Problem, render};
-use crate::time::{Timestamp, span_text};
+use crate::route::Audience;
+use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// The configuration can be used.
 pub const EX_OK: u8 = 0;
@@ -85,7 +86,8 @@ fn text_report(result: &Loaded, now: Timestamp) -> String {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// A count with its noun.
+pub(super) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -122,12 +124,28 @@ fn notes(config: &Config, signed: usize) -> String {
     if config.settings.contact.ends_with("@example.org") {
         notes.push("`contact` in nadhir.toml is still the example: feeds cannot reach you through it".to_owned());
     }
+    if !config.channels.iter().any(|channel| channel.listener.audience == Audience::Staff) {
+        notes.push(
+            "no channel of audience staff: nobody hears when a feed falls silent, but for the journal".to_owned(),
+        );
+    }
     let lines: String = notes.iter().map(|note| format!("note: {note}\n")).collect();
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
 fn feeds(config: &Config, now: Timestamp) -> String {
-    let mut table = plain(["feed", "kind", "asked", "late by up to", "stale after", "next runs"]);
+    let mut table = plain([
+        "feed",
+        "kind",
+        "asked",
+        "late by up to",
+        "stale after",
+        "silent after",
+        "new within",
+        "age",
+        "next runs",
+    ]);
+    let limit = |span: Option<TimeDelta>| span.map_or_else(|| "-".to_owned(), span_text);
     for feed in &config.feeds {
         let runs: Vec<String> =
             feed.schedule.runs_after(now).take(RUNS_SHOWN).map(|run| local(run, config.settings.style.zone)).collect();
@@ -137,6 +155,9 @@ fn feeds(config: &Config, now: Timestamp) -> String {
             feed.schedule.to_string(),
             span_text(feed.jitter),
             span_text(feed.stale_after),
+            span_text(feed.clocks.silent_after),
+            limit(feed.clocks.new_within),
+            limit(feed.clocks.max_age),
             runs.join(", "),
         ]);
     }
@@ -188,14 +209,15 @@ fn hears(from: Severity, hazards: Option<usize>, governorates: Option<usize>) ->
     words
 }
 
-fn plain<const N: usize>(header: [&str; N]) -> Table {
+/// An empty table without lines.
+pub(super) fn plain<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     table
 }
 
 /// The table as lines, without the blanks at their ends.
-fn drawn(table: &Table) -> String {
+pub(super) fn drawn(table: &Table) -> String {
     table.to_string().lines().map(|line| format!(" {}\n", line.trim_end())).collect()
 }
 

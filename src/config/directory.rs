@@ -20,6 +20,9 @@ pub const MAX_RULE_FILES: usize = 200;
 /// The most entries of a directory that are looked at.
 pub const MAX_ENTRIES: usize = 1000;
 
+/// What the names of certificates end with, which feeds may name.
+pub const CERTIFICATES: &str = ".pem";
+
 /// Files that may lie beside the configuration and are not read by it.
 const BYSTANDERS: &[&str] = &["outlines.NOTICE", "README.md", "README", "LICENSE", "NOTICE"];
 
@@ -38,6 +41,7 @@ pub fn read(dir: &Path, problems: &Problems) -> Files {
                 note(&path, Level::Error, message, Some(help), problems);
             }
             known if top.contains(&known) => take(&path, &name, &mut files, problems),
+            certificate if certificate.ends_with(CERTIFICATES) => take(&path, &name, &mut files, problems),
             bystander if BYSTANDERS.contains(&bystander) => {}
             // Certificates are read where a feed names them.
             certificates if certificates.ends_with(".pem") => {}

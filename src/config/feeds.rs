@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+use super::clocks::{self, ClockLimits};
 use super::settings::{both, line};
 use super::{bytes, connection};
-use crate::feed::{Feed, KINDS, Kind, Surroundings};
+use crate::feed::{Feed, KINDS, Kind, Source, Surroundings};
 use crate::fetch::Connection;
-use crate::governorate::GovernorateBook;
 use crate::ids::FeedId;
 use crate::language::Both;
 use crate::problem::{Problems, SourceFile};
 use crate::rule::FeedTerms;
 use crate::schedule::Schedule;
 use crate::table::{Found, Table, read_file};
-use crate::time::{TimeDelta, span_text};
+use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// The most feeds that are read.
 pub const MAX_FEEDS: usize = 200;
@@ -41,6 +41,9 @@ pub const DEFAULT_CRON_JITTER: TimeDelta = TimeDelta::seconds(30);
 /// How long a feed may be silent before it is called stale.
 pub const STALE_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=TimeDelta::days(30);
 
+/// How long an alert may wait for its twin in the other language.
+pub const TWIN_WAIT_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::zero()..=TimeDelta::minutes(10);
+
 /// A feed as configured.
 #[derive(Clone)]
 pub struct FeedConfig {
@@ -62,8 +65,12 @@ pub struct FeedConfig {
     pub connection: Connection,
     /// The largest answer that is read, in bytes.
     pub max_body: u64,
-    /// How long it may be silent before that is told to the people on duty.
+    /// How old its word may be and still count.
     pub stale_after: TimeDelta,
+    /// How long an alert in one language alone waits for its twin in the other.
+    pub twin_wait: TimeDelta,
+    /// When the people on duty hear that it is silent.
+    pub clocks: ClockLimits,
     /// Who is to be named as the source.
     pub attribution: Option<String>,
     /// Under which licence its data come.
@@ -73,7 +80,18 @@ pub struct FeedConfig {
 impl FeedConfig {
     /// What rules and warnings go by.
     pub fn terms(&self) -> FeedTerms {
-        FeedTerms { kind: self.kind, stale_after: self.stale_after }
+        let ClockLimits { silent_after, new_within, max_age } = self.clocks;
+        let Self { kind, stale_after, twin_wait, .. } = *self;
+        FeedTerms { kind, stale_after, twin_wait, silent_after, new_within, max_age, server: self.server() }
+    }
+}
+
+impl FeedConfig {
+    /// The host that answers, when all is asked of one.
+    fn server(&self) -> Option<Arc<str>> {
+        let Source::Web(requests) = self.feed.source(Timestamp::UNIX_EPOCH) else { return None };
+        let first = requests.first()?.url.host_str()?.to_owned();
+        requests.iter().all(|request| request.url.host_str() == Some(&first)).then(|| first.into())
     }
 }
 
@@ -86,13 +104,7 @@ impl fmt::Debug for FeedConfig {
 
 /// Reads the file: every enabled feed. What it returns may be used only when no error was noted.
 /// `dir` is the directory of the configuration, if it has one: relative paths of certificates begin there.
-pub fn read(
-    file: &Arc<SourceFile>,
-    book: &Arc<GovernorateBook>,
-    zone: Tz,
-    dir: Option<&Path>,
-    problems: &Problems,
-) -> Vec<FeedConfig> {
+pub fn read(file: &Arc<SourceFile>, around: &Surroundings, dir: Option<&Path>, problems: &Problems) -> Vec<FeedConfig> {
     read_file(file, problems, |root| {
         let tables = root.named_tables();
         if MAX_FEEDS < tables.len() {
@@ -102,7 +114,7 @@ pub fn read(
         let mut enabled = 0;
         let mut feeds = Vec::new();
         for (name, table) in tables.into_iter().take(MAX_FEEDS) {
-            let Read { is_enabled, feed } = read_feed(&name, table, (book, zone, dir), problems);
+            let Read { is_enabled, feed } = read_feed(&name, table, (around, dir), problems);
             if is_enabled {
                 enabled += 1;
                 feeds.extend(feed);
@@ -124,7 +136,7 @@ struct Read {
 fn read_feed(
     name: &Found<String>,
     table: Table<'_>,
-    (book, zone, dir): (&Arc<GovernorateBook>, Tz, Option<&Path>),
+    (around, dir): (&Surroundings, Option<&Path>),
     problems: &Problems,
 ) -> Read {
     let id = FeedId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
@@ -135,7 +147,7 @@ fn read_feed(
     if called.is_none() && !table.has("name") {
         table.missing("name", "{ ar = \"…\", en = \"…\" }");
     }
-    let schedule = schedule(&table, zone);
+    let schedule = schedule(&table, around.zone);
     let every = match &schedule {
         Some(Schedule::Every(every)) => Some(*every),
         _ => None,
@@ -145,20 +157,27 @@ fn read_feed(
     let max_body = bytes::size(&table, "max_body", &MAX_BODY_LIMITS).map_or(DEFAULT_MAX_BODY, |found| found.value);
     let connection = connection::read(&table, dir);
     let stale_after = stale_after(&table, every, schedule.is_some());
+    let twin_wait = within(&table, "twin_wait", &TWIN_WAIT_LIMITS).unwrap_or_default();
+    let limits = schedule.as_ref().map(|schedule| clocks::read(&table, schedule));
+    if limits.is_none() {
+        clocks::KEYS.iter().for_each(|key| {
+            table.span_of_time(key);
+        });
+    }
     let attribution = table.text("attribution", line).map(|found| found.value);
     let licence = table.text("licence", line).map(|found| found.value);
     let before = problems.count();
-    let around = Surroundings { book: Arc::clone(book), zone, is_within: false };
-    let feed = (kind.parse)(&table, &around);
+    let feed = (kind.parse)(&table, around);
     // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
     if feed.is_some() || before < problems.count() {
         table.finish();
     }
-    let feed = match (id, called, feed, schedule, stale_after) {
-        (Some(id), Some(name), Some(feed), Some(schedule), Some(stale_after)) => Some(FeedConfig {
+    let feed = match (id, called, feed, schedule, stale_after, limits) {
+        (Some(id), Some(name), Some(feed), Some(schedule), Some(stale_after), Some(limits)) => Some(FeedConfig {
             id,
             name,
             kind: kind.name,
+            clocks: clocks::complete(limits, &schedule, feed.gives()),
             feed,
             schedule,
             jitter,
@@ -166,6 +185,7 @@ fn read_feed(
             connection,
             max_body,
             stale_after,
+            twin_wait,
             attribution,
             licence,
         }),
@@ -238,7 +258,7 @@ fn within(table: &Table<'_>, key: &'static str, limits: &RangeInclusive<TimeDelt
     None
 }
 
-fn out_of_range(table: &Table<'_>, key: &str, found: &Found<TimeDelta>, limits: &RangeInclusive<TimeDelta>) {
+pub(super) fn out_of_range(table: &Table<'_>, key: &str, found: &Found<TimeDelta>, limits: &RangeInclusive<TimeDelta>) {
     let (least, most) = (span_text(*limits.start()), span_text(*limits.end()));
     table.error(&found.span, format!("`{key}` is out of range: {least} to {most}"), None);
 }

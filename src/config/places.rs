@@ -130,6 +130,7 @@ fn governorate(
     let texts = |key| table.texts(key).unwrap_or_default().into_iter().map(|found| found.value);
     let variants: Vec<String> = texts("variants").collect();
     let centres: Vec<String> = texts("centres").collect();
+    let geocodes = read_geocodes(&table);
     let tags: BTreeSet<String> = texts("tags").collect();
     let seat = read_seat(&table, bounds);
     let elevation = table.need("elevation_m", "12", crate::table::as_number);
@@ -153,12 +154,31 @@ fn governorate(
         formal: formal?,
         variants,
         centres,
+        geocodes,
         seat: seat?.value,
         elevation_m: elevation?.value,
         coastal: coastal.is_some_and(|found| found.value),
         tags,
         outline,
     })
+}
+
+/// Geocodes as alerts write them, `valueName:value`; the value alone would be taken for a place of another list.
+fn read_geocodes(table: &Table<'_>) -> Vec<String> {
+    let mut geocodes = Vec::new();
+    for found in table.texts("geocodes").unwrap_or_default() {
+        match found.value.split_once(':') {
+            Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+                geocodes.push(format!("{}:{}", name.trim(), value.trim()));
+            }
+            _ => table.error(
+                &found.span,
+                format!("`{}` is not a geocode of CAP", found.value),
+                Some("write the name of the list and the value in it: `\"EMMA_ID:SA001\"`".to_owned()),
+            ),
+        }
+    }
+    geocodes
 }
 
 fn read_seat(table: &Table<'_>, bounds: Rect<f64>) -> Option<Found<Coord<f64>>> {

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::voices::{self, Speaker};
 use super::{FeedConfig, Files, selection, threshold};
 use crate::governorate::GovernorateBook;
-use crate::hazard::{Hazard, Severity};
+use crate::hazard::Hazard;
 use crate::ids::RuleId;
 use crate::problem::Problems;
 use crate::rule::{Condition, Direction, Rule, Sight, Statistic, Window};
@@ -36,15 +37,22 @@ pub const MAX_SOURCE_LEN: usize = 500;
 /// What every rule is read against.
 struct World<'a> {
     book: &'a GovernorateBook,
-    /// The metrics that the feeds give; none when that is not known of every feed.
+    speakers: Vec<Speaker>,
+    /// The metrics that the feeds give or that are derived from them; none when that is not known of every feed.
     given: Option<BTreeSet<Metric>>,
+}
+
+impl<'a> World<'a> {
+    fn new(book: &'a GovernorateBook, speakers: Vec<Speaker>) -> Self {
+        let given: Option<Vec<_>> = speakers.iter().map(|speaker| speaker.gives.clone()).collect();
+        let given = given.filter(|given| !given.is_empty()).map(|given| given.into_iter().flatten().collect());
+        Self { book, speakers, given }
+    }
 }
 
 /// Reads all rule files in the order of their names. What it returns may be used only when no error was noted.
 pub fn read(files: &Files, book: &GovernorateBook, feeds: &[FeedConfig], problems: &Problems) -> Vec<Rule> {
-    let given: Option<Vec<_>> = feeds.iter().map(|feed| feed.feed.gives()).collect();
-    let given = given.filter(|given| !given.is_empty()).map(|given| given.into_iter().flatten().collect());
-    let world = World { book, given };
+    let world = World::new(book, feeds.iter().map(Speaker::new).collect());
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut rules = Vec::new();
     for (_, file) in files.iter().filter(|(name, _)| name.starts_with("rules/")) {
@@ -92,7 +100,8 @@ fn rule(name: &Found<String>, table: Table<'_>, world: &World<'_>) -> Option<Rul
     };
     let rise_after = patience(&table, "rise_after", MAX_PATIENCE, TimeDelta::zero());
     let ease_after = patience(&table, "ease_after", MAX_PATIENCE, DEFAULT_EASE_AFTER);
-    let highest = table.word("highest_from_forecast", &names_of(&Severity::OF_RULES, Severity::name));
+    let severities = thresholds.as_ref().map(|(_, thresholds, _)| thresholds.iter().map(|one| one.severity).collect());
+    let voices = voices::read(&table, &voices::Around { speakers: &world.speakers, metric, sight, severities });
     let governorates = selection::governorates(&table, "governorates", world.book);
     let also = conditions(&table, world);
     let source = table.need_text("source", "\"where its thresholds come from\"", source);
@@ -111,7 +120,9 @@ fn rule(name: &Found<String>, table: Table<'_>, world: &World<'_>) -> Option<Rul
         unit,
         rise_after,
         ease_after,
-        highest_from_forecast: highest.map_or(Severity::Orange, |found| found.value),
+        highest_from_forecast: voices.highest_from_forecast,
+        may_raise: voices.may_raise,
+        agree: voices.agree,
         governorates: governorates.unwrap_or_else(|| world.book.iter().map(|g| g.id.clone()).collect()),
         also,
         source: source?.value,
@@ -271,7 +282,7 @@ mod tests {
         let file = Arc::new(SourceFile { name: "a.toml".to_owned(), text: text.to_owned() });
         let told = |given: Option<BTreeSet<Metric>>| {
             let problems = Problems::new();
-            let world = World { book: &config.governorates, given };
+            let world = World { given, ..World::new(&config.governorates, Vec::new()) };
             read_file(&file, &problems, |root| {
                 for (name, table) in root.named_tables() {
                     assert!(rule(&name, table, &world).is_some());

@@ -96,9 +96,10 @@ pub fn read(table: &Table<'_>, metric: Metric, window: Option<Window>) -> Option
             let clear = match clears.iter().find(|(cleared, _)| *cleared == severity) {
                 Some((_, clear)) => {
                     calm_side(table, severity, &raise, clear, direction);
+                    can_clear(table, severity, clear, metric, window, direction);
                     clear.value.value
                 }
-                None => usual_clear(metric, raise.value.value, direction),
+                None => usual_clear(metric, raise.value.value, window, direction),
             };
             Threshold { severity, raise: raise.value.value, clear }
         })
@@ -183,19 +184,39 @@ fn possible(
     window: Option<Window>,
     direction: Direction,
 ) {
-    let range = metric.possible();
     for (severity, found) in raises {
         let Quantity { value, text, .. } = &found.value;
-        let is_always = match direction {
-            Direction::AtLeast => value <= range.start(),
-            Direction::AtMost => !is_sum(window) && range.end() <= value,
-        };
         if let Some(help) = impossible(*value, metric, window) {
             table.error(&found.span, format!("`{severity}`: {text} is no possible {metric}"), Some(help));
-        } else if is_always {
+        } else if is_always(*value, metric, window, direction) {
             let help = "every reading reaches it, and the warning would never end: write a worse value".to_owned();
             table.error(&found.span, format!("`{severity}`: {text} is no threshold of {metric}"), Some(help));
         }
+    }
+}
+
+/// True when every reading reaches a value.
+fn is_always(value: f64, metric: Metric, window: Option<Window>, direction: Direction) -> bool {
+    let range = metric.possible();
+    match direction {
+        Direction::AtLeast => value <= *range.start(),
+        Direction::AtMost => !is_sum(window) && *range.end() <= value,
+    }
+}
+
+/// A clear side that every reading reaches is never left again.
+fn can_clear(
+    table: &Table<'_>,
+    severity: Severity,
+    clear: &Found<Quantity>,
+    metric: Metric,
+    window: Option<Window>,
+    direction: Direction,
+) {
+    if is_always(clear.value.value, metric, window, direction) {
+        let help = "every reading reaches it, and the warning would never end: write a worse value".to_owned();
+        let message = format!("`clear` of `{severity}`: {} is no clear side of {metric}", clear.value.text);
+        table.error(&clear.span, message, Some(help));
     }
 }
 
@@ -239,7 +260,8 @@ fn calm_side(
     }
 }
 
-fn usual_clear(metric: Metric, raise: f64, direction: Direction) -> f64 {
+/// A step on the calm side; the threshold itself where every reading would reach that, as with a level of 1 whose calm is 0.
+fn usual_clear(metric: Metric, raise: f64, window: Option<Window>, direction: Direction) -> f64 {
     let step = match metric.dimension() {
         Dimension::Temperature | Dimension::Pressure | Dimension::Code => CLEAR_STEP,
         Dimension::Depth
@@ -249,10 +271,11 @@ fn usual_clear(metric: Metric, raise: f64, direction: Direction) -> f64 {
         | Dimension::Energy
         | Dimension::Concentration => raise.abs() * CLEAR_SHARE,
     };
-    match direction {
+    let clear = match direction {
         Direction::AtLeast => raise - step,
         Direction::AtMost => raise + step,
-    }
+    };
+    if is_always(clear, metric, window, direction) { raise } else { clear }
 }
 
 #[cfg(test)]
@@ -283,6 +306,12 @@ mod tests {
         assert_eq!(thresholds("at_most = { red = \"0 °C\" }", Metric::Temperature), "red 0.00/1.00");
         assert_eq!(thresholds("at_least = { yellow = \"113 °F\" }", Metric::Temperature), "yellow 45.00/44.00");
         assert_eq!(thresholds("at_least = { yellow = 95 }", Metric::WeatherCode), "yellow 95.00/94.00");
+        let dust = "at_least = { yellow = 1, orange = 2 }";
+        assert_eq!(
+            thresholds(dust, Metric::DustLevel),
+            "yellow 1.00/1.00, orange 2.00/1.00",
+            "no dust is clear of dust"
+        );
     }
 
     #[test]

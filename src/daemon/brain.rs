@@ -14,10 +14,11 @@ use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::bulletin::Bulletin;
 use crate::config::embedded;
-use crate::dispatch::{Dispatch, dispatch};
+use crate::dispatch::{Dispatch, dispatch, dispatch_notices};
 use crate::engine::{self, Event, Outcome, State, StateError};
 use crate::ids::FeedId;
 use crate::message::Speaker;
+use crate::notice::Notice;
 use crate::record::Entry;
 use crate::route::Listener;
 use crate::rule::RuleBook;
@@ -132,9 +133,13 @@ impl Brain {
     }
 
     async fn commit(&mut self, outcome: Outcome, now: Timestamp) -> Result<Vec<Bulletin>, BrainError> {
-        let Outcome { changes, mut journal, bulletins } = outcome;
-        let dispatch = self.dispatch(&bulletins, now)?;
+        let Outcome { changes, mut journal, bulletins, notices } = outcome;
+        let mut dispatch = self.dispatch(&bulletins, now)?;
         journal.extend(bulletins.iter().map(|bulletin| said(bulletin, &dispatch, now)));
+        let for_staff = self.dispatch_notices(&notices, now);
+        journal.extend(notices.iter().map(|notice| noticed(notice, &for_staff, now)));
+        dispatch.messages.extend(for_staff.messages);
+        dispatch.deliveries.extend(for_staff.deliveries);
         let facts =
             changes.facts().map_err(|why| BrainError::Unsayable(format!("the state cannot be written: {why}")))?;
         let Dispatch { messages, deliveries, .. } = dispatch;
@@ -169,10 +174,30 @@ impl Brain {
         .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
     }
 
+    /// What is owed to the people on duty. That a notice cannot be put into words must not hold up a warning of the same step: it
+    /// is then told in the log and the journal alone.
+    fn dispatch_notices(&self, notices: &[Notice], now: Timestamp) -> Dispatch {
+        let mind = &self.mind;
+        let told = dispatch_notices(notices, &mind.listeners, now, |notice, form, languages| {
+            let places = &mind.book.governorates;
+            mind.speaker.notify(notice, places, form, languages).or_else(|why| {
+                error!("{} is told in the built-in words, because the configured ones failed: {why}", notice.id);
+                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
+                Speaker { wording, ..mind.speaker.clone() }.notify(notice, places, form, languages)
+            })
+        });
+        told.unwrap_or_else(|why| {
+            error!(
+                "A notice to the people on duty could not be put into words, and is told in the journal alone: {why}"
+            );
+            Dispatch::default()
+        })
+    }
+
     fn show(&self, journal: &[Entry], bulletins: &[Bulletin]) {
         for entry in journal {
             match entry.kind.as_str() {
-                "trouble" | "silence" | "held" | "unplaced" => {
+                "trouble" | "silence" | "held" | "unplaced" | "notice" => {
                     warn!(kind = entry.kind, subject = entry.subject, "{}", entry.text);
                 }
                 _ => info!(kind = entry.kind, subject = entry.subject, "{}", entry.text),
@@ -237,7 +262,8 @@ impl Brain {
                     let _ = done.send(());
                 }
                 Order::Recall(feed, answer) => {
-                    let _ = answer.send(self.state.feed(&feed).cloned());
+                    let known = self.state.feed(&feed).cloned();
+                    let _ = answer.send(known.map(|known| known.under(self.mind.book.gazetteer)));
                 }
             }
         }
@@ -298,6 +324,17 @@ fn said(bulletin: &Bulletin, dispatch: &Dispatch, now: Timestamp) -> Entry {
         bulletin.until.format("%F %H:%M UTC"),
     );
     Entry { at: now, kind: "bulletin".to_owned(), subject: bulletin.id.to_string(), text }
+}
+
+/// The journal's line of a notice.
+fn noticed(notice: &Notice, dispatch: &Dispatch, now: Timestamp) -> Entry {
+    let heard_by = dispatch.heard_by.get(&notice.id).map(Vec::as_slice).unwrap_or_default();
+    let owed = match heard_by {
+        [] => "owed to nobody: no channel of audience staff hears it".to_owned(),
+        channels => format!("owed to {}", channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let text = format!("{}, {owed}", notice.sentence());
+    Entry { at: now, kind: "notice".to_owned(), subject: notice.id.to_string(), text }
 }
 
 #[cfg(test)]

@@ -225,7 +225,7 @@ fn clock_skew(server: Option<Timestamp>, received: Timestamp) -> Option<TimeDelt
     server.map(|server| server - received)
 }
 
-async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {
+pub(super) async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {
     let (answer, recalled) = oneshot::channel();
     brain.send(Order::Recall(feed.id.clone(), answer)).await.ok()?;
     recalled.await.ok()
@@ -235,8 +235,8 @@ async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option
 ///
 /// # Errors
 /// Why nothing of it can be read.
-pub async fn decode(feed: &Arc<dyn Feed>, body: Arc<Vec<u8>>, now: Timestamp) -> Result<Batch, String> {
-    let feed = Arc::clone(feed);
+pub async fn decode(feed: &Arc<dyn Feed>, body: impl Into<Arc<Vec<u8>>>, now: Timestamp) -> Result<Batch, String> {
+    let (feed, body) = (Arc::clone(feed), body.into());
     match tokio::task::spawn_blocking(move || feed.decode(&body, now)).await {
         Ok(read) => read.map_err(|why: DecodeError| why.to_string()),
         Err(why) => Err(format!("the decoder broke down over it, which is a fault of this program: {why}")),

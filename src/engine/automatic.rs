@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Datelike;
 
-use super::Touched;
 use super::state::{Draft, LatchKey};
+use super::{FeedState, Touched};
 use crate::alert::{Alert, Status};
 use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reach};
 use crate::hazard::{Hazard, Severity};
@@ -29,7 +29,8 @@ pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, n
             .iter()
             .filter(|rule| rule.hazard == hazard && rule.governorates.contains(&governorate))
             .collect();
-        let so = what_is_so(book, draft, &rules, &governorate, now);
+        let mut so = what_is_so(book, draft, &rules, &governorate, now);
+        so.silent = silence(draft, &so, hazard, &governorate);
         settle(book, draft, hazard, &governorate, &so, now);
     }
 }
@@ -75,6 +76,7 @@ fn what_is_so(
         ends: None,
         evidence: Vec::new(),
         heard: None,
+        silent: None,
         is_passing: true,
         is_eased: false,
     };
@@ -112,6 +114,17 @@ fn what_is_so(
     so.is_eased = is_eased(&judgements, so.severity);
     so.evidence.sort_by(|a, b| a.rule.cmp(&b.rule));
     so
+}
+
+/// Since when every feed is silent that a warning rests on: on what is seen now, or else on what was seen last.
+fn silence(draft: &Draft<'_>, so: &So, hazard: Hazard, governorate: &GovernorateId) -> Option<Timestamp> {
+    let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
+    let evidence = match so.evidence.as_slice() {
+        [] => draft.warning(&key).map(|told| told.evidence.as_slice()).unwrap_or_default(),
+        seen => seen,
+    };
+    let silences = evidence.iter().map(|one| draft.feed(&one.feed).and_then(FeedState::silent_since));
+    silences.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Whether data say that a severity which is held is not reached any more, or was and has ended.
@@ -257,7 +270,7 @@ fn say(
     let evidence = match (&told, found.change) {
         (_, Change::Lifted | Change::Expired) => Vec::new(),
         // What nobody has seen again rests on what was seen last.
-        (Some(told), Change::Extended) if so.evidence.is_empty() => told.evidence.clone(),
+        (Some(told), Change::Extended | Change::Updated) if so.evidence.is_empty() => told.evidence.clone(),
         (_, _) => so.evidence.clone(),
     };
     let mut reach = Reach::new(*hazard, found.severity);
@@ -280,6 +293,7 @@ fn say(
         until: found.until,
         stale_after: if is_end { now + book.times.end_notice } else { found.until },
         silent_since: found.silent_since,
+        only_in: Vec::new(),
         origin: Origin::Automatic { evidence: evidence.clone() },
     });
     let now_told = (!is_end).then(|| Warning {
@@ -313,7 +327,7 @@ pub(super) fn yield_to(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> 
     let mut taken = BTreeMap::new();
     for governorate in &alert.areas {
         let key = WarningKey::Automatic { hazard: alert.hazard, governorate: governorate.clone() };
-        let is_taken = |told: &&Warning| told.severity <= alert.severity && alert.onset <= told.onset.max(now);
+        let is_taken = |told: &&Warning| told.severity <= alert.severity && alert.has_begun(told.onset.max(now));
         if let Some(told) = draft.warning(&key).filter(is_taken) {
             taken.insert(key, told.clone());
         }

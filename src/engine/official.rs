@@ -1,16 +1,25 @@
 //! Official alerts: relayed in the authority's own words, from its first to its last.
 //!
-//! An alert that vanishes from its feed is not over; one without a place is held; one that is a test goes nowhere.
+//! An alert that vanishes from its feed is not over; one without a place is held; one that is a test, or is not for everyone, goes
+//! nowhere. What arrives first under a name is what counts: other words under the same name are an incident for the staff.
 
-use crate::alert::{Alert, MsgType, Status, Words};
-use crate::bulletin::{Bulletin, Change, Origin, Reach};
-use crate::ids::{BulletinId, FeedId, GovernorateId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::alert::{Alert, MsgType, Scope, Status};
+use crate::bulletin::Change;
+use crate::ids::{FeedId, GovernorateId};
+use crate::notice::{HeldAlert, Holding, Topic, cut};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{OfficialPart, Warning, WarningKey};
 
 use super::automatic;
+use super::seen::Seen;
 use super::state::Draft;
+use editions::{Edition, finish, speak};
+
+pub(super) mod editions;
+pub(super) mod twins;
 
 /// How long after its end an alert's triple is remembered, so that a feed that shows it for long does not bring it back.
 pub(super) const REMEMBER_ALERTS: TimeDelta = TimeDelta::days(30);
@@ -18,48 +27,251 @@ pub(super) const REMEMBER_ALERTS: TimeDelta = TimeDelta::days(30);
 /// Why an alert that arrives after a newer one of its line is held.
 const NEWER: &str = "a newer alert of the same line is in force";
 
-/// Takes the alerts of one answer, oldest first.
+/// Takes the alerts of one answer, oldest first; the parts of one document together.
 pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts: &[Alert], now: Timestamp) {
     let mut alerts: Vec<&Alert> = alerts.iter().collect();
-    alerts.sort_by(|a, b| (a.identity.sent, &a.identity).cmp(&(b.identity.sent, &b.identity)));
-    for alert in alerts {
-        take_one(book, draft, feed, alert, now);
-    }
-}
-
-fn take_one(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    let triple = alert.identity.to_string();
-    if draft.has_seen(&triple) {
-        return;
-    }
-    draft.see(triple.clone(), alert.expires.max(now) + REMEMBER_ALERTS);
-    if !alert.defects.is_empty() {
-        draft.write(now, "defect", &triple, format!("read with defects: {}", alert.defects.join("; ")));
-    }
-    if alert.status != Status::Actual {
-        let text = format!("status {:?}: not for the public, nothing is sent", alert.status);
-        return draft.write(now, "held", &triple, text);
-    }
-    match alert.msg_type {
-        MsgType::Alert | MsgType::Update if alert.all_clear => lift(draft, book, feed, alert, now),
-        MsgType::Alert | MsgType::Update => hold_or_announce(book, draft, feed, alert, now),
-        MsgType::Cancel => lift(draft, book, feed, alert, now),
-        MsgType::Ack | MsgType::Error => {
-            draft.write(now, "held", &triple, format!("message type {:?} changes no warning", alert.msg_type));
+    alerts.sort_by(|a, b| (a.identity.sent, &a.identity, a.part).cmp(&(b.identity.sent, &b.identity, b.part)));
+    for document in alerts.chunk_by(|a, b| a.identity == b.identity) {
+        let Some(first) = document.first() else { continue };
+        // A list may hold one document twice; what comes first counts.
+        let is_same = |part: &&&Alert| part.fingerprint == first.fingerprint;
+        let mut parts: Vec<&Alert> = document.iter().filter(is_same).copied().collect();
+        parts.dedup_by_key(|part| part.part);
+        let first = parts.iter().find(|part| !part.areas.is_empty()).copied().unwrap_or(*first);
+        Document { feed, parts, first }.take(book, draft, now);
+        for other in document.iter().filter(|part| !is_same(part)) {
+            is_first(draft, feed, other, now);
         }
     }
 }
 
-/// The live warnings that an alert refers to, in order of their keys.
-fn referred(draft: &Draft<'_>, alert: &Alert) -> Vec<(WarningKey, Warning)> {
-    let names: Vec<String> = alert.references.iter().map(ToString::to_string).collect();
-    draft
-        .officials()
-        .filter(|(_, warning)| {
-            warning.official.as_ref().is_some_and(|official| official.line.iter().any(|triple| names.contains(triple)))
-        })
-        .map(|(key, warning)| (key.clone(), warning.clone()))
-        .collect()
+/// Notes an alert's name; false when it was known. Other words under a known name are told to the staff, once for each.
+fn is_first(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) -> bool {
+    let triple = alert.identity.to_string();
+    let keep_until = alert.expires.max(now) + REMEMBER_ALERTS;
+    let Some(seen) = draft.seen(&triple) else {
+        draft.put_seen(triple, Seen::new(keep_until, alert.fingerprint));
+        return true;
+    };
+    if seen.waits_for(alert.fingerprint) && !alert.areas.is_empty() {
+        draft.put_seen(triple.clone(), Seen::new(keep_until, alert.fingerprint));
+        draft.write(now, "placed", &triple, "it was held, and its places are known by now".to_owned());
+        return true;
+    }
+    if let Some(seen) = seen.clone().other_words(alert.fingerprint) {
+        draft.put_seen(triple.clone(), seen);
+        let text = "it has come again under the same name with other words: what came first holds, and the sender should \
+                    be asked which is meant";
+        draft.write(now, "incident", &triple, text.to_owned());
+        draft.notify(held(feed, Holding::Incident, alert, ""));
+    }
+    false
+}
+
+/// One document of an authority: its parts, which differ in what threatens, how badly, when or where.
+struct Document<'a> {
+    feed: &'a FeedId,
+    parts: Vec<&'a Alert>,
+    first: &'a Alert,
+}
+
+impl<'a> Document<'a> {
+    fn take(&self, book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+        let alert = self.first;
+        if !is_first(draft, self.feed, alert, now) {
+            return;
+        }
+        if self.is_saved_again(draft) {
+            return draft.write(now, "twin", &alert.identity, "saved again without a change: told already".to_owned());
+        }
+        let mut defects: Vec<&str> = Vec::new();
+        for defect in self.parts.iter().flat_map(|part| &part.defects) {
+            if !defects.contains(&defect.as_str()) {
+                defects.push(defect);
+            }
+        }
+        if !defects.is_empty() {
+            draft.write(now, "defect", &alert.identity, format!("read with defects: {}", defects.join("; ")));
+        }
+        if alert.status != Status::Actual {
+            let text = format!("status {:?}: not for the public, nothing is sent", alert.status);
+            return draft.write(now, "held", &alert.identity, text);
+        }
+        if alert.scope != Scope::Public {
+            let text = format!("scope {:?}: not for the public, nothing is sent", alert.scope);
+            draft.write(now, "held", &alert.identity, text);
+            return draft.notify(held(self.feed, Holding::NotPublic, alert, ""));
+        }
+        match alert.msg_type {
+            MsgType::Alert | MsgType::Update if self.parts.iter().all(|part| part.all_clear) => {
+                self.lift(draft, book, now);
+            }
+            MsgType::Alert | MsgType::Update => self.hold_or_announce(book, draft, now),
+            MsgType::Cancel => self.lift(draft, book, now),
+            MsgType::Ack | MsgType::Error => {
+                let text = format!("message type {:?} changes no warning", alert.msg_type);
+                draft.write(now, "held", &alert.identity, text);
+            }
+        }
+    }
+
+    /// True when what is told, or waits to be, says the very same under the name that the authority keeps for it.
+    fn is_saved_again(&self, draft: &Draft<'_>) -> bool {
+        let is_same = |told: &Alert| told.fingerprint == self.first.fingerprint && told.part == self.first.part;
+        let is_same = |official: &OfficialPart| {
+            self.first.line.is_some() && speaks_of(self.first, official) && is_same(&official.alert)
+        };
+        self.first.fingerprint != 0
+            && (draft.officials().any(|(_, warning)| warning.official.as_ref().is_some_and(is_same))
+                || draft.pending().any(|(_, pending)| is_same(pending.official())))
+    }
+
+    /// The live warnings that it refers to, in order of their keys, without those that have gone on since it was sent.
+    fn referred(&self, draft: &mut Draft<'_>, now: Timestamp) -> Referred {
+        let all: Vec<(WarningKey, Warning)> = draft
+            .officials()
+            .filter(|(_, warning)| warning.official.as_ref().is_some_and(|official| speaks_of(self.first, official)))
+            .map(|(key, warning)| (key.clone(), warning.clone()))
+            .collect();
+        let was_any = !all.is_empty();
+        let live: Vec<_> = all.iter().filter(|(_, warning)| !has_gone_on(warning, self.first, now)).cloned().collect();
+        if live.len() < all.len() {
+            draft.write(now, "held", &self.first.identity, NEWER.to_owned());
+        }
+        Referred { live, was_any }
+    }
+
+    /// Takes note that what it refers to is of the past, even when that has not arrived yet: feeds do not keep the order.
+    fn overtake(&self, draft: &mut Draft<'_>, now: Timestamp) {
+        twins::forget(draft, self.first, now);
+        for reference in &self.first.references {
+            let triple = reference.to_string();
+            if draft.seen(&triple).is_none() {
+                let text =
+                    format!("{} speaks of it before it has arrived: it is not told any more", self.first.identity);
+                draft.write(now, "held", &triple, text);
+                draft.put_seen(triple, Seen::new(self.first.expires.max(now) + REMEMBER_ALERTS, 0));
+            }
+        }
+    }
+
+    fn lift(&self, draft: &mut Draft<'_>, book: &RuleBook, now: Timestamp) {
+        self.overtake(draft, now);
+        let Referred { live, was_any } = self.referred(draft, now);
+        if !was_any {
+            draft.write(now, "held", &self.first.identity, "it ends nothing that is in force here".to_owned());
+        }
+        for (key, warning) in live {
+            let told = OfficialPart { feed: self.feed.clone(), alert: self.first.clone(), line: Vec::new() };
+            finish(draft, book, &key, &warning, Change::Lifted, Some(&told), now);
+        }
+    }
+
+    fn hold_or_announce(&self, book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+        let live: Vec<&Alert> = self.parts.iter().filter(|part| !part.all_clear).copied().collect();
+        let mut unplaced: Vec<&str> = Vec::new();
+        for place in live.iter().flat_map(|part| &part.unplaced) {
+            if !unplaced.contains(&place.as_str()) {
+                unplaced.push(place);
+            }
+        }
+        let placed: Vec<&Alert> = live.into_iter().filter(|part| !part.areas.is_empty()).collect();
+        if placed.is_empty() {
+            let places = unplaced.join("; ");
+            let text =
+                format!("no governorate of the region is named in it ({places}): held for staff, sent to nobody");
+            draft.write(now, "held", &self.first.identity, text);
+            let keep_until = self.first.expires.max(now) + REMEMBER_ALERTS;
+            let seen = Seen::new(keep_until, self.first.fingerprint).held();
+            draft.put_seen(self.first.identity.to_string(), seen);
+            return draft.notify(held(self.feed, Holding::Unplaced, self.first, &places));
+        }
+        if !unplaced.is_empty() {
+            let text = format!("these places are not known here: {}", unplaced.join("; "));
+            draft.write(now, "unplaced", &self.first.identity, text);
+        }
+        self.overtake(draft, now);
+        let Referred { live: referred, was_any } = self.referred(draft, now);
+        if was_any && referred.is_empty() {
+            return;
+        }
+        let mut parts = placed;
+        // The words of a twin join what was told, unless the document speaks of something else as well.
+        let twin_of: Vec<Option<WarningKey>> = parts.iter().map(|part| twins::twin(draft, part)).collect();
+        if referred.iter().all(|(key, _)| twin_of.contains(&Some(key.clone()))) {
+            let mut others = Vec::new();
+            for (part, twin) in parts.into_iter().zip(twin_of) {
+                match twin {
+                    Some(key) => twins::join(draft, &key, part, now),
+                    None => others.push(part),
+                }
+            }
+            parts = others;
+            self.announce(book, draft, &parts, Vec::new(), now);
+        } else {
+            self.announce(book, draft, &parts, referred, now);
+        }
+    }
+
+    /// Says what is in force: parts that go on from what was told, and parts that are new.
+    fn announce(
+        &self,
+        book: &RuleBook,
+        draft: &mut Draft<'_>,
+        parts: &[&Alert],
+        referred: Vec<(WarningKey, Warning)>,
+        now: Timestamp,
+    ) {
+        let (parts, over): (Vec<&Alert>, Vec<&Alert>) = parts.iter().partition(|part| !part.has_expired(now));
+        if let Some(last) = over.iter().map(|part| part.expires).max() {
+            let text = format!("it ended at {} before it arrived: not sent", last.format("%F %T UTC"));
+            draft.write(now, "held", &self.first.identity, text);
+        }
+        if parts.is_empty() {
+            for (key, warning) in referred {
+                finish(draft, book, &key, &warning, Change::Expired, None, now);
+            }
+            return;
+        }
+        let mut heirs = inherit(&parts, referred);
+        for (number, part) in parts.iter().enumerate() {
+            let elsewhere: BTreeSet<GovernorateId> = parts
+                .iter()
+                .enumerate()
+                .filter(|(other, alert)| *other != number && alert.hazard == part.hazard)
+                .flat_map(|(_, alert)| alert.areas.iter().cloned())
+                .collect();
+            let heir = heirs.remove(&number).unwrap_or_default();
+            if heir.before.is_empty() {
+                begin(book, draft, &Beginning { feed: self.feed, part, left_to_it: heir.left_to_it }, &elsewhere, now);
+            } else {
+                go_on(draft, self.feed, part, &heir, &elsewhere, now);
+            }
+        }
+    }
+}
+
+/// A notice that an alert is held, with what helps to judge it: its headline or event, and what is the matter.
+pub(super) fn held(feed: &FeedId, why: Holding, alert: &Alert, matter: &str) -> Topic {
+    let words = alert.words_in("ar").or_else(|| alert.words.first());
+    let headline = words.map(|words| words.headline.as_deref().unwrap_or(&words.event)).unwrap_or_default();
+    let told: Vec<&str> = [headline, matter].into_iter().filter(|text| !text.trim().is_empty()).collect();
+    let held = HeldAlert { alert: cut(&alert.identity.to_string()), about: cut(&told.join("; ")) };
+    Topic::AlertHeld { feed: feed.clone(), why, alerts: vec![held], more: 0 }
+}
+
+/// What a document refers to.
+struct Referred {
+    live: Vec<(WarningKey, Warning)>,
+    was_any: bool,
+}
+
+/// Whether an alert speaks of what an official warning was told by: it refers to one of its alerts, or bears the name that the
+/// authority keeps for both.
+fn speaks_of(alert: &Alert, official: &OfficialPart) -> bool {
+    let is_same_line = alert.line.is_some()
+        && (&alert.line, &alert.identity.sender) == (&official.alert.line, &official.alert.identity.sender);
+    is_same_line || alert.references.iter().any(|reference| official.line.contains(&reference.to_string()))
 }
 
 /// Whether a warning has gone on since an alert was sent: then the alert arrives too late to say anything of it.
@@ -70,252 +282,129 @@ fn has_gone_on(warning: &Warning, alert: &Alert, now: Timestamp) -> bool {
     newest.is_some_and(|newest| newest <= now && alert.identity.sent < newest)
 }
 
-/// Takes note that what an alert refers to is of the past, even when that has not arrived yet: feeds do not keep the order.
-fn overtake(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) {
-    for reference in &alert.references {
-        let triple = reference.to_string();
-        if !draft.has_seen(&triple) {
-            let text = format!("{} speaks of it before it has arrived: it is not told any more", alert.identity);
-            draft.write(now, "held", &triple, text);
-            draft.see(triple, alert.expires.max(now) + REMEMBER_ALERTS);
-        }
-    }
+/// What a part of a document has from what was told before.
+#[derive(Debug, Default)]
+struct Heir {
+    /// The warnings that go on in it; the first gives it its number.
+    before: Vec<(WarningKey, Warning)>,
+    /// Warnings that go on in another part and leave some of their places to this one.
+    left_to_it: Vec<Warning>,
 }
 
-fn lift(draft: &mut Draft<'_>, book: &RuleBook, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    overtake(draft, alert, now);
-    let mut referred = referred(draft, alert);
-    if referred.is_empty() {
-        draft.write(now, "held", &alert.identity, "it ends nothing that is in force here".to_owned());
+/// Finds for each warning the part in which it goes on: of the same hazard and with the most places in common, else the first.
+/// A part that takes over places of a warning that goes on elsewhere takes its place there.
+fn inherit(parts: &[&Alert], referred: Vec<(WarningKey, Warning)>) -> BTreeMap<usize, Heir> {
+    let common = |told: &Warning, part: &Alert| part.areas.iter().filter(|area| told.areas.contains(area)).count();
+    let mut heirs: BTreeMap<usize, Heir> = BTreeMap::new();
+    for (key, told) in referred {
+        let score = |part: &Alert| (part.hazard == told.hazard, common(&told, part));
+        let best = parts.iter().map(|part| score(part)).max();
+        let heir = parts.iter().position(|part| Some(score(part)) == best).unwrap_or(0);
+        for (number, part) in parts.iter().enumerate() {
+            if number != heir && part.hazard == told.hazard && 0 < common(&told, part) {
+                heirs.entry(number).or_default().left_to_it.push(told.clone());
+            }
+        }
+        heirs.entry(heir).or_default().before.push((key, told));
     }
-    let all = referred.len();
-    referred.retain(|(_, warning)| !has_gone_on(warning, alert, now));
-    if referred.len() < all {
-        draft.write(now, "held", &alert.identity, NEWER.to_owned());
-    }
-    for (key, warning) in referred {
-        let told = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: Vec::new() };
-        finish(draft, book, &key, &warning, Change::Lifted, Some(&told), now);
-    }
+    heirs
 }
 
-fn hold_or_announce(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    if alert.areas.is_empty() {
-        let places = alert.unplaced.join("; ");
-        let text = format!("no governorate of the region is named in it ({places}): held for staff, sent to nobody");
-        return draft.write(now, "held", &alert.identity, text);
-    }
-    if !alert.unplaced.is_empty() {
-        let text = format!("these places are not known here: {}", alert.unplaced.join("; "));
-        draft.write(now, "unplaced", &alert.identity, text);
-    }
-    overtake(draft, alert, now);
-    let mut referred = referred(draft, alert);
-    if let Some((key, twin)) = twin(draft, alert)
-        && referred.iter().all(|(known, _)| *known == key)
-    {
-        return join(draft, key, twin, alert, now);
-    }
-    let all = referred.len();
-    referred.retain(|(_, warning)| !has_gone_on(warning, alert, now));
-    if referred.is_empty() && 0 < all {
-        return draft.write(now, "held", &alert.identity, NEWER.to_owned());
-    }
-    if alert.expires <= now {
-        let text = format!("it ended at {} before it arrived: not sent", alert.expires.format("%F %T UTC"));
-        draft.write(now, "held", &alert.identity, text);
-        for (key, warning) in referred {
-            finish(draft, book, &key, &warning, Change::Expired, None, now);
-        }
+/// A warning that begins.
+struct Beginning<'a> {
+    feed: &'a FeedId,
+    part: &'a Alert,
+    left_to_it: Vec<Warning>,
+}
+
+fn begin(
+    book: &RuleBook,
+    draft: &mut Draft<'_>,
+    beginning: &Beginning<'_>,
+    elsewhere: &BTreeSet<GovernorateId>,
+    now: Timestamp,
+) {
+    let Beginning { feed, part, left_to_it } = beginning;
+    if left_to_it.is_empty() && twins::wait(book, draft, feed, part, now) {
         return;
     }
-    if referred.is_empty() {
-        return begin(book, draft, feed, alert, now);
+    let line = vec![part.identity.to_string()];
+    let official = OfficialPart { feed: (*feed).clone(), alert: (*part).clone(), line };
+    issue(book, draft, official, left_to_it, elsewhere, now);
+}
+
+/// Says an alert under a number of its own.
+fn issue(
+    book: &RuleBook,
+    draft: &mut Draft<'_>,
+    official: OfficialPart,
+    left_to_it: &[Warning],
+    elsewhere: &BTreeSet<GovernorateId>,
+    now: Timestamp,
+) {
+    let mut taken = automatic::yield_to(draft, &official.alert, now);
+    taken.extend(left_to_it.iter().cloned());
+    let edition = Edition {
+        number: automatic::number(book, draft, now),
+        edition: 1,
+        change: Change::Issued,
+        before: &[],
+        taken: &taken,
+        elsewhere,
+        only_in: Vec::new(),
+    };
+    let key = WarningKey::Official { root: root(&official.alert) };
+    speak(draft, key, official, edition, now);
+}
+
+/// What an alert's warning is kept under: its name, and which part of it when it has several.
+fn root(alert: &Alert) -> String {
+    match alert.part {
+        0 => alert.identity.to_string(),
+        part => format!("{}#{part}", alert.identity),
     }
-    go_on(draft, feed, alert, &referred, now);
 }
 
-/// Adds an alert to the warning that says the same in another language.
-fn join(draft: &mut Draft<'_>, key: WarningKey, mut twin: Warning, alert: &Alert, now: Timestamp) {
-    if let Some(official) = &mut twin.official {
-        official.line.push(alert.identity.to_string());
-        official.alert.words.extend(alert.words.iter().cloned());
-    }
-    draft.put_warning(key, Some(twin));
-    draft.write(now, "twin", &alert.identity, "the same alert in another language: told once".to_owned());
-}
-
-fn begin(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, now: Timestamp) {
-    let taken = automatic::yield_to(draft, alert, now);
-    let number = automatic::number(book, draft, now);
-    let key = WarningKey::Official { root: alert.identity.to_string() };
-    let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line: vec![alert.identity.to_string()] };
-    speak(
-        draft,
-        key,
-        official,
-        Edition { number, edition: 1, change: Change::Issued, before: &[], taken: &taken },
-        now,
-    );
-}
-
-/// The live warning that says the same in another language: authorities publish one event as two messages.
-fn twin(draft: &Draft<'_>, alert: &Alert) -> Option<(WarningKey, Warning)> {
-    let languages = |words: &[Words]| -> Vec<String> { words.iter().map(|words| words.language.clone()).collect() };
-    let new = languages(&alert.words);
-    draft
-        .officials()
-        .find(|(_, warning)| {
-            warning.official.as_ref().is_some_and(|official| {
-                let told = &official.alert;
-                (told.hazard, told.severity, told.onset, told.expires)
-                    == (alert.hazard, alert.severity, alert.onset, alert.expires)
-                    && told.areas == alert.areas
-                    && languages(&told.words).iter().all(|language| !new.contains(language))
-            })
-        })
-        .map(|(key, warning)| (key.clone(), warning.clone()))
-}
-
-/// Takes an update: the first warning it refers to goes on in its words, and any others end in it.
-fn go_on(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, before: &[(WarningKey, Warning)], now: Timestamp) {
-    let Some((key, told)) = before.first() else { return };
-    let worst = before.iter().map(|(_, told)| told.severity).max().unwrap_or(told.severity);
+/// Takes an update: the first warning that goes on in it does so in its words, and any others end in it.
+fn go_on(
+    draft: &mut Draft<'_>,
+    feed: &FeedId,
+    alert: &Alert,
+    heir: &Heir,
+    elsewhere: &BTreeSet<GovernorateId>,
+    now: Timestamp,
+) {
+    let Some((key, told)) = heir.before.first() else { return };
+    let worst = heir.before.iter().map(|(_, told)| told.severity).max().unwrap_or(told.severity);
     let change = if worst < alert.severity {
         Change::Raised
     } else if alert.severity < worst {
         Change::Lowered
-    } else if told.until < alert.expires && told.areas == alert.areas && before.len() == 1 {
+    } else if told.until < alert.expires && told.areas == alert.areas && heir.before.len() == 1 {
         Change::Extended
     } else {
         Change::Updated
     };
-    let lines = before.iter().flat_map(|(_, told)| &told.official).flat_map(|official| official.line.iter().cloned());
-    let line = lines.chain([alert.identity.to_string()]).collect();
-    for (key, _) in before {
+    let mut line: Vec<String> = Vec::new();
+    for (_, before) in &heir.before {
+        line.extend(before.official.iter().flat_map(|official| official.line.iter().cloned()));
+    }
+    line.push(alert.identity.to_string());
+    for (key, _) in &heir.before {
         draft.put_warning(key.clone(), None);
     }
-    let before: Vec<Warning> = before.iter().map(|(_, told)| told.clone()).collect();
-    let taken = automatic::yield_to(draft, alert, now);
+    let before: Vec<Warning> = heir.before.iter().map(|(_, told)| told.clone()).collect();
+    let mut taken = automatic::yield_to(draft, alert, now);
+    taken.extend(heir.left_to_it.iter().cloned());
     let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
-    let (number, edition) = (told.number.clone(), told.edition + 1);
-    speak(draft, key.clone(), official, Edition { number, edition, change, before: &before, taken: &taken }, now);
-}
-
-/// Where a bulletin stands in the life of its warning.
-struct Edition<'a> {
-    number: String,
-    edition: u32,
-    change: Change,
-    /// The authority's own warnings that go on in it or end in it.
-    before: &'a [Warning],
-    /// The rules' warnings that it takes the place of.
-    taken: &'a [Warning],
-}
-
-/// Says an alert that is in force and remembers that it was said.
-fn speak(draft: &mut Draft<'_>, key: WarningKey, official: OfficialPart, edition: Edition<'_>, now: Timestamp) {
-    let alert = &official.alert;
-    let id = BulletinId::new(&edition.number, edition.edition);
-    let replaced = || edition.before.iter().chain(edition.taken);
-    let mut reach = Reach::new(alert.hazard, alert.severity);
-    replaced().for_each(|told| reach.take_in(&told.reach));
-    let mut left: Vec<GovernorateId> = Vec::new();
-    for area in edition.before.iter().flat_map(|told| &told.areas) {
-        // While a place of the new word is not understood, nobody is told that it has left them.
-        if alert.unplaced.is_empty() && !alert.areas.contains(area) && !left.contains(area) {
-            left.push(area.clone());
-        }
-    }
-    draft.say(Bulletin {
-        id: id.clone(),
-        number: edition.number.clone(),
-        edition: edition.edition,
-        replaces: replaced().map(|told| told.last.clone()).collect(),
-        change: edition.change,
-        status: alert.status,
-        hazard: alert.hazard,
-        severity: alert.severity,
-        was: edition.before.iter().map(|told| told.severity).max(),
-        reach: reach.clone(),
-        areas: alert.areas.clone(),
-        left,
-        issued: now,
-        onset: alert.onset,
-        until: alert.expires,
-        stale_after: alert.expires,
-        silent_since: None,
-        origin: origin(&official),
-    });
-    let warning = Warning {
-        number: edition.number,
-        edition: edition.edition,
-        last: id,
-        hazard: alert.hazard,
-        severity: alert.severity,
-        reach,
-        areas: alert.areas.clone(),
-        onset: alert.onset,
-        until: alert.expires,
-        silent_since: None,
-        evidence: Vec::new(),
-        official: Some(official),
-    };
-    draft.put_warning(key, Some(warning));
-}
-
-fn origin(official: &OfficialPart) -> Origin {
-    Origin::Official {
-        feed: official.feed.clone(),
-        identity: official.alert.identity.clone(),
-        words: official.alert.words.clone(),
-    }
-}
-
-/// Says that an official warning is over and forgets it.
-fn finish(
-    draft: &mut Draft<'_>,
-    book: &RuleBook,
-    key: &WarningKey,
-    warning: &Warning,
-    change: Change,
-    by: Option<&OfficialPart>,
-    now: Timestamp,
-) {
-    let Some(own) = &warning.official else { return };
-    let ended = warning.until.min(now);
-    draft.say(Bulletin {
-        id: BulletinId::new(&warning.number, warning.edition + 1),
-        number: warning.number.clone(),
-        edition: warning.edition + 1,
-        replaces: vec![warning.last.clone()],
+    let edition = Edition {
+        number: told.number.clone(),
+        edition: told.edition + 1,
         change,
-        status: own.alert.status,
-        hazard: warning.hazard,
-        severity: warning.severity,
-        was: Some(warning.severity),
-        reach: warning.reach.clone(),
-        areas: warning.areas.clone(),
-        left: Vec::new(),
-        issued: now,
-        onset: warning.onset.min(ended),
-        until: ended,
-        stale_after: now + book.times.end_notice,
-        silent_since: None,
-        origin: origin(by.unwrap_or(own)),
-    });
-    draft.put_warning(key.clone(), None);
-}
-
-/// Ends the official warnings whose time has run out.
-pub(super) fn run_out(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
-    let over: Vec<(WarningKey, Warning)> = draft
-        .officials()
-        .filter(|(_, warning)| warning.until <= now)
-        .map(|(key, warning)| (key.clone(), warning.clone()))
-        .collect();
-    for (key, warning) in over {
-        finish(draft, book, &key, &warning, Change::Expired, None, now);
-    }
-    draft.forget_seen(now);
+        before: &before,
+        taken: &taken,
+        elsewhere,
+        only_in: Vec::new(),
+    };
+    speak(draft, key.clone(), official, edition, now);
 }

@@ -12,8 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Outcome;
 use super::health::FeedState;
+use super::notices::Episode;
+use super::official::twins::Pending;
+use super::seen::Seen;
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
+use crate::notice::{Notice, Subject, Topic};
 use crate::reading::{Basis, Series, SeriesKey};
 use crate::record::{Entry, Fact, Saved};
 use crate::rule::judge::Readings;
@@ -40,9 +44,12 @@ pub struct State {
     pub(super) series: Room<SeriesKey, Series>,
     pub(super) latches: Room<LatchKey, Latches>,
     pub(super) warnings: Room<WarningKey, Warning>,
-    pub(super) seen: Room<String, Timestamp>,
+    pub(super) seen: Room<String, Seen>,
+    pub(super) pending: Room<String, Pending>,
     pub(super) feeds: Room<FeedId, FeedState>,
     pub(super) numbers: Room<i32, u32>,
+    pub(super) episodes: Room<Subject, Episode>,
+    pub(super) notice_numbers: Room<i32, u32>,
 }
 
 /// What one step changes in the state.
@@ -51,9 +58,12 @@ pub struct Changes {
     pub(super) series: Delta<SeriesKey, Series>,
     pub(super) latches: Delta<LatchKey, Latches>,
     pub(super) warnings: Delta<WarningKey, Warning>,
-    pub(super) seen: Delta<String, Timestamp>,
+    pub(super) seen: Delta<String, Seen>,
+    pub(super) pending: Delta<String, Pending>,
     pub(super) feeds: Delta<FeedId, FeedState>,
     pub(super) numbers: Delta<i32, u32>,
+    pub(super) episodes: Delta<Subject, Episode>,
+    pub(super) notice_numbers: Delta<i32, u32>,
 }
 
 /// A stored state that cannot be read.
@@ -81,8 +91,11 @@ impl State {
                 "latch" => insert(&mut state.latches, key, value),
                 "warning" => insert(&mut state.warnings, key, value),
                 "seen" => insert(&mut state.seen, key, value),
+                "pending" => insert(&mut state.pending, key, value),
                 "feed" => insert(&mut state.feeds, key, value),
                 "number" => insert(&mut state.numbers, key, value),
+                "notice" => insert(&mut state.episodes, key, value),
+                "notice-number" => insert(&mut state.notice_numbers, key, value),
                 _ => Err("no such part of the state is known; was it written by a newer nadhir?".to_owned()),
             };
             read.map_err(|why| StateError { room: room.clone(), key: key.clone(), why })?;
@@ -96,8 +109,11 @@ impl State {
         apply(&mut self.latches, changes.latches);
         apply(&mut self.warnings, changes.warnings);
         apply(&mut self.seen, changes.seen);
+        apply(&mut self.pending, changes.pending);
         apply(&mut self.feeds, changes.feeds);
         apply(&mut self.numbers, changes.numbers);
+        apply(&mut self.episodes, changes.episodes);
+        apply(&mut self.notice_numbers, changes.notice_numbers);
         self.version += 1;
     }
 
@@ -110,6 +126,11 @@ impl State {
     pub fn feed(&self, id: &FeedId) -> Option<&FeedState> {
         self.feeds.get(id).map(AsRef::as_ref)
     }
+
+    /// What the people on duty were told of and is not over.
+    pub fn episodes(&self) -> impl Iterator<Item = (&Subject, &Episode)> {
+        self.episodes.iter().map(|(subject, episode)| (subject, episode.as_ref()))
+    }
 }
 
 impl Changes {
@@ -119,8 +140,11 @@ impl Changes {
             && self.latches.is_empty()
             && self.warnings.is_empty()
             && self.seen.is_empty()
+            && self.pending.is_empty()
             && self.feeds.is_empty()
             && self.numbers.is_empty()
+            && self.episodes.is_empty()
+            && self.notice_numbers.is_empty()
     }
 
     /// The changes as rows for the store.
@@ -133,8 +157,11 @@ impl Changes {
         rows("latch", &self.latches, &mut facts)?;
         rows("warning", &self.warnings, &mut facts)?;
         rows("seen", &self.seen, &mut facts)?;
+        rows("pending", &self.pending, &mut facts)?;
         rows("feed", &self.feeds, &mut facts)?;
         rows("number", &self.numbers, &mut facts)?;
+        rows("notice", &self.episodes, &mut facts)?;
+        rows("notice-number", &self.notice_numbers, &mut facts)?;
         Ok(facts)
     }
 }
@@ -185,17 +212,28 @@ pub struct Draft<'a> {
     changes: Changes,
     journal: Vec<Entry>,
     bulletins: Vec<Bulletin>,
+    /// What the people on duty have to hear of, before it is known under which number.
+    topics: Vec<Topic>,
+    notices: Vec<Notice>,
 }
 
 impl<'a> Draft<'a> {
     /// A draft without changes.
     pub fn new(state: &'a State) -> Self {
-        Self { state, changes: Changes::default(), journal: Vec::new(), bulletins: Vec::new() }
+        Self {
+            state,
+            changes: Changes::default(),
+            journal: Vec::new(),
+            bulletins: Vec::new(),
+            topics: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 
     /// What came of it.
     pub fn finish(self) -> Outcome {
-        Outcome { changes: self.changes, journal: self.journal, bulletins: self.bulletins }
+        let Self { changes, journal, bulletins, notices, .. } = self;
+        Outcome { changes, journal, bulletins, notices }
     }
 
     pub(super) fn write(&mut self, at: Timestamp, kind: &str, subject: &dyn Display, text: String) {
@@ -204,6 +242,47 @@ impl<'a> Draft<'a> {
 
     pub(super) fn say(&mut self, bulletin: Bulletin) {
         self.bulletins.push(bulletin);
+    }
+
+    /// What is said in this step so far.
+    pub(super) fn said(&self) -> &[Bulletin] {
+        &self.bulletins
+    }
+
+    /// Has the people on duty hear of something that happened; several of a kind are gathered into one notice.
+    pub(super) fn notify(&mut self, topic: Topic) {
+        self.topics.push(topic);
+    }
+
+    /// What they have to hear of, once.
+    pub(super) fn take_topics(&mut self) -> Vec<Topic> {
+        std::mem::take(&mut self.topics)
+    }
+
+    pub(super) fn tell_staff(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+
+    pub(super) fn episode(&self, subject: &Subject) -> Option<&Episode> {
+        look(&self.state.episodes, &self.changes.episodes, subject)
+    }
+
+    /// The subjects of all that is open, changes included.
+    pub(super) fn open_subjects(&self) -> Vec<Subject> {
+        let kept = self.state.episodes.keys().filter(|subject| !self.changes.episodes.contains_key(*subject));
+        let changed = self.changes.episodes.iter().filter_map(|(subject, episode)| episode.as_ref().map(|_| subject));
+        kept.chain(changed).cloned().collect()
+    }
+
+    pub(super) fn put_episode(&mut self, subject: Subject, episode: Option<Episode>) {
+        self.changes.episodes.insert(subject, episode.map(Arc::new));
+    }
+
+    /// The next number of a year for notices, counted from 1.
+    pub(super) fn next_notice_number(&mut self, year: i32) -> u32 {
+        let next = look(&self.state.notice_numbers, &self.changes.notice_numbers, &year).map_or(1, |last| last + 1);
+        self.changes.notice_numbers.insert(year, Some(Arc::new(next)));
+        next
     }
 
     pub(super) fn one_series(&self, key: &SeriesKey) -> Option<&Series> {
@@ -248,18 +327,29 @@ impl<'a> Draft<'a> {
         self.changes.warnings.insert(key, warning.map(Arc::new));
     }
 
-    pub(super) fn has_seen(&self, triple: &String) -> bool {
-        look(&self.state.seen, &self.changes.seen, triple).is_some()
+    pub(super) fn seen(&self, triple: &String) -> Option<&Seen> {
+        look(&self.state.seen, &self.changes.seen, triple)
     }
 
-    pub(super) fn see(&mut self, triple: String, keep_until: Timestamp) {
-        self.changes.seen.insert(triple, Some(Arc::new(keep_until)));
+    pub(super) fn put_seen(&mut self, triple: String, seen: Seen) {
+        self.changes.seen.insert(triple, Some(Arc::new(seen)));
+    }
+
+    /// The alerts that wait to be told, changes included.
+    pub(super) fn pending(&self) -> impl Iterator<Item = (&String, &Pending)> {
+        let kept = self.state.pending.iter().filter(|(key, _)| !self.changes.pending.contains_key(*key));
+        let changed = self.changes.pending.iter().filter_map(|(key, pending)| Some((key, pending.as_ref()?)));
+        kept.chain(changed).map(|(key, pending)| (key, pending.as_ref()))
+    }
+
+    pub(super) fn put_pending(&mut self, key: String, pending: Option<Pending>) {
+        self.changes.pending.insert(key, pending.map(Arc::new));
     }
 
     /// Forgets the triples of alerts that are long over.
     pub(super) fn forget_seen(&mut self, now: Timestamp) {
-        for (triple, keep_until) in &self.state.seen {
-            if **keep_until < now {
+        for (triple, seen) in &self.state.seen {
+            if seen.keep_until < now {
                 self.changes.seen.insert(triple.clone(), None);
             }
         }
@@ -318,9 +408,7 @@ impl Readings for Draft<'_> {
 
     fn confirmed(&self, key: &SeriesKey, series: &Series) -> Timestamp {
         match self.feed(&key.feed) {
-            Some(FeedState { last_new: Some(last_new), confirmed: Some(confirmed), .. })
-                if *last_new <= series.learned =>
-            {
+            Some(FeedState { given: Some(given), confirmed: Some(confirmed), .. }) if *given <= series.learned => {
                 (*confirmed).max(series.learned)
             }
             _ => series.learned,

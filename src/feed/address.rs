@@ -11,7 +11,8 @@ pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
+            // Outside of the web, as in mqtt://127.0.0.1, an address of digits is a name to whoever parses it.
+            name.parse().is_ok_and(is_own_ip4) || name == "localhost" || name.ends_with(".localhost")
         }
         Some(Host::Ipv4(ip)) => is_own_ip4(ip),
         Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.to_ipv4_mapped().is_some_and(is_own_ip4),
@@ -59,10 +60,15 @@ mod tests {
             "http://0/",
             "http://2130706433/",
             "http://[::]/",
+            "mqtt://127.0.0.1:1883",
+            "mqtts://localhost",
+            "mqtt://[::1]",
         ] {
             assert!(is_loopback(&url(own)), "{own}");
         }
-        for other in ["http://localhost.example/", "http://128.0.0.1/", "http://[::2]/"] {
+        for other in
+            ["http://localhost.example/", "http://128.0.0.1/", "http://[::2]/", "mqtt://10.0.0.1", "mqtt://127.example"]
+        {
             assert!(!is_loopback(&url(other)), "{other}");
         }
     }

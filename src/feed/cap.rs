@@ -1,5 +1,8 @@
 //! CAP: official alerts, one by one or through an Atom or RSS list, in any of the versions 1.0, 1.1 and 1.2.
 //!
+//! A document is opened ([`open`]), its alerts are read as they stand ([`model`]), and what they mean is made of that: one alert
+//! for each hazard, severity, time and set of places that its infos differ in.
+//!
 //! A real warning is not withheld over a small fault: faults are noted in the alert. What cannot be placed in a governorate is
 //! held and never taken for every governorate. Source: OASIS Common Alerting Protocol 1.2, 2010.
 
@@ -9,18 +12,30 @@ use std::sync::Arc;
 use roxmltree::Node;
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, Source, Surroundings, index, keys};
+use super::{Batch, DecodeError, Feed, Follow, Kind, Request, Skip, Source, Surroundings, index, keys};
+use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
+use crate::hazard::{Hazard, Severity};
+use crate::ids::GovernorateId;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
+use signature::Verdict;
 
+mod canonical;
 mod meaning;
+pub mod model;
 mod names;
+mod parts;
 mod read;
 mod shapes;
+mod signature;
 mod when;
 pub(super) mod xml;
+
+pub use model::CapAlert;
+pub use shapes::Terms;
+pub use when::Moment;
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -30,18 +45,24 @@ pub const KIND: Kind = Kind {
 url = "https://example.org/cap/feed.xml"   # the list, or one alert
 default_life = "12h"                       # how long an alert lives that does not say
 language = "ar"                            # the language of words that do not say
+# When a polygon or circle means a governorate: it covers this share of it, or this share of the shape lies in it, or it holds
+# the seat. A shape that means nobody so is given to the governorate with most of it, when that is a tenth at least.
+area = { share_of_governorate = 0.1, share_of_shape = 0.5, centre = true }
+# What XML signatures are worth here. "note", as when this is left out: they are checked and the finding is noted; "ignore";
+# "verify": an alert with a signature that does not hold is withheld; "require": so is one that is not signed, or not by the
+# signer known here. `certificates` is a PEM file beside feeds.toml, or its text: certificates or public keys of the signer
+# itself, or of an authority that vouches for the one whom `signer` names. `legacy = true` takes SHA-1 for a sound signature.
+# signature = { policy = "require", certificates = "authority.pem" }
 "#,
     parse,
 };
 
-/// How long an alert lives that does not say, unless the feed's table does.
-const DEFAULT_LIFE: TimeDelta = TimeDelta::hours(12);
-/// The longest such life: what nobody ends should not stand for days.
-const MAX_DEFAULT_LIFE: TimeDelta = TimeDelta::days(3);
 /// The most alerts of one document.
 const MAX_ALERTS: usize = index::MAX_ENTRIES;
 /// What is asked for: a list or an alert.
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/cap+xml, application/xml;q=0.9, */*;q=0.1";
+/// The root of an envelope that carries alerts: EDXL Distribution Element.
+const ENVELOPE: &str = "EDXLDistribution";
 
 /// One feed of this kind.
 #[derive(Debug)]
@@ -49,25 +70,43 @@ struct Cap {
     url: Url,
     default_life: TimeDelta,
     language: Option<String>,
+    area: Terms,
+    signatures: signature::Signatures,
     book: Arc<GovernorateBook>,
 }
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
-    let book = &around.book;
-    let url = keys::address(table, None);
-    let default_life = table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
-        if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
-            let help = Some("write a span above 0 and up to 3d, such as `12h`".to_owned());
-            table.error(&found.span, "`default_life` is out of range", help);
-        }
-        found.value
-    });
+    let book = Arc::clone(&around.book);
+    let url = keys::address(table, around, None);
+    let default_life = keys::default_life(table);
     let language = table.text("language", |tag| {
         let plain = (2..=35).contains(&tag.len()) && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if plain { Ok(tag.to_owned()) } else { Err(format!("`{tag}` is not a language tag such as `ar` or `ar-SA`")) }
     });
     let language = language.map(|found| found.value);
-    Some(Arc::new(Cap { url: url?, default_life, language, book: Arc::clone(book) }))
+    let area = table.table("area").map_or(Terms::default(), area_terms);
+    let signatures = signature::parse(table, around);
+    Some(Arc::new(Cap { url: url?, default_life, language, area, signatures, book }))
+}
+
+/// Reads when a shape means a governorate.
+fn area_terms(table: Table<'_>) -> Terms {
+    let usual = Terms::default();
+    let share = |key: &'static str, usual: f64| {
+        let Some(found) = table.number(key) else { return usual };
+        if !(0.0 < found.value && found.value <= 1.0) {
+            let help = Some(format!("write a share above 0 and up to 1, such as `{usual}`"));
+            table.error(&found.span, format!("`{key}` is out of range"), help);
+        }
+        found.value
+    };
+    let terms = Terms {
+        share_of_governorate: share("share_of_governorate", usual.share_of_governorate),
+        share_of_shape: share("share_of_shape", usual.share_of_shape),
+        centre: table.flag("centre").map_or(usual.centre, |found| found.value),
+    };
+    table.finish();
+    terms
 }
 
 impl Feed for Cap {
@@ -81,44 +120,135 @@ impl Feed for Cap {
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {
-        let text = xml::text(body)?;
-        let document = xml::parse(&text)?;
-        let root = document.root_element();
         let mut batch = Batch::default();
-        if xml::is_alert(&root) {
-            self.alerts(&[root], now, &mut batch);
-        } else if let Some(index) = index::read(root, &self.url) {
-            batch.follow = index.follow;
-            batch.skipped = index.skipped;
-            self.alerts(&index.inline, now, &mut batch);
-        } else {
-            // An envelope such as EDXL-DE carries its alerts within.
-            let within: Vec<_> = root.descendants().filter(xml::is_alert).collect();
-            if within.is_empty() {
-                let found = format!("XML that begins with <{}>", root.tag_name().name());
-                return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
-            }
-            self.alerts(&within, now, &mut batch);
-        }
+        let language = self.language.as_deref();
+        let terms = parts::Terms { book: &self.book, default_life: self.default_life, language, now };
+        let ways = Ways { book: &self.book, area: self.area, signatures: &self.signatures };
+        let list = open_with(body, &self.url, &ways, &mut |alert| match alert {
+            Ok(alert) => batch.alerts.extend(parts::parts(&alert, &terms)),
+            Err(skip) => batch.skipped.push(skip),
+        })?;
+        batch.follow = list.follow;
+        batch.skipped.extend(list.skipped);
         Ok(batch)
     }
 }
 
-impl Cap {
-    fn alerts(&self, nodes: &[Node<'_, '_>], now: Timestamp, batch: &mut Batch) {
-        let reader =
-            read::Reader { book: &self.book, default_life: self.default_life, language: self.language.as_deref(), now };
-        for node in nodes.iter().take(MAX_ALERTS) {
-            match reader.alert(*node) {
-                Ok(alert) => batch.alerts.push(alert),
-                Err(skip) => batch.skipped.push(skip),
-            }
+/// What a document is beside the alerts in it.
+#[derive(Debug, Default)]
+pub struct Outline {
+    /// Whether it is an Atom or RSS list.
+    pub is_list: bool,
+    /// Documents that it points to.
+    pub follow: Vec<Follow>,
+    /// Entries that were passed over.
+    pub skipped: Vec<Skip>,
+}
+
+/// Opens a document and hands over every alert in it as it was read, or why it was passed over, in order.
+///
+/// `base` is where it came from, for the links of a list.
+///
+/// # Errors
+/// When nothing of it can be read.
+pub fn open(
+    body: &[u8],
+    base: &Url,
+    book: &GovernorateBook,
+    terms: Terms,
+    each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
+) -> Result<Outline, DecodeError> {
+    open_with(body, base, &Ways { book, area: terms, signatures: &signature::Signatures::default() }, each)
+}
+
+/// How a document is opened.
+struct Ways<'a> {
+    book: &'a GovernorateBook,
+    area: Terms,
+    signatures: &'a signature::Signatures,
+}
+
+fn open_with(
+    body: &[u8],
+    base: &Url,
+    ways: &Ways<'_>,
+    each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
+) -> Result<Outline, DecodeError> {
+    let text = xml::text(body)?;
+    let document = xml::parse(&text)?;
+    let alerts = xml::survey(&document)?;
+    let root = document.root_element();
+    let mut outline = Outline::default();
+    if let Some(index) = index::read(root, base, &alerts) {
+        outline = Outline { is_list: true, follow: index.follow, skipped: index.skipped };
+    } else if alerts.is_empty() {
+        let found = match root.tag_name().name() {
+            ENVELOPE => "an EDXL-DE envelope without an alert in it".to_owned(),
+            "alert" => "an <alert> that is none of CAP's".to_owned(),
+            name => format!("XML that begins with <{}>", name.chars().take(40).collect::<String>()),
+        };
+        return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
+    }
+    let mut reader = read::Reader::new(ways.book, ways.area);
+    for node in alerts.iter().take(MAX_ALERTS) {
+        let alert = reader.alert(*node).map(|alert| CapAlert { envelope: envelope(*node), ..alert });
+        each(alert.and_then(|alert| signed(*node, alert, ways)));
+    }
+    if MAX_ALERTS < alerts.len() {
+        let why = format!("{} alerts in one document; only the first {MAX_ALERTS} were read", alerts.len());
+        outline.skipped.push(Skip { part: "the rest".to_owned(), why });
+    }
+    Ok(outline)
+}
+
+/// The alert with what its signatures are worth noted, or why it is withheld over them.
+fn signed<'a>(node: Node<'a, '_>, mut alert: CapAlert<'a>, ways: &Ways<'_>) -> Result<CapAlert<'a>, Skip> {
+    match ways.signatures.judge(node, alert.sent.at.to_utc()) {
+        Verdict::Passes(defects) => {
+            alert.defects.extend(defects);
+            Ok(alert)
         }
-        if MAX_ALERTS < nodes.len() {
-            let why = format!("{} alerts in one document; only the first {MAX_ALERTS} were read", nodes.len());
-            batch.skipped.push(super::Skip { part: "the rest".to_owned(), why });
+        Verdict::Withheld(why) => Err(Skip { part: alert.identifier.into_owned(), why }),
+    }
+}
+
+/// What a document means, as a feed makes it of it that leaves `default_life` and `language` out.
+pub fn meaning_of(alert: &CapAlert<'_>, book: &GovernorateBook, now: Timestamp) -> Vec<Alert> {
+    parts::parts(alert, &parts::Terms { book, default_life: keys::DEFAULT_LIFE, language: None, now })
+}
+
+/// What the envelope around an alert says that it is for; none when there is no envelope.
+fn envelope<'a>(alert: Node<'a, '_>) -> Option<model::Text<'a>> {
+    let envelope = alert.ancestors().skip(1).find(|above| above.has_tag_name(ENVELOPE))?;
+    Some(xml::child_text(envelope, "distributionStatus").unwrap_or_default())
+}
+
+/// What the words of an authority say threatens, the most telling text first; for official alerts in other formats.
+pub(super) fn hazard_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Hazard {
+    texts.into_iter().find_map(|text| meaning::said(text).hazard).unwrap_or(Hazard::Other)
+}
+
+/// The colour that the words of an authority name; for official alerts in other formats.
+pub(super) fn colour_of(text: &str) -> Option<Severity> {
+    meaning::said(text).colour
+}
+
+/// The governorates that polygons mean, each written as CAP writes it; for official alerts in other formats.
+pub(super) fn touched(
+    polygons: &[String],
+    book: &GovernorateBook,
+    defects: &mut Vec<String>,
+) -> BTreeSet<GovernorateId> {
+    let mut drawer = shapes::Drawer::new(book.bounds);
+    let (mut shapes, mut found) = (Vec::new(), BTreeSet::new());
+    for text in polygons {
+        match drawer.polygon(text, defects) {
+            Ok(shape) => shapes.push(shape),
+            Err(why) => defects.push(why),
         }
     }
+    shapes::touched(&shapes, book, &Terms::default(), &mut found);
+    found
 }
 
 #[cfg(test)]

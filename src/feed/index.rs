@@ -2,27 +2,28 @@
 //!
 //! Never fetches, and never takes a list without entries for good news: it is an empty batch.
 
+use std::borrow::Cow;
+
 use roxmltree::Node;
 use url::Url;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::address::{is_loopback, shown};
-use super::cap::xml::{child_text, children, is_alert, own_text};
+use super::cap::xml::{child_text, children, own_text};
 use super::{Follow, Request, Skip};
 
 /// The most entries of one list that are followed.
 pub const MAX_ENTRIES: usize = 500;
 /// What is asked of a document that a list points to.
 pub(super) const ACCEPT_CAP: &str = "application/cap+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
-/// The longest identity that is kept whole, in characters.
+/// The longest name and the longest date of an entry that are kept whole, in characters.
 const MAX_IDENTITY: usize = 1000;
 
 /// What a list holds.
 #[derive(Debug, Default)]
-pub(super) struct Index<'a, 'i> {
+pub(super) struct Index {
     /// Documents to fetch.
     pub(super) follow: Vec<Follow>,
-    /// Alerts that stand in the list itself.
-    pub(super) inline: Vec<Node<'a, 'i>>,
     /// Entries that were passed over.
     pub(super) skipped: Vec<Skip>,
 }
@@ -30,8 +31,9 @@ pub(super) struct Index<'a, 'i> {
 /// Finds the link of an entry that leads to its alert.
 type LinkOf = fn(Node<'_, '_>) -> Option<String>;
 
-/// Reads the root of a list; `base` is where it came from. None when the root is neither Atom nor RSS.
-pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url) -> Option<Index<'a, 'i>> {
+/// Reads the root of a list; `base` is where it came from, `alerts` are those of the whole document in order. None when the root
+/// is neither Atom nor RSS. An entry that holds its alert itself leads nowhere else.
+pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url, alerts: &[Node<'a, 'i>]) -> Option<Index> {
     let (entries, link): (Vec<Node<'a, 'i>>, LinkOf) = match root.tag_name().name() {
         "feed" => (children(root, "entry").collect(), atom_link),
         // RSS 1.0 has its items beside the channel, RSS 2.0 within.
@@ -42,10 +44,14 @@ pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url) -> Option<Index<'a, '
         _ => return None,
     };
     let mut index = Index::default();
+    let mut begins = alerts.iter().map(|alert| alert.range().start).peekable();
     for (number, entry) in entries.iter().take(MAX_ENTRIES).enumerate() {
-        let inline: Vec<_> = entry.descendants().filter(is_alert).collect();
-        if !inline.is_empty() {
-            index.inline.extend(inline);
+        let own = entry.range();
+        let mut holds_one = false;
+        while let Some(begin) = begins.next_if(|begin| *begin < own.end) {
+            holds_one |= own.start < begin;
+        }
+        if holds_one {
             continue;
         }
         match follow(*entry, link, base) {
@@ -62,7 +68,7 @@ pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url) -> Option<Index<'a, '
 
 /// Where an entry leads, and what tells it from every other and from its own later versions.
 fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, String> {
-    let link = link(entry).ok_or("it has no link")?;
+    let link = link(entry).ok_or("it holds no alert and has no link to one")?;
     let url = base.join(&link).map_err(|why| format!("its link is not an address: {why}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("its link is not an address of the web".to_owned());
@@ -71,10 +77,24 @@ fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, Strin
         return Err(format!("its link leads into this machine: {}", shown(&url)));
     }
     let first = |names: [&'static str; 3]| names.into_iter().find_map(|name| child_text(entry, name));
-    let id = first(["id", "guid", "identifier"]).unwrap_or_else(|| url.to_string());
-    let version = first(["updated", "pubDate", "date"]).unwrap_or_default();
-    let identity = format!("{id} {version}").trim().chars().take(MAX_IDENTITY).collect();
+    let id = first(["id", "guid", "identifier"]).map_or_else(|| url.to_string(), Cow::into_owned);
+    // An entry without a date would be read once for ever: what it says and where it leads stand for its date.
+    let version = first(["updated", "pubDate", "date"]).unwrap_or_else(|| Cow::Owned(print(entry, &url)));
+    let id: String = id.chars().take(MAX_IDENTITY).collect();
+    let version: String = version.chars().take(MAX_IDENTITY).collect();
+    let identity = format!("{id} {version}").trim().to_owned();
     Ok(Follow { identity, request: Request::new(url, ACCEPT_CAP), integrity: None })
+}
+
+/// A number of all that an entry says.
+fn print(entry: Node<'_, '_>, url: &Url) -> String {
+    let mut hash = Xxh3::new();
+    hash.update(url.as_str().as_bytes());
+    for text in entry.descendants().filter(Node::is_text).filter_map(|node| node.text()) {
+        hash.update(b"\0");
+        hash.update(text.trim().as_bytes());
+    }
+    format!("#{:016x}", hash.digest())
 }
 
 fn is_cap_type(link: &Node<'_, '_>) -> bool {
@@ -100,22 +120,27 @@ fn rss_link(item: Node<'_, '_>) -> Option<String> {
         let guid = children(item, "guid").next().filter(|guid| guid.attribute("isPermaLink") != Some("false"))?;
         own_text(guid).filter(|text| text.starts_with("http"))
     };
-    typed.and_then(address).or_else(|| children(item, "link").find_map(own_text)).or_else(permanent)
+    let own = || children(item, "link").find_map(own_text).or_else(permanent).map(Cow::into_owned);
+    typed.and_then(address).or_else(own)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::cap::xml::parse;
+    use super::super::cap::xml::{parse, survey};
     use super::*;
 
     /// Reads a list at `https://example.org/cap/feed`; tells its entries as `identity -> address`, then what was passed over.
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let document = parse(text).unwrap();
-        let index = read(document.root_element(), &Url::parse("https://example.org/cap/feed").unwrap()).unwrap();
-        let follow = index.follow.iter().map(|follow| format!("{} -> {}", follow.identity, follow.request.url));
+        let alerts = survey(&document).unwrap();
+        let base = Url::parse("https://example.org/cap/feed").unwrap();
+        let index = read(document.root_element(), &base, &alerts).unwrap();
+        // The number that stands for a date is left out here.
+        let plain = |identity: &str| identity.split('#').next().unwrap().trim().to_owned();
+        let follow = index.follow.iter().map(|follow| format!("{} -> {}", plain(&follow.identity), follow.request.url));
         let skipped = index.skipped.iter().map(|skip| format!("{}: {}", skip.part, skip.why));
-        let inline = index.inline.iter().map(|alert| format!("inline {}", child_text(*alert, "identifier").unwrap()));
+        let inline = alerts.iter().map(|alert| format!("inline {}", child_text(*alert, "identifier").unwrap()));
         assert_eq!(follow.chain(inline).chain(skipped).collect::<Vec<_>>(), expected, "{text}");
     }
 
@@ -154,7 +179,7 @@ mod tests {
                 "g1 Tue, 09 Dec 2025 01:00:00 +0300 -> https://example.org/1.xml",
                 "https://example.org/cap/2.xml -> https://example.org/cap/2.xml",
                 "https://example.org/3.xml -> https://example.org/3.xml",
-                "entry 4: it has no link",
+                "entry 4: it holds no alert and has no link to one",
             ],
         );
     }
@@ -170,7 +195,7 @@ mod tests {
                 "entry 1: its link is not an address of the web",
                 "entry 2: its link leads into this machine: http://127.0.0.1/x",
                 "entry 3: its link is not an address: invalid IPv6 address",
-                "entry 4: it has no link",
+                "entry 4: it holds no alert and has no link to one",
             ],
         );
     }
@@ -190,8 +215,35 @@ mod tests {
     fn a_list_without_end_is_followed_to_a_limit_and_says_so() {
         let text = atom(&"<entry><link href='x'/></entry>".repeat(MAX_ENTRIES + 3));
         let document = parse(&text).unwrap();
-        let index = read(document.root_element(), &Url::parse("https://example.org/").unwrap()).unwrap();
+        let index = read(document.root_element(), &Url::parse("https://example.org/").unwrap(), &[]).unwrap();
         assert_eq!(index.follow.len(), MAX_ENTRIES);
         assert_eq!(index.skipped.len(), 1);
+    }
+
+    #[test]
+    fn an_entry_without_a_date_is_another_when_its_words_change() {
+        let identity = |entry: &str| {
+            let text = atom(entry);
+            let document = parse(&text).unwrap();
+            let base = Url::parse("https://example.org/").unwrap();
+            read(document.root_element(), &base, &[]).unwrap().follow.remove(0).identity
+        };
+        let entry = |title: &str, date: &str| {
+            format!("<entry><id>urn:1</id>{date}<title>{title}</title><link href='1.xml'/></entry>")
+        };
+        assert_ne!(identity(&entry("Rain", "")), identity(&entry("Rain, red", "")));
+        assert_eq!(identity(&entry("Rain", "")), identity(&entry("  Rain ", "")));
+        let dated = "<updated>2025-12-09T01:00:00+03:00</updated>";
+        assert_eq!(identity(&entry("Rain", dated)), identity(&entry("Rain, red", dated)), "the date tells");
+    }
+
+    /// The NCM's titles are lists such as «هطول أمطار، محافظة جدة»; they are no alerts.
+    #[test]
+    fn an_item_that_only_has_a_title_makes_no_alert() {
+        check(
+            "<rss version='2.0'><channel><item><title>هطول أمطار، محافظة جدة، محافظة الطائف</title>\
+             <description>أمطار غزيرة</description></item></channel></rss>",
+            &["entry 1: it holds no alert and has no link to one"],
+        );
     }
 }

@@ -1,18 +1,33 @@
-//! Keys that several kinds of feed read alike: the address and the governorates. Never knows what a feed does with them.
+//! Keys that several kinds of feed read alike: the address, secrets, the governorates. Never knows what a feed does with them.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::de::DeValue;
 use url::Url;
 
+use super::address::is_loopback;
+use super::{Key, KeyGoes, Surroundings};
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::problem::advice;
+use crate::secret::SecretSource;
 use crate::table::{Found, Table, as_text};
+use crate::time::TimeDelta;
 
-/// Reads an address that may be left out when the kind of feed has a public one.
-pub(super) fn address(table: &Table<'_>, default: Option<&str>) -> Option<Url> {
+/// The address of a feed whose bytes are brought by another kind: it leads nowhere (RFC 2606), and is never asked.
+const NOWHERE: &str = "https://files.invalid/";
+/// How long an alert lives that does not say, unless the feed's table does.
+pub(super) const DEFAULT_LIFE: TimeDelta = TimeDelta::hours(12);
+/// The longest such life: what nobody ends should not stand for days.
+const MAX_DEFAULT_LIFE: TimeDelta = TimeDelta::days(3);
+
+/// Reads an address that may be left out when the kind of feed has a public one; what another kind brings has none.
+pub(super) fn address(table: &Table<'_>, around: &Surroundings, default: Option<&str>) -> Option<Url> {
+    if around.is_within {
+        return Url::parse(default.unwrap_or(NOWHERE)).ok();
+    }
     let read = |text: &str| {
         let url = Url::parse(text).map_err(|why| format!("`{text}` is not an address: {why}"))?;
         match url.scheme() {
@@ -28,6 +43,78 @@ pub(super) fn address(table: &Table<'_>, default: Option<&str>) -> Option<Url> {
         Some(_) => table.text("url", read).map(|found| found.value),
         None => table.need_text("url", "\"https://…\"", read).map(|found| found.value),
     }
+}
+
+/// Reads where a secret lies. A secret in the file itself is refused, and the error points to the head of the table, so that the
+/// line which holds it is not printed. One that is missing is an error.
+pub(crate) fn secret(table: &Table<'_>, key: &'static str) -> Option<SecretSource> {
+    const EXAMPLE: &str = "{ file = \"…\" }";
+    if !table.has(key) {
+        return table.need_text(key, EXAMPLE, |_| Err::<SecretSource, _>(String::new())).map(|found| found.value);
+    }
+    let mut is_inline = false;
+    table.get(key, |value| {
+        is_inline = value.as_str().is_some();
+        Ok(())
+    });
+    if is_inline {
+        let head = table.span.start..table.span.start;
+        let message =
+            format!("`{key}`: a secret is not written here: this file is copied, printed and kept in version control");
+        let help = format!("put it in a file that only nadhir can read and write `{key} = {EXAMPLE}`; make a new one");
+        table.error(&head, message, Some(help));
+        return None;
+    }
+    let within = table.table(key)?;
+    let file = within.text("file", |text| {
+        if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+    });
+    let credential = within.text("credential", |text| {
+        let is_name = !text.is_empty() && !text.contains('/') && !text.starts_with('.');
+        if is_name { Ok(text.to_owned()) } else { Err("expected the name in LoadCredential=, not a path".to_owned()) }
+    });
+    let source = match (file, credential) {
+        (Some(file), None) => Some(SecretSource::File(file.value)),
+        (None, Some(credential)) => Some(SecretSource::Credential(credential.value)),
+        (Some(_), Some(_)) => {
+            within.error(&within.span, format!("`{key}`: both a file and a credential are given; keep one"), None);
+            None
+        }
+        (None, None) => {
+            if !within.has("file") && !within.has("credential") {
+                within.error(
+                    &within.span,
+                    format!("`{key}` says nowhere to read it"),
+                    Some(format!("write {EXAMPLE}")),
+                );
+            }
+            None
+        }
+    };
+    within.finish();
+    source
+}
+
+/// Reads the key of a server, which must never travel in the open.
+pub(super) fn key(table: &Table<'_>, url: Option<&Url>, goes: KeyGoes) -> Option<Key> {
+    let source = secret(table, "key");
+    if url.is_some_and(|url| url.scheme() != "https" && !is_loopback(url)) {
+        let help = Some("let `url` begin with https://".to_owned());
+        table.error(&table.span, "the key would travel where everyone can read it", help);
+        return None;
+    }
+    Some(Key { goes, source: source? })
+}
+
+/// Reads `default_life`: how long an alert lives that does not say.
+pub(super) fn default_life(table: &Table<'_>) -> TimeDelta {
+    table.span_of_time("default_life").map_or(DEFAULT_LIFE, |found| {
+        if found.value <= TimeDelta::zero() || MAX_DEFAULT_LIFE < found.value {
+            let help = Some("write a span above 0 and up to 3d, such as `12h`".to_owned());
+            table.error(&found.span, "`default_life` is out of range", help);
+        }
+        found.value
+    })
 }
 
 /// Finds a governorate that a person named by its identifier, or says which one may be meant.
@@ -133,7 +220,7 @@ pub(crate) mod tests {
     use geo::{Coord, MultiPolygon, Rect};
 
     use super::*;
-    use crate::feed::{Feed, Kind, Surroundings};
+    use crate::feed::{Feed, Kind};
     use crate::governorate::Governorate;
     use crate::language::Both;
     use crate::problem::{Problems, SourceFile};
@@ -148,6 +235,7 @@ pub(crate) mod tests {
             formal: Both { ar: format!("محافظة {ar}"), en: format!("{en} Governorate") },
             variants: Vec::new(),
             centres: Vec::new(),
+            geocodes: Vec::new(),
             seat: Coord { x: lon, y: lat },
             elevation_m: 0.0,
             coastal: tags.contains(&"coastal"),
@@ -168,7 +256,7 @@ pub(crate) mod tests {
 
     /// What feeds are read in here.
     pub(crate) fn surroundings() -> Surroundings {
-        Surroundings { book: book(), zone: chrono_tz::Asia::Riyadh, is_within: false }
+        Surroundings { book: book(), zone: chrono_tz::Asia::Riyadh, beside: Arc::default(), is_within: false }
     }
 
     /// The only request of a feed of the web.

@@ -12,7 +12,9 @@ use geo::Coord;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Batch, DecodeError, Feed, Kind, Request, Retold, Skip, Source, Surroundings, keys, look_of};
+use super::{
+    Batch, DecodeError, Feed, Key, KeyGoes, Kind, Request, Retold, Skip, Source, Surroundings, keys, look_of, values,
+};
 use crate::ids::GovernorateId;
 use crate::problem::advice;
 use crate::reading::{Basis, Reading};
@@ -30,18 +32,23 @@ hourly = ["precipitation", "wind_gusts_10m"]     # their names for the values
 past_hours = 24                                  # how far back
 forecast_hours = 48                              # how far ahead
 governorates = { tags = ["coastal"] }            # or a list; left out: all
+key = { file = "open-meteo.key" }                # of a commercial licence; then `url` is customer-api.open-meteo.com if left out
 "#,
     parse,
 };
 
 /// The public address of the forecast.
 const PUBLIC_URL: &str = "https://api.open-meteo.com/v1/forecast";
+/// The address of the forecast for those who have a key.
+const CUSTOMER_URL: &str = "https://customer-api.open-meteo.com/v1/forecast";
 /// The most places of one call; more make the address too long for servers on the way.
 const MAX_PLACES: usize = 100;
 /// The most hours back or ahead that may be asked for: 16 days, the longest forecast there is.
 const MAX_HOURS: i64 = 384;
 /// How far the grid cell that answers may lie from the place asked for, in degrees of latitude and of longitude.
 const MAX_OFF_DEGREES: f64 = 0.3;
+/// The farthest that a zone lies from UTC, s.
+const MAX_OFFSET_S: i64 = 18 * 3600;
 /// Hours farther from now than this, either way, are a fault of the answer.
 const MAX_FROM_NOW: TimeDelta = TimeDelta::days(93);
 
@@ -57,6 +64,8 @@ const VARIABLES: &[(&str, Option<&str>, Metric)] = &[
     ("weather_code", Some("weathercode"), Metric::WeatherCode),
     ("cape", None, Metric::Cape),
     ("wave_height", None, Metric::WaveHeight),
+    ("dew_point_2m", Some("dewpoint_2m"), Metric::DewPoint),
+    ("pressure_msl", None, Metric::Pressure),
     ("dust", None, Metric::Dust),
     ("pm10", None, Metric::Pm10),
 ];
@@ -73,6 +82,7 @@ struct Variable {
 #[derive(Debug)]
 struct OpenMeteo {
     url: Url,
+    key: Option<Key>,
     variables: Vec<Variable>,
     /// In the order asked for, which is the order of the answer.
     places: Vec<(GovernorateId, Coord<f64>)>,
@@ -80,7 +90,8 @@ struct OpenMeteo {
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let book = &around.book;
-    let url = keys::address(table, Some(PUBLIC_URL));
+    let url = keys::address(table, around, Some(if table.has("key") { CUSTOMER_URL } else { PUBLIC_URL }));
+    let key = if table.has("key") { Some(keys::key(table, url.as_ref(), KeyGoes::Query("apikey"))) } else { None };
     let variables = variables(table);
     let past = table.integer("past_hours", 0..=MAX_HOURS).map_or(24, |found| found.value);
     let ahead = table.integer("forecast_hours", 0..=MAX_HOURS).map_or(48, |found| found.value);
@@ -98,6 +109,10 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         return None;
     }
     let (mut url, variables) = (url?, variables?);
+    let key = match key {
+        Some(key) => Some(key?),
+        None => None,
+    };
     let list = |of: fn(&Coord<f64>) -> f64| {
         let texts: Vec<String> = places.iter().map(|(_, seat)| degrees(of(seat))).collect();
         texts.join(",")
@@ -110,7 +125,7 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         .append_pair("past_hours", &past.to_string())
         .append_pair("forecast_hours", &ahead.to_string())
         .append_pair("timezone", "GMT");
-    Some(Arc::new(OpenMeteo { url, variables, places }))
+    Some(Arc::new(OpenMeteo { url, key, variables, places }))
 }
 
 /// Reads `hourly`; every name that is not known here is noted.
@@ -147,7 +162,7 @@ fn degrees(value: f64) -> String {
 
 impl Feed for OpenMeteo {
     fn source(&self, _now: Timestamp) -> Source {
-        Source::Web(vec![Request::new(self.url.clone(), "application/json")])
+        Source::Web(vec![Request { url: self.url.clone(), accept: "application/json", key: self.key.clone() }])
     }
 
     fn gives(&self) -> Option<BTreeSet<Metric>> {
@@ -155,10 +170,7 @@ impl Feed for OpenMeteo {
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {
-        let answer: Value = serde_json::from_slice(body).map_err(|why| match body.trim_ascii_start().first() {
-            Some(b'{' | b'[') => DecodeError::Broken { place: "the JSON".to_owned(), why: why.to_string() },
-            _ => DecodeError::NotTheFormat { expected: "Open-Meteo JSON", found: look_of(body) },
-        })?;
+        let answer = values::json(body, "Open-Meteo JSON")?;
         let answers: Vec<&Map<String, Value>> = match &answer {
             Value::Object(one) => vec![one],
             Value::Array(several) => several.iter().filter_map(Value::as_object).collect(),
@@ -168,7 +180,8 @@ impl Feed for OpenMeteo {
             let why = refusal.get("reason").and_then(Value::as_str).unwrap_or("no reason given").to_owned();
             return Err(DecodeError::Broken { place: "Open-Meteo refused".to_owned(), why });
         }
-        if !answers.iter().any(|one| one.contains_key("hourly")) {
+        // An answer with other blocks than the one asked for is theirs all the same, and says what is missing in it.
+        if !answers.iter().any(|one| one.contains_key("hourly") || one.contains_key("utc_offset_seconds")) {
             return Err(DecodeError::NotTheFormat { expected: "Open-Meteo JSON", found: look_of(body) });
         }
         if answers.len() != self.places.len() {
@@ -211,10 +224,14 @@ impl OpenMeteo {
             return Err("the answer is for another place of the list".to_owned());
         }
         let offset = match answer.get("utc_offset_seconds") {
-            None | Some(Value::Null) => 0,
+            // Without it the times are of the zone asked for; an answer in another zone and without an offset cannot be dated.
+            None | Some(Value::Null) => match answer.get("timezone").and_then(Value::as_str) {
+                None | Some("GMT" | "UTC" | "Etc/UTC") => 0,
+                Some(zone) => return Err(format!("its times are of {zone}, without an offset")),
+            },
             Some(offset) => offset
                 .as_i64()
-                .filter(|seconds| seconds.abs() <= 18 * 3600)
+                .filter(|seconds| (-MAX_OFFSET_S..=MAX_OFFSET_S).contains(seconds))
                 .ok_or_else(|| format!("utc_offset_seconds is {offset}"))?,
         };
         let hourly = answer.get("hourly").and_then(Value::as_object).ok_or("there is no `hourly` in the answer")?;
@@ -287,7 +304,12 @@ fn values(
 ) -> Result<(), (String, String)> {
     let column = column(variable, hourly, units, times.len()).map_err(|why| (String::new(), why))?;
     let begins = times.iter().flatten().min().copied();
-    batch.retold.extend(begins.map(|from| Retold { governorate: id.clone(), metric: variable.metric, from }));
+    batch.retold.extend(begins.map(|from| Retold {
+        governorate: id.clone(),
+        metric: variable.metric,
+        station: None,
+        from,
+    }));
     let first = column.list.iter().position(|value| !value.is_null());
     let last = column.list.iter().rposition(|value| !value.is_null());
     let Some((first, last)) = first.zip(last) else {

@@ -4,6 +4,7 @@
 
 use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
+use crate::notice::{Side, Stage};
 use crate::unit::Metric;
 
 macro_rules! slots {
@@ -104,6 +105,10 @@ slots! {
     Quote = "quote",
     /// A whole headline.
     Headline = "headline",
+    /// The identifier of a feed.
+    Feed = "feed",
+    /// What the public reads in place of one feed.
+    Source = "source",
 }
 
 /// One text: the key it is written under and the slots it may use.
@@ -160,6 +165,9 @@ pub(super) fn sections() -> Vec<Section> {
         plain("period", periods()),
         plain("body", body()),
         plain("notice", notices()),
+        Section { name: "staff_headline", shape: staff_headlines(), may_be_empty: false },
+        plain("staff", staff()),
+        counted("staff_count", vec!["resting", "more"]),
         by_hazard("phenomenon", &[]),
         by_hazard("effects", &[]),
         by_hazard("advice", &[S::EmergencyNumber]),
@@ -247,6 +255,50 @@ fn body() -> Vec<Entry> {
         ("expired", &[S::Reach, S::Ended]),
         ("covers", &[S::Headline, S::Period]),
         ("emergency", &[S::EmergencyNumber]),
+    ]
+}
+
+/// The headlines of what lasts, of the notices to the people on duty.
+fn staff_headlines() -> Shape {
+    let topics = ["feed-silent", "unknown-shape"].into_iter().chain(Side::ALL.iter().map(|side| side.name())).collect();
+    Shape::Grouped(topics, Stage::ALL.iter().map(|stage| (stage.name(), [Slot::Feed].as_slice())).collect())
+}
+
+/// The other texts of those notices.
+fn staff() -> Vec<Entry> {
+    use Slot as S;
+    const CLOCK: &[Slot] = &[S::Source, S::Feed, S::Since, S::Window];
+    const OF_FEED: &[Slot] = &[S::Source, S::Feed];
+    vec![
+        ("held_unplaced", &[S::Feed]),
+        ("held_not_public", &[S::Feed]),
+        ("held_incident", &[S::Feed]),
+        ("ran_out", &[]),
+        ("unheard", CLOCK),
+        ("fetch", CLOCK),
+        ("news", CLOCK),
+        ("age", CLOCK),
+        ("why", &[S::Quote]),
+        ("none_rests", &[]),
+        ("no_calm", &[]),
+        ("silent_ended", &[S::Source, S::Feed, S::Since]),
+        ("strange", OF_FEED),
+        ("strange_ended", OF_FEED),
+        ("unplaced", OF_FEED),
+        ("not_public", OF_FEED),
+        ("incident", OF_FEED),
+        ("item", &[S::Quote]),
+        ("ahead", &[S::Name, S::Window]),
+        ("behind", &[S::Name, S::Window]),
+        ("skew_ours", &[]),
+        ("skew_theirs", &[]),
+        ("skew_either", &[]),
+        ("skew_ended", &[]),
+        ("ran_out_body", &[]),
+        ("ran_out_item", &[S::Number, S::TheLevel, S::Hazard, S::Names, S::Until]),
+        ("private", &[]),
+        ("number", &[S::Number, S::Edition]),
+        ("number_replacing", &[S::Number, S::Edition, S::Replaced]),
     ]
 }
 

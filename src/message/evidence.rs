@@ -9,10 +9,11 @@ use crate::language::clock::{Edge, clock_text};
 use crate::language::direction::{isolate, tame};
 use crate::language::list::join;
 use crate::language::number::Rounded;
+use crate::language::{Language, Style};
 use crate::message::area;
 use crate::message::catalogue::Slot;
 use crate::message::telling::{Telling, Told};
-use crate::message::wording::WordingError;
+use crate::message::wording::{Wording, WordingError};
 use crate::reading::Basis;
 use crate::time::TimeDelta;
 use crate::unit::{Metric, Unit};
@@ -146,6 +147,11 @@ fn dust_key(level: f64) -> &'static str {
 
 /// A length of time in its largest whole unit; days only from two on, since a day's rain is told as that of 24 hours.
 fn span(telling: &Telling<'_>, window: TimeDelta) -> Told {
+    span_of(telling.wording, telling.style, telling.language, window)
+}
+
+/// A length of time in words.
+pub(super) fn span_of(wording: &Wording, style: &Style, language: Language, window: TimeDelta) -> Told {
     let minutes = window.num_minutes();
     let (key, count) = match minutes {
         _ if 2 * 24 * 60 <= minutes && minutes % (24 * 60) == 0 => ("span.day", minutes / (24 * 60)),
@@ -153,7 +159,7 @@ fn span(telling: &Telling<'_>, window: TimeDelta) -> Told {
         _ => ("span.minute", minutes),
     };
     let count = f64::from(i32::try_from(count).unwrap_or(i32::MAX));
-    telling.wording.count(telling.language, telling.style, key, &Rounded::new(count, 0))
+    wording.count(language, style, key, &Rounded::new(count, 0))
 }
 
 fn place(telling: &Telling<'_>, evidence: &Evidence) -> Told {

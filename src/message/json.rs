@@ -14,6 +14,16 @@
 //! "silent_since":null,"text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}},
 //! "sources":[{"id":"metar","name":{"ar":"تقارير مطارات المنطقة (METAR)","en":"reports from the region's airports (METAR)"}}]}}
 //! ```
+//!
+//! A notice to the people on duty comes in the same envelope under types of its own, `notice.begun`, `notice.continues` and
+//! `notice.ended`; `about` says which topic it is of.
+//!
+//! ```json
+//! {"type":"notice.begun","timestamp":"2025-12-08T22:15:30Z","data":{"id":"MKH-OPS-2025-000003.1","number":"MKH-OPS-2025-000003",
+//! "edition":1,"stage":"begun","since":"…","issued":"…","expires":"…","about":{"topic":"feed-silent","feed":"metar",
+//! "was_heard":true,"past":[{"clock":"fetch","since":"…","limit_s":900}],"why":"no answer within 20s","resting":2},
+//! "text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}}}}
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,16 +38,17 @@ use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
 use crate::language::{Both, Language};
 use crate::message::evidence;
 use crate::message::text::Spoken;
+use crate::notice::{Notice, Stage, Topic};
 use crate::reading::Basis;
 use crate::rule::Statistic;
 use crate::time::Timestamp;
 use crate::unit::Metric;
 
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct Envelope<T> {
     r#type: String,
     timestamp: String,
-    data: Data<'a>,
+    data: T,
 }
 
 #[derive(Serialize)]
@@ -166,6 +177,14 @@ fn source(origin: &Origin) -> Source<'_> {
     }
 }
 
+fn texts<'a>(spoken: &[(Language, &'a Spoken)]) -> Texts<'a> {
+    let text = |wanted: Language| {
+        let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
+        Some(Text { headline: &spoken.headline, body: &spoken.body })
+    };
+    Texts { ar: text(Language::Ar), en: text(Language::En) }
+}
+
 /// The JSON of a bulletin, with the texts in the languages given.
 pub(super) fn whole(
     bulletin: &Bulletin,
@@ -173,10 +192,6 @@ pub(super) fn whole(
     names: &BTreeMap<FeedId, Both<String>>,
     spoken: &[(Language, &Spoken)],
 ) -> Result<String, serde_json::Error> {
-    let text = |wanted: Language| {
-        let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
-        Some(Text { headline: &spoken.headline, body: &spoken.body })
-    };
     let source = source(&bulletin.origin);
     let sources = source.feeds.iter().map(|id| Named { id, name: names.get(*id) }).collect();
     serde_json::to_string(&Envelope {
@@ -201,8 +216,40 @@ pub(super) fn whole(
             source,
             evidence: evidence::of(&bulletin.origin).iter().map(value).collect(),
             silent_since: bulletin.silent_since.map(instant),
-            text: Texts { ar: text(Language::Ar), en: text(Language::En) },
+            text: texts(spoken),
             sources,
+        },
+    })
+}
+
+#[derive(Serialize)]
+struct NoticeData<'a> {
+    id: &'a BulletinId,
+    number: &'a str,
+    edition: u32,
+    stage: Stage,
+    since: String,
+    issued: String,
+    expires: String,
+    about: &'a Topic,
+    text: Texts<'a>,
+}
+
+/// The JSON of a notice, with the texts in the languages given.
+pub(super) fn of_notice(notice: &Notice, spoken: &[(Language, &Spoken)]) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Envelope {
+        r#type: format!("notice.{}", notice.stage.name()),
+        timestamp: instant(notice.issued),
+        data: NoticeData {
+            id: &notice.id,
+            number: &notice.number,
+            edition: notice.edition,
+            stage: notice.stage,
+            since: instant(notice.since),
+            issued: instant(notice.issued),
+            expires: instant(notice.stale_after),
+            about: &notice.topic,
+            text: texts(spoken),
         },
     })
 }

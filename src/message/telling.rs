@@ -48,6 +48,21 @@ pub(super) enum Headlines {
 /// A text, or why it could not be made.
 pub(super) type Told = Result<String, WordingError>;
 
+/// A single moment on the clocks of the reader, with its day. Midnight belongs to two days: which of its ends it is, is said.
+pub(super) fn moment(wording: &Wording, style: &Style, language: Language, moment: Timestamp, edge: Edge) -> Told {
+    let local = DateTime::with_timezone(&moment, &style.zone).naive_local();
+    let (day, midnight) = told(local, edge);
+    let date = date_text(language, style, day);
+    match midnight {
+        Some(Edge::Start) => wording.say(language, "period.day_start", &[(Slot::Date, &date)]),
+        Some(Edge::End) => wording.say(language, "period.day_end", &[(Slot::Date, &date)]),
+        None => {
+            let clock = clock_text(language, style, local.time());
+            wording.say(language, "period.moment", &[(Slot::Clock, &clock), (Slot::Date, &date)])
+        }
+    }
+}
+
 impl Telling<'_> {
     /// Fills a text of the wording.
     pub(super) fn say(&self, key: &str, slots: &[(Slot, &str)]) -> Told {
@@ -85,19 +100,9 @@ impl Telling<'_> {
         DateTime::with_timezone(&moment, &self.style.zone).naive_local()
     }
 
-    /// A single moment, with its day. Midnight belongs to two days: which of its ends it is, is said.
+    /// A single moment, with its day.
     pub(super) fn moment(&self, moment: Timestamp, edge: Edge) -> Told {
-        let local = self.local(moment);
-        let (day, midnight) = told(local, edge);
-        let date = date_text(self.language, self.style, day);
-        match midnight {
-            Some(Edge::Start) => self.say("period.day_start", &[(Slot::Date, &date)]),
-            Some(Edge::End) => self.say("period.day_end", &[(Slot::Date, &date)]),
-            None => {
-                let clock = clock_text(self.language, self.style, local.time());
-                self.say("period.moment", &[(Slot::Clock, &clock), (Slot::Date, &date)])
-            }
-        }
+        self::moment(self.wording, self.style, self.language, moment, edge)
     }
 
     /// True when the danger has begun by the time of the bulletin.

@@ -2,6 +2,7 @@
 
 mod every;
 mod golden;
+mod notices;
 mod wordings;
 
 use std::collections::BTreeSet;
@@ -59,6 +60,7 @@ fn place(number: usize, [id, ar, en]: [&str; 3]) -> Governorate {
         formal,
         variants: Vec::new(),
         centres: Vec::new(),
+        geocodes: Vec::new(),
         seat: Coord { x: 40.0, y: 21.0 },
         elevation_m: 0.0,
         coastal: false,
@@ -117,6 +119,7 @@ const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digit
 fn speaker(may_warn: bool) -> Speaker {
     let sources = [
         ("metar", both("تقارير مطارات المنطقة (METAR)", "reports from the region's airports (METAR)")),
+        ("ncm-cap-ar", both("المركز الوطني للأرصاد", "the National Center for Meteorology")),
         ("open-meteo", both("نماذج التنبؤ العددي (Open-Meteo)", "Open-Meteo forecast models")),
     ];
     Speaker {
@@ -172,6 +175,7 @@ fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
         until: riyadh(9, 13, 0),
         stale_after: riyadh(9, 13, 0),
         silent_since: None,
+        only_in: Vec::new(),
         origin: Origin::Automatic {
             evidence: if change.is_end() {
                 Vec::new()

@@ -1,16 +1,22 @@
 //! What a rule sees at one governorate: which severities are reached, which are surely clear, and which nobody can tell.
 //!
 //! Missing values are never taken for calm. A window with gaps can still prove danger (a sum with an hour missing is at least
-//! the sum of the rest), but never that there is none.
+//! the sum of the rest), but never that there is none. What voices together say is told in [`quorum`], what a window holds in
+//! [`sample`].
 
 use std::collections::BTreeMap;
 
-use super::{Condition, Direction, FeedTerms, Rule, Statistic, Threshold, Window};
+use self::quorum::{Ballot, Tally};
+use self::sample::{Answer, Sample};
+use super::{Condition, FeedTerms, Rule, Threshold};
 use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Basis, Series, SeriesKey};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
+
+mod quorum;
+mod sample;
 
 /// Where series are found; the state, or a draft over it.
 pub trait Readings {
@@ -80,13 +86,13 @@ pub struct Sighting {
 /// What a rule sees of one severity.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
-    /// The threshold is reached.
+    /// The threshold is reached, by as many as must agree.
     Reached(Sighting),
-    /// It is not, and the value is not yet clear of it.
+    /// It is surely not, and not surely clear either.
     Between,
-    /// All that has a say is surely clear of it.
+    /// It is surely clear: too few are left that could be anything else.
     Clear,
-    /// Nobody can tell.
+    /// Nobody can tell, or too few can.
     Unknown,
 }
 
@@ -109,18 +115,28 @@ pub fn judge(
 ) -> Judgement {
     let eye = Eye { rule, governorate, readings, trust, now };
     let views = eye.views();
-    let mut tallies: Vec<(&Threshold, Tally)> =
-        rule.thresholds.iter().map(|threshold| (threshold, Tally::default())).collect();
+    let mut ballots: Vec<(&Threshold, Ballot<'_>)> =
+        rule.thresholds.iter().map(|threshold| (threshold, Ballot::default())).collect();
     for view in &views {
+        let kind = trust.feeds.get(&view.key.feed).map(|terms| terms.kind);
+        let mut tallies: Vec<Tally> = ballots.iter().map(|_| Tally::default()).collect();
         for end in eye.ends(view) {
-            let sample = Sample::take(view.series, rule.window, end);
+            let sample = Sample::take(view.series, rule.metric, rule.window, end);
+            let is_over = sample.is_over(now);
             let also = eye.conditions(view.key.basis, end);
-            for (threshold, tally) in &mut tallies {
-                eye.weigh(tally, threshold, view, &sample, end, also);
+            for ((threshold, _), tally) in ballots.iter().zip(&mut tallies) {
+                eye.weigh(tally, threshold, view, &Look { sample: &sample, is_over, also, end });
+            }
+        }
+        for ((threshold, ballot), tally) in ballots.iter_mut().zip(tallies) {
+            if rule.may_raise(threshold.severity, &view.key.feed, kind, view.key.basis) {
+                ballot.vote(rule, view.key, tally);
+            } else {
+                ballot.stand_by(tally);
             }
         }
     }
-    let seen = tallies.into_iter().map(|(threshold, tally)| (threshold.severity, tally.verdict())).collect();
+    let seen = ballots.into_iter().map(|(threshold, ballot)| (threshold.severity, ballot.verdict(rule))).collect();
     Judgement { seen, heard: views.iter().map(|view| view.heard).max() }
 }
 
@@ -186,8 +202,7 @@ impl<'a, R: Readings> Eye<'a, R> {
         let mut has_no = false;
         let mut has_unknown = false;
         for view in self.of(metric, basis) {
-            let sample = Sample::take(view.series, window, end);
-            match sample.reaches(metric, window.statistic, direction, threshold) {
+            match Sample::take(view.series, metric, window, end).reaches(direction, threshold) {
                 _ if view.is_stale => has_unknown = true,
                 Answer::Yes => return Answer::Yes,
                 Answer::No => has_no = true,
@@ -198,172 +213,29 @@ impl<'a, R: Readings> Eye<'a, R> {
     }
 
     /// Adds what one window says of one threshold.
-    fn weigh(
-        &self,
-        tally: &mut Tally,
-        threshold: &Threshold,
-        view: &View<'_>,
-        sample: &Sample<'_>,
-        end: Timestamp,
-        also: Answer,
-    ) {
-        let rule = self.rule;
-        let may_reach = view.key.basis == Basis::Observed || threshold.severity <= rule.highest_from_forecast;
-        let is_beyond = |mark: f64| match sample.reaches(rule.metric, rule.window.statistic, rule.direction, mark) {
+    fn weigh(&self, tally: &mut Tally, threshold: &Threshold, view: &View<'_>, look: &Look<'_>) {
+        let is_beyond = |mark: f64| match look.sample.reaches(self.rule.direction, mark) {
             _ if view.is_stale => Answer::Unknown,
-            Answer::Yes if sample.is_over(rule, self.now) => Answer::No,
+            Answer::Yes if look.is_over => Answer::No,
             answer => answer,
         };
-        if is_beyond(threshold.raise) == Answer::Yes && also == Answer::Yes && may_reach {
-            return tally.keep(rule, view.key, end, sample, threshold.raise);
+        if is_beyond(threshold.raise) == Answer::Yes && look.also == Answer::Yes {
+            return tally.keep(self.rule, look.sample.sighting(self.rule, view.key, threshold.raise, look.end));
         }
-        match (is_beyond(threshold.clear), also) {
+        match (is_beyond(threshold.clear), look.also) {
             (Answer::No, _) | (_, Answer::No) => tally.clear += 1,
-            (Answer::Yes, Answer::Yes) if may_reach => tally.between += 1,
-            (Answer::Yes, Answer::Yes) => tally.clear += 1,
+            (Answer::Yes, Answer::Yes) => tally.between += 1,
             (Answer::Unknown | Answer::Yes, Answer::Unknown) | (Answer::Unknown, Answer::Yes) => tally.unknown += 1,
         }
     }
 }
 
-/// Yes, no, or nobody can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Yes,
-    No,
-    Unknown,
-}
-
-/// The verdict over all windows of all series for one threshold.
-#[derive(Default)]
-struct Tally {
-    best: Option<Sighting>,
-    clear: usize,
-    between: usize,
-    unknown: usize,
-}
-
-impl Tally {
-    fn keep(&mut self, rule: &Rule, key: &SeriesKey, end: Timestamp, sample: &Sample<'_>, raise: f64) {
-        let (begins, ends) = sample.extent(rule, raise, end);
-        let value = sample.value(rule.window.statistic);
-        match &mut self.best {
-            None => self.best = Some(Sighting { key: key.clone(), value, at: end, begins, ends }),
-            Some(best) => {
-                best.begins = best.begins.min(begins);
-                best.ends = best.ends.max(ends);
-                let is_worse = match rule.direction {
-                    Direction::AtLeast => best.value < value,
-                    Direction::AtMost => value < best.value,
-                };
-                if is_worse {
-                    best.key = key.clone();
-                    best.value = value;
-                    best.at = end;
-                }
-            }
-        }
-    }
-
-    fn verdict(self) -> Seen {
-        match self.best {
-            Some(sighting) => Seen::Reached(sighting),
-            None if 0 < self.unknown => Seen::Unknown,
-            None if 0 < self.between => Seen::Between,
-            None if 0 < self.clear => Seen::Clear,
-            None => Seen::Unknown,
-        }
-    }
-}
-
-/// The points of one window.
-struct Sample<'a> {
-    points: &'a [(i64, f64)],
-    covers: TimeDelta,
-    is_whole: bool,
-}
-
-impl<'a> Sample<'a> {
-    fn take(series: &'a Series, window: Window, end: Timestamp) -> Self {
-        let from = end - window.span;
-        let points = match series.within(from, end) {
-            [] => last_word(series, end),
-            points => points,
-        };
-        Self { points, covers: series.covers, is_whole: is_whole(points, series.covers, from, end) }
-    }
-
-    fn value(&self, statistic: Statistic) -> f64 {
-        let values = self.points.iter().map(|point| point.1);
-        match statistic {
-            Statistic::Sum => values.sum(),
-            Statistic::Max => values.fold(f64::NEG_INFINITY, f64::max),
-            Statistic::Min => values.fold(f64::INFINITY, f64::min),
-        }
-    }
-
-    /// Whether the window's value reaches a threshold. With gaps, a "yes" stands when more points could only make it worse.
-    fn reaches(&self, metric: Metric, statistic: Statistic, direction: Direction, threshold: f64) -> Answer {
-        if self.points.is_empty() {
-            return Answer::Unknown;
-        }
-        let is_reached = direction.reaches(self.value(statistic), threshold);
-        let only_worsens = match (statistic, direction) {
-            (Statistic::Sum, Direction::AtLeast) => metric.is_never_negative(),
-            (Statistic::Max, Direction::AtLeast) | (Statistic::Min, Direction::AtMost) => true,
-            (Statistic::Sum | Statistic::Max, Direction::AtMost) | (Statistic::Min, Direction::AtLeast) => false,
-        };
-        match (is_reached, self.is_whole) {
-            (true, true) => Answer::Yes,
-            (true, false) if only_worsens => Answer::Yes,
-            (false, true) => Answer::No,
-            (true | false, false) => Answer::Unknown,
-        }
-    }
-
-    /// True when a sum is of what has fallen and nothing of it is still falling: then it is the past, and `ease_after` says how
-    /// long the warning outlives it. Only a window without gaps can say so.
-    fn is_over(&self, rule: &Rule, now: Timestamp) -> bool {
-        rule.window.statistic == Statistic::Sum && self.is_whole && {
-            let wet = self.points.iter().rfind(|point| point.1 != 0.0).map(|point| point.0);
-            let pause = DRY_AFTER.num_seconds().max(self.covers.num_seconds() * 3 / 2);
-            wet.is_none_or(|last| last + pause <= now.timestamp())
-        }
-    }
-
-    /// When what the window speaks of begins and ends: the wet hours of a sum, the points beyond the threshold of an extreme.
-    fn extent(&self, rule: &Rule, raise: f64, end: Timestamp) -> (Timestamp, Timestamp) {
-        let matters = |value: f64| match rule.window.statistic {
-            Statistic::Sum => value != 0.0,
-            Statistic::Max | Statistic::Min => rule.direction.reaches(value, raise),
-        };
-        let mut moments = self
-            .points
-            .iter()
-            .filter(|point| matters(point.1))
-            .filter_map(|point| Timestamp::from_timestamp(point.0, 0));
-        match moments.next() {
-            None => (end - rule.window.span, end),
-            Some(first) => (first - self.covers, moments.next_back().unwrap_or(first)),
-        }
-    }
-}
-
-/// The last point before a moment, when it still speaks for it: an hourly report does until the next one is late.
-fn last_word(series: &Series, end: Timestamp) -> &[(i64, f64)] {
-    let recent = series.within(end - series.covers * 3 / 2, end);
-    recent.get(recent.len().saturating_sub(1)..).unwrap_or(&[])
-}
-
-/// True when the points cover the window: no gap in it is longer than one and a half of the periods they speak for.
-fn is_whole(points: &[(i64, f64)], covers: TimeDelta, from: Timestamp, end: Timestamp) -> bool {
-    let slack = covers.num_seconds() * 3 / 2;
-    let mut last = from.timestamp();
-    for (at, _) in points {
-        if slack < at - last {
-            return false;
-        }
-        last = *at;
-    }
-    !points.is_empty() && end.timestamp() - last <= slack
+/// What is seen of one window.
+struct Look<'a> {
+    sample: &'a Sample<'a>,
+    /// Its sum is of the past.
+    is_over: bool,
+    /// Whether the further conditions hold.
+    also: Answer,
+    end: Timestamp,
 }

@@ -5,7 +5,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use url::{Host, Url};
 
 use super::signature::{ID, SIGNATURE, Signer, TIMESTAMP};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use crate::feed::keys;
 use crate::message::Form;
 use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
@@ -72,7 +72,7 @@ impl fmt::Debug for Settings {
 
 fn parse(table: &Table<'_>) -> Option<Settings> {
     let url = table.need_text("url", "\"https://…\"", parse_url);
-    let secret = parse_secret(table);
+    let secret = keys::secret(table, "secret");
     let timeout = match table.text("timeout", parse_timeout) {
         Some(found) => Some(found.value),
         None if table.has("timeout") => None,
@@ -111,52 +111,6 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
     let limits = TimeDelta::seconds(1)..=MAX_TIMEOUT;
     let within = span.to_std().ok().filter(|_| limits.contains(&span));
     within.ok_or_else(|| format!("`{text}` is out of range: 1s to {}s", MAX_TIMEOUT.num_seconds()))
-}
-
-/// Reads where the secret lies. A secret in the file itself is refused, and the error points to the head of the table, so that
-/// the line which holds it is not printed.
-fn parse_secret(table: &Table<'_>) -> Option<SecretSource> {
-    const EXAMPLE: &str = "{ file = \"…\" }";
-    if !table.has("secret") {
-        return table.need_text("secret", EXAMPLE, |_| Err::<SecretSource, _>(String::new())).map(|found| found.value);
-    }
-    let mut is_inline = false;
-    table.get("secret", |value| {
-        is_inline = value.as_str().is_some();
-        Ok(())
-    });
-    if is_inline {
-        let head = table.span.start..table.span.start;
-        let message =
-            "`secret`: a secret is not written here: this file is copied, printed and kept in version control";
-        let help = format!("put it in a file that only nadhir can read and write `secret = {EXAMPLE}`; make a new one");
-        table.error(&head, message, Some(help));
-        return None;
-    }
-    let within = table.table("secret")?;
-    let file = within.text("file", |text| {
-        if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
-    });
-    let credential = within.text("credential", |text| {
-        let is_name = !text.is_empty() && !text.contains('/') && !text.starts_with('.');
-        if is_name { Ok(text.to_owned()) } else { Err("expected the name in LoadCredential=, not a path".to_owned()) }
-    });
-    let source = match (file, credential) {
-        (Some(file), None) => Some(SecretSource::File(file.value)),
-        (None, Some(credential)) => Some(SecretSource::Credential(credential.value)),
-        (Some(_), Some(_)) => {
-            within.error(&within.span, "`secret`: both a file and a credential are given; keep one", None);
-            None
-        }
-        (None, None) => {
-            if !within.has("file") && !within.has("credential") {
-                within.error(&within.span, "`secret` says nowhere to read it", Some(format!("write {EXAMPLE}")));
-            }
-            None
-        }
-    };
-    within.finish();
-    source
 }
 
 impl Opener for Settings {

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Archive, Commit, DeliveryRow, Entry, Lease, Ledger, Outbox, Saved, StoreError, Tally};
+use super::{Archive, Commit, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Saved, StoreError, Tally};
 use crate::bulletin::Bulletin;
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, Settlement};
@@ -34,6 +34,18 @@ pub const MAX_WAITING: usize = 1024;
 /// [`StoreError::Unusable`] when the file is of another make, of a newer nadhir, or damaged.
 pub fn read_journal(path: &Path, limit: usize) -> Result<Vec<Entry>, StoreError> {
     archive::journal(&schema::look(path)?, limit)
+}
+
+/// What a store holds that another nadhir may be running on. Changes nothing. `since` is from when on what was given up counts.
+///
+/// # Errors
+/// As [`read_journal`].
+pub fn glance(path: &Path, now: Timestamp, since: Timestamp) -> Result<Glance, StoreError> {
+    let mut db = schema::look(path)?;
+    let at_once = db.transaction()?;
+    let saved = ledger::load(&at_once)?;
+    let queues = archive::queues(&at_once, now, since)?;
+    Ok(Glance { saved, queues, written: archive::last_written(&at_once)? })
 }
 
 /// A store in one SQLite file, or in memory.
@@ -255,6 +267,65 @@ mod tests {
         store.ask(|db| Ok(db.execute("UPDATE messages SET body = 'stay in the wadi'", [])?)).await.unwrap();
         assert_eq!(store.claim(channel, 8, at(1), TimeDelta::seconds(90)).await, Ok(Vec::new()));
         assert_eq!(store.deliveries().await.unwrap()[0].standing, Standing::Dead);
+    }
+
+    #[tokio::test]
+    async fn a_glance_counts_what_is_owed_and_what_failed_of_late_and_changes_nothing() {
+        use crate::ids::BulletinId;
+        use crate::message::{Form, Message, MessageKey};
+        use crate::outbox::{NewDelivery, Outcome};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nadhir.db");
+        let store = SqliteStore::open(&path).unwrap();
+        let lease = store.lead(at(0)).await.unwrap();
+        let channel = ChannelId::new("desk").unwrap();
+        let mut commit = fact(0, "1");
+        for number in ["MKH-OPS-2025-000001", "MKH-OPS-2025-000002", "MKH-OPS-2025-000003", "MKH-OPS-2025-000004"] {
+            let bulletin = BulletinId::new(number, 1);
+            let message = MessageKey::new(&bulletin, Form::Text, &[]);
+            let body = number.to_owned();
+            commit.messages.push(Message {
+                key: message.clone(),
+                bulletin: bulletin.clone(),
+                content_type: "text/plain",
+                body,
+            });
+            let (number, due, expires) = (number.to_owned(), at(0), at(86_400));
+            let channel = channel.clone();
+            commit.deliveries.push(NewDelivery {
+                channel,
+                message,
+                bulletin,
+                number,
+                edition: 1,
+                urgency: 6,
+                due,
+                expires,
+            });
+        }
+        store.commit(lease, commit).await.unwrap();
+        let claimed = store.claim(channel, 3, at(1), TimeDelta::seconds(90)).await.unwrap();
+        let why = || "refused".to_owned();
+        let outcomes = [
+            Outcome::Dead { why: why() },
+            Outcome::Again { due: at(500), why: why() },
+            Outcome::Delivered { receipt: why() },
+        ];
+        let settled = claimed.iter().zip(outcomes).map(|(claimed, outcome)| Settlement {
+            id: claimed.id,
+            token: claimed.token,
+            outcome,
+            at: at(2),
+        });
+        store.settle(settled.collect()).await.unwrap();
+        let counts = |since| {
+            let seen = glance(&path, at(10), at(since)).unwrap();
+            let queue = seen.queues.first().cloned().unwrap();
+            (queue.due, queue.waiting, queue.dead, queue.expired, seen.saved.version, seen.written)
+        };
+        assert_eq!(counts(0), (1, 1, 1, 0, 1, Some(at(2))));
+        assert_eq!(counts(3), (1, 1, 0, 0, 1, Some(at(2))), "what was given up long ago does not count for ever");
+        assert_eq!(store.load().await.unwrap(), glance(&path, at(10), at(0)).unwrap().saved);
     }
 
     #[tokio::test]

@@ -16,10 +16,13 @@ use nadhir::reading::{Basis, Reading};
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
 
+mod cap;
+
 /// Hours of forecast and of past, as the shipped feed asks for.
 const HOURS: i64 = 72;
 
 fn main() {
+    cap::report();
     divan::main();
 }
 

@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod outside;
 #[cfg(test)]
 mod process;
@@ -22,3 +24,5 @@ mod sinks;
 mod stores;
 #[cfg(test)]
 mod systemd;
+#[cfg(test)]
+mod wis2;

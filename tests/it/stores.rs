@@ -43,6 +43,7 @@ fn bulletin(number: &str, edition: u32) -> Bulletin {
         until: at(3600),
         stale_after: at(3600),
         silent_since: None,
+        only_in: Vec::new(),
         origin: Origin::Automatic { evidence: Vec::new() },
     }
 }

@@ -1,14 +1,13 @@
 //! The documents that an index points to: fetched once each, the troublesome ones last, and never more than time allows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use ring::digest::{SHA256, SHA384, SHA512, digest};
 use url::Url;
 
 use super::{Memory, Origin, Watcher};
 use crate::engine::FeedState;
 use crate::feed::address::shown;
-use crate::feed::{Batch, Digest, Follow, Integrity, Skip};
+use crate::feed::{Batch, Follow, Skip, integrity};
 use crate::fetch::{Answer, Ask, FetchError, Limits};
 use crate::time::Timestamp;
 
@@ -44,6 +43,26 @@ enum EntryError {
     Never(String),
 }
 
+/// The hosts that were asked at one time of asking.
+#[derive(Debug, Default)]
+pub(super) struct Probed(BTreeSet<String>);
+
+impl Probed {
+    /// Begins with the host that led here, which has just answered.
+    fn of(home: Option<&Url>) -> Self {
+        let mut probed = Self::default();
+        if let Some(home) = home {
+            probed.is_first(home);
+        }
+        probed
+    }
+
+    /// True when nothing of its host was asked before.
+    pub(super) fn is_first(&mut self, url: &Url) -> bool {
+        self.0.insert(format!("{:?} {:?}", url.host(), url.port_or_known_default()))
+    }
+}
+
 impl Watcher {
     /// Fetches the entries of an index that are not known yet, and joins what they hold. Those that could not be had the last time
     /// come last, so that a few which hang never keep all the others from being asked for.
@@ -68,6 +87,8 @@ impl Watcher {
         let mut is_whole = new.len() <= MAX_FOLLOWED;
         let mut taken = Vec::new();
         let end = tokio::time::Instant::now() + FOLLOW_FOR;
+        // One document of each host goes out even when it rests, or nobody would ever find it up again.
+        let mut probed = Probed::of(home);
         for follow in new.into_iter().take(MAX_FOLLOWED) {
             if end <= tokio::time::Instant::now() {
                 is_whole = false;
@@ -76,7 +97,7 @@ impl Watcher {
                 continue;
             }
             let mismatches = troubled.get(&follow.identity).copied().unwrap_or_default();
-            match self.fetch_entry(&follow, home, limits, now).await {
+            match self.fetch_entry(&follow, home, probed.is_first(&follow.request.url), (limits, now)).await {
                 Ok(entry) => {
                     batch.absorb(entry);
                     troubled.remove(&follow.identity);
@@ -113,13 +134,13 @@ impl Watcher {
         &self,
         follow: &Follow,
         home: Option<&Url>,
-        limits: &Limits,
-        now: Timestamp,
+        is_first: bool,
+        (limits, now): (&Limits, Timestamp),
     ) -> Result<Batch, EntryError> {
-        let ask = Ask { request: &follow.request, limits, known: None, home, is_first: false };
+        let ask = Ask { request: &follow.request, limits, known: None, home, is_first };
         match self.fetcher.ask(&ask, now).await {
             Ok(Answer::Fresh(fresh)) => {
-                if follow.integrity.as_ref().is_some_and(|promised| !is_kept(promised, &fresh.body)) {
+                if follow.integrity.as_ref().is_some_and(|promised| !integrity::matches(promised, &fresh.body)) {
                     return Err(EntryError::Altered);
                 }
                 let from = shown(&follow.request.url);
@@ -135,14 +156,4 @@ impl Watcher {
             Err(why) => Err(EntryError::Later(why.to_string())),
         }
     }
-}
-
-/// True when the bytes add up to what was promised.
-pub(super) fn is_kept(promised: &Integrity, body: &[u8]) -> bool {
-    let method = match promised.method {
-        Digest::Sha256 => &SHA256,
-        Digest::Sha384 => &SHA384,
-        Digest::Sha512 => &SHA512,
-    };
-    digest(method, body).as_ref() == promised.value
 }

@@ -68,6 +68,12 @@ fn config(feed: Arc<dyn Feed>) -> FeedConfig {
         connection: Connection::default(),
         max_body: 64 * 1024,
         stale_after: TimeDelta::hours(1),
+        twin_wait: TimeDelta::zero(),
+        clocks: crate::config::clocks::ClockLimits {
+            silent_after: TimeDelta::hours(1),
+            new_within: None,
+            max_age: None,
+        },
         attribution: None,
         licence: None,
     }
@@ -156,6 +162,25 @@ async fn a_list_of_the_world_does_not_lead_into_this_machine() {
     let (taken, alerts, skipped) = follow_all(&watcher, "https://a.example/list", pointers, &mut memory).await;
     assert_eq!((taken.len(), alerts), (0, 0));
     assert!(skipped[0].contains("not of the open internet"), "{skipped:?}");
+}
+
+#[tokio::test]
+async fn another_host_that_was_down_is_found_up_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let answer = move || {
+        let is_down = asked.fetch_add(1, Ordering::Relaxed) < 4;
+        async move { if is_down { (StatusCode::SERVICE_UNAVAILABLE, "") } else { (StatusCode::OK, ALERT) } }
+    };
+    let other = listen(Router::new().route("/{path}", get(answer))).await;
+    let (base, dir) = (serve().await, tempfile::tempdir().unwrap());
+    let (watcher, mut memory) = (watcher(&base, dir.path()), Memory::default());
+    let pointers = || ["1", "2", "3", "4", "5"].map(|path| pointer(&other, path, None)).to_vec();
+    assert_eq!(follow_all(&watcher, &base, pointers(), &mut memory).await.1, 0);
+    assert_eq!(counted.load(Ordering::Relaxed), 3, "after three failures it rests");
+    assert_eq!(follow_all(&watcher, &base, pointers(), &mut memory).await.1, 0);
+    assert_eq!(counted.load(Ordering::Relaxed), 4, "one document goes out as a probe");
+    assert_eq!(follow_all(&watcher, &base, pointers(), &mut memory).await.1, 5);
 }
 
 #[tokio::test]

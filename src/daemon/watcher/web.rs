@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::clock_skew;
-use super::follow::Followed;
+use super::follow::{Followed, Probed};
 use super::{Asked, Memory, Origin, Watcher};
 use crate::daemon::clock::Clock;
 use crate::engine::{FeedState, Heard};
@@ -114,7 +114,7 @@ impl Watcher {
         numbered.sort_by_key(|(_, request)| !postponed.contains(&mark(&request.url)));
         let mut sum = Sum::default();
         let end = tokio::time::Instant::now() + ASK_FOR;
-        let mut is_first = true;
+        let mut probed = Probed::default();
         for (number, request) in numbered {
             let part = format!("request {} of {count} ({})", number + 1, shown(&request.url));
             if end <= tokio::time::Instant::now() {
@@ -123,7 +123,7 @@ impl Watcher {
                 sum.batch.skipped.push(Skip { part, why });
                 continue;
             }
-            self.ask_next(&request, part, &mut memory.answers, &mut sum, (&mut is_first, clock)).await;
+            self.ask_next(&request, part, &mut memory.answers, &mut sum, (probed.is_first(&request.url), clock)).await;
         }
         self.conclude(sum, count, home.as_ref(), known, memory, clock.now()).await
     }
@@ -134,7 +134,7 @@ impl Watcher {
         part: String,
         answers: &mut Answers,
         sum: &mut Sum,
-        (is_first, clock): (&mut bool, Clock),
+        (is_first, clock): (bool, Clock),
     ) {
         let (limits, now, address) = (self.limits(), clock.now(), mark(&request.url));
         let remembered = answers.by_address.get_mut(&address);
@@ -145,8 +145,7 @@ impl Watcher {
             return;
         }
         let validators = remembered.as_ref().map(|remembered| &remembered.validators);
-        let ask = Ask { request, limits: &limits, known: validators, home: Some(&request.url), is_first: *is_first };
-        *is_first = false;
+        let ask = Ask { request, limits: &limits, known: validators, home: Some(&request.url), is_first };
         let answer = self.fetcher.ask(&ask, now).await;
         let received = clock.now();
         match answer {

@@ -78,7 +78,7 @@ fn twins_go_on_and_end_as_one() {
     withdrawn.words.clear();
     let mut withdrawn_english = in_english(&cancel(60, &[&english, &raised_english]));
     withdrawn_english.identity.sent = at(61);
-    let expected = "00:10 issued orange official; 00:30 raised red official; 01:00 lifted red official";
+    // What the second language brings is an edition of its own, for its readers.
     check_alerts(
         &[
             (10, &arabic),
@@ -88,8 +88,11 @@ fn twins_go_on_and_end_as_one() {
             (60, &withdrawn),
             (70, &withdrawn_english),
         ],
-        expected,
+        "00:10 issued orange official; 00:20 updated orange official; 00:30 raised red official; \
+         00:40 updated red official; 01:00 lifted red official",
     );
+    let expected = "00:10 issued orange official; 00:20 updated orange official; 00:30 raised red official; \
+                    01:00 lifted red official";
     check_alerts(&[(10, &arabic), (11, &english), (30, &raised), (60, &withdrawn_english)], expected);
 }
 

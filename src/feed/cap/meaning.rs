@@ -2,6 +2,8 @@
 //!
 //! Unknown is never calm: a severity that is not said is read as yellow, a hazard that is not known stays `other`.
 
+use std::sync::LazyLock;
+
 use crate::governorate::normalise;
 use crate::hazard::{Hazard, Severity};
 
@@ -20,42 +22,114 @@ const WORDS: &[(Hazard, &[&str])] = &[
     (Hazard::Wind, &["رياح", "=ريح", "عاصف", "عواصف", "هبات", "wind", "gale", "gust", "storm", "hurricane", "cyclone"]),
 ];
 
-/// What threatens, by the event first and then by the headline.
-pub(super) fn hazard(event: &str, headline: Option<&str>) -> Hazard {
-    [Some(event), headline].into_iter().flatten().find_map(named_hazard).unwrap_or(Hazard::Other)
+/// What the words of one text say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// What threatens.
+    pub(super) hazard: Option<Hazard>,
+    /// The colour that is named, the worst of them: «الإنذار الأحمر», "orange warning".
+    pub(super) colour: Option<Severity>,
 }
 
-fn named_hazard(text: &str) -> Option<Hazard> {
-    let plain = without_red_sea(text);
+/// The words that name a colour of warning, whole, in the form of [`normalise`].
+const COLOURS: &[(Severity, &[&str])] = &[
+    (Severity::Red, &["احمر", "حمراء", "حمرا", "red"]),
+    (Severity::Orange, &["برتقالي", "برتقاليه", "orange", "amber"]),
+    (Severity::Yellow, &["اصفر", "صفراء", "صفرا", "yellow"]),
+];
+
+/// How far a text is searched, in bytes: an event or a headline is a sentence or two.
+const MAX_BYTES: usize = 2000;
+
+/// One word that says something.
+#[derive(Debug)]
+struct Key {
+    word: &'static str,
+    is_whole: bool,
+    says: Says,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Says {
+    /// By its place in [`WORDS`]: the least is the gravest.
+    Hazard(usize),
+    Colour(Severity),
+}
+
+/// All keys by their first letter, so that a word is compared with a few and not with all.
+static KEYS: LazyLock<Vec<Vec<Key>>> = LazyLock::new(|| {
+    let mut keys: Vec<Vec<Key>> = (0..SHELVES).map(|_| Vec::new()).collect();
+    let mut put = |word: &'static str, is_whole, says| {
+        if let Some(shelf) = keys.get_mut(shelf(word)) {
+            shelf.push(Key { word, is_whole, says });
+        }
+    };
+    for (rank, (_, words)) in WORDS.iter().enumerate() {
+        for word in *words {
+            let whole = word.strip_prefix('=');
+            put(whole.unwrap_or(word), whole.is_some(), Says::Hazard(rank));
+        }
+    }
+    for (severity, words) in COLOURS {
+        words.iter().for_each(|word| put(word, true, Says::Colour(*severity)));
+    }
+    keys
+});
+
+/// How many first letters are told apart.
+const SHELVES: usize = 256;
+
+fn shelf(word: &str) -> usize {
+    word.chars().next().map_or(0, |c| c as usize % SHELVES)
+}
+
+/// Reads an event or a headline.
+pub(super) fn said(text: &str) -> Said {
+    let plain = normalise(text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text));
     let words = words(&plain);
+    let mut rank: Option<usize> = None;
+    let mut said = Said::default();
+    for word in &words {
+        for key in KEYS.get(shelf(word)).map(Vec::as_slice).unwrap_or_default() {
+            if !(if key.is_whole { *word == key.word } else { word.starts_with(key.word) }) {
+                continue;
+            }
+            match key.says {
+                Says::Hazard(other) => rank = Some(rank.map_or(other, |rank| rank.min(other))),
+                Says::Colour(severity) => said.colour = said.colour.max(Some(severity)),
+            }
+        }
+    }
+    said.hazard = rank.and_then(|rank| WORDS.get(rank)).map(|(hazard, _)| *hazard);
+    if !plain.is_ascii() {
+        said.hazard = of_two_words(&words).or(said.hazard);
+    }
+    said
+}
+
+/// Two words that mean one thing together and another alone.
+fn of_two_words(words: &[&str]) -> Option<Hazard> {
     let says = |word: &str| words.iter().any(|said| said.starts_with(word));
-    // Two words that mean one thing together and another alone.
     if says("موجه") && words.contains(&"برد") || says("انخفاض") && says("حراره") {
         return Some(Hazard::Cold);
     }
-    if says("اضطراب") && words.contains(&"بحر") {
-        return Some(Hazard::Sea);
-    }
-    let found = |keys: &[&str]| {
-        keys.iter().any(|key| match key.strip_prefix('=') {
-            Some(whole) => words.contains(&whole),
-            None => says(key),
-        })
-    };
-    WORDS.iter().find(|(_, keys)| found(keys)).map(|(hazard, _)| *hazard)
-}
-
-/// A text normalised, without the Red Sea: it is a place, not a colour of warning, and not what threatens.
-fn without_red_sea(text: &str) -> String {
-    normalise(text).replace("بحر احمر", " ").replace("red sea", " ")
+    (says("اضطراب") && words.contains(&"بحر")).then_some(Hazard::Sea)
 }
 
 /// The words of a normalised text without punctuation, and without the particles that Arabic writes onto a word: each word is
-/// given as it stands and without them.
+/// given as it stands and without them. The Red Sea is left out: it is a place, not a colour of warning, and not what threatens.
 fn words(plain: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    for word in plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    let mut words = Vec::with_capacity(16);
+    let mut apart = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = apart.next() {
+        let sea = if word == "red" { Some("sea") } else { word.ends_with("بحر").then_some("احمر") };
+        if sea.is_some() && apart.next_if(|next| Some(*next) == sea).is_some() {
+            continue;
+        }
         words.push(word);
+        if word.is_ascii() {
+            continue;
+        }
         if let Some(bare) = word.strip_prefix("لل").filter(|bare| 2 <= bare.chars().count()) {
             words.push(bare);
         }
@@ -77,26 +151,14 @@ pub(super) fn severity(text: Option<&str>, defects: &mut Vec<String>) -> Severit
         ("moderate", Severity::Yellow),
         ("minor", Severity::Advisory),
     ];
-    let said = text.unwrap_or_default().to_lowercase();
-    match known.iter().find(|(word, _)| *word == said) {
+    let said = text.unwrap_or_default();
+    match known.iter().find(|(word, _)| said.eq_ignore_ascii_case(word)) {
         Some((_, severity)) => *severity,
         None => {
-            defects.push(format!("the severity is «{}», read as yellow", text.unwrap_or_default()));
+            defects.push(format!("the severity is «{said}», read as yellow"));
             Severity::Yellow
         }
     }
-}
-
-/// The colour that an event or a headline names, the worst of them: «الإنذار الأحمر», "orange warning".
-pub(super) fn colour(text: &str) -> Option<Severity> {
-    let plain = without_red_sea(text);
-    let words = words(&plain);
-    let colours = [
-        (Severity::Red, ["احمر", "حمراء", "حمرا", "red"]),
-        (Severity::Orange, ["برتقالي", "برتقاليه", "orange", "amber"]),
-        (Severity::Yellow, ["اصفر", "صفراء", "صفرا", "yellow"]),
-    ];
-    colours.iter().find(|(_, names)| names.iter().any(|name| words.contains(name))).map(|(severity, _)| *severity)
 }
 
 /// MeteoAlarm's `awareness_level`: `2; yellow; Moderate`.
@@ -105,7 +167,7 @@ pub(super) fn awareness(value: &str) -> Option<Severity> {
         Some('4') => Some(Severity::Red),
         Some('3') => Some(Severity::Orange),
         Some('2') => Some(Severity::Yellow),
-        _ => colour(value),
+        _ => said(value).colour,
     }
 }
 
@@ -115,7 +177,7 @@ mod tests {
 
     #[track_caller]
     fn check(event: &str, expected: Hazard) {
-        assert_eq!(hazard(event, None), expected, "{event}");
+        assert_eq!(said(event).hazard.unwrap_or(Hazard::Other), expected, "{event}");
     }
 
     #[test]
@@ -158,7 +220,11 @@ mod tests {
         check("High Waves", Hazard::Sea);
         check("Strong winds over the Red Sea", Hazard::Wind);
         check("Train derailment", Hazard::Other);
-        assert_eq!(hazard("تنبيه", Some("توقع ضباب")), Hazard::Fog);
+        assert_eq!(said("تنبيه").hazard, None);
+    }
+
+    fn colour(text: &str) -> Option<Severity> {
+        said(text).colour
     }
 
     #[test]

@@ -10,6 +10,17 @@ use crate::ids::GovernorateId;
 /// The longest description that is read, in characters.
 const MAX_CHARS: usize = 4000;
 
+/// The most words of one name, with those before it.
+const MAX_WORDS: usize = 12;
+/// The most words before a name that are taken off it.
+const MAX_BEFORE: usize = 6;
+
+/// Words that say that what is named beside them are regions and not their governorates, in the form of [`normalise`].
+const REGIONS: &[&str] = &["منطقتي", "منطقتا", "مناطق", "بمنطقتي", "بمناطق", "لمنطقتي", "regions"];
+
+/// Words after such a word that make it mean "areas of": «مناطق متفرقة من جدة».
+const ONLY_AREAS: &[&str] = &["من", "متفرقه", "في", "واسعه", "مختلفه", "عده", "محدوده"];
+
 /// Words before a name that leave it the name of its governorate, in the form of [`normalise`].
 const BEFORE_A_NAME: &[&str] = &[
     "شمال",
@@ -69,6 +80,8 @@ const WHOLE: &[&str] = &[
     "بكامل",
     "بالكامل",
     "باكملها",
+    "علي",
+    "في",
     // «محافظة» and its like say only what kind of place is meant.
     "",
     "all",
@@ -92,45 +105,72 @@ pub(super) struct Named {
 /// Reads an area description.
 pub(super) fn read(description: &str, book: &GovernorateBook) -> Named {
     let mut named = Named::default();
-    let mut region = false;
-    if MAX_CHARS < description.chars().count() {
-        named.unknown.push(format!("{}…", description.chars().take(80).collect::<String>()));
+    let is_long = MAX_CHARS < description.len() && MAX_CHARS < description.chars().count();
+    if is_long || !book.may_name(description) {
+        let end = if is_long { "…" } else { "" };
+        let kept = if is_long { description.get(..description.floor_char_boundary(160)) } else { Some(description) };
+        named.unknown.extend(kept.map(str::trim).filter(|kept| !kept.is_empty()).map(|kept| format!("{kept}{end}")));
         return named;
     }
+    let regions = speaks_of_regions(description);
+    // The region beside its governorates is the heading above them, and joined to one of them it is meant itself.
+    let (mut heading, mut region) = (false, false);
     for part in description.split([',', '،', ';', '؛', ':', '/', '|', '\n', '•', '.', '(', ')']) {
         let part = part.trim();
         // «محافظات:» alone is a heading, not a name.
         if part.split_whitespace().all(|word| BEFORE_A_NAME.contains(&normalise(word).as_str())) {
             continue;
         }
-        match without_region(part, book) {
-            None => {
-                let mut own = Named::default();
-                list(part, book, &mut own);
-                // What names nobody at all is kept as it was written.
-                if own.found.is_empty() {
-                    own.unknown = vec![part.to_owned()];
-                }
-                named.found.extend(own.found);
-                named.unknown.extend(own.unknown);
+        let Some(beside) = beside_region(part, book, regions) else {
+            let mut own = Named::default();
+            list(part, book, &mut own);
+            // What names nobody at all is kept as it was written.
+            if own.found.is_empty() {
+                own.unknown = vec![part.to_owned()];
             }
-            Some(rest) if rest.iter().all(|word| WHOLE.contains(&plain_word(word).as_str())) => region = true,
+            named.found.extend(own.found);
+            named.unknown.extend(own.unknown);
+            continue;
+        };
+        let is_whole = beside.about.iter().all(|word| is_of_whole(word));
+        if is_whole {
+            heading = true;
+            region |= !beside.joined.is_empty();
+        } else {
             // Something of the region: who is named in it decides.
-            Some(rest) => {
-                let mut within = Named::default();
-                list(&rest.join(" "), book, &mut within);
-                if within.found.is_empty() {
-                    named.unknown.push(part.to_owned());
-                }
-                named.found.extend(within.found);
+            let mut within = Named::default();
+            list(&beside.about.join(" "), book, &mut within);
+            if within.found.is_empty() {
+                named.unknown.push(if beside.joined.is_empty() { part.to_owned() } else { beside.about.join(" ") });
             }
+            named.found.extend(within.found);
+        }
+        for joined in beside.joined {
+            list(&joined, book, &mut named);
         }
     }
-    // Where governorates are named beside it, the region is only the heading above them.
-    if region && named.found.is_empty() {
+    if region || heading && named.found.is_empty() {
         named.found = book.iter().map(|place| place.id.clone()).collect();
     }
     named
+}
+
+/// True when a description lists regions by their bare names: «منطقتي مكة المكرمة والمدينة المنورة».
+fn speaks_of_regions(description: &str) -> bool {
+    let plain = normalise(description);
+    let mut words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = words.next() {
+        if REGIONS.contains(&word) {
+            return words.peek().is_none_or(|next| !ONLY_AREAS.contains(next));
+        }
+    }
+    false
+}
+
+/// True for a word beside the region's name that leaves it whole.
+fn is_of_whole(word: &str) -> bool {
+    let plain = plain_word(word);
+    WHOLE.contains(&plain.as_str()) || REGIONS.contains(&plain.as_str())
 }
 
 /// A word in the form of [`normalise`], but with its article: «كامل» is whole, «الكامل» a governorate.
@@ -139,8 +179,16 @@ fn plain_word(word: &str) -> String {
     if word.starts_with("ال") { format!("ال{plain}") } else { plain }
 }
 
-/// The words beside the region's name, as they are written; none when the part does not name the region.
-fn without_region(part: &str, book: &GovernorateBook) -> Option<Vec<String>> {
+/// What stands beside the region's name in a part of a description, as it is written.
+struct Beside {
+    /// Words that say something of the region: all of it, a part of it, one of its governorates.
+    about: Vec<String>,
+    /// What is joined to the region and stands for itself: «والطائف».
+    joined: Vec<String>,
+}
+
+/// Looks for the region's name, and for its bare name where regions are listed; none when the part does not name it.
+fn beside_region(part: &str, book: &GovernorateBook, regions: bool) -> Option<Beside> {
     let apart = part.replace(['-', '–', '—'], " ");
     // «محافظة» and its like are kept for the reading of names, and stand in nobody's way here.
     let words: Vec<(&str, String)> = apart.split_whitespace().map(|word| (word, normalise(word))).collect();
@@ -150,20 +198,51 @@ fn without_region(part: &str, book: &GovernorateBook) -> Option<Vec<String>> {
         .filter(|(_, (_, plain))| !plain.is_empty())
         .map(|(at, (_, plain))| (at, plain.as_str()))
         .collect();
-    [&book.region.ar, &book.region.en].into_iter().find_map(|region| {
-        let region = normalise(region);
-        let region: Vec<&str> = region.split_whitespace().collect();
-        let bare = |word: &str, first: &str| word == first || word.strip_prefix(['ب', 'ل', 'و', 'ف']) == Some(first);
-        let (first, rest) = region.split_first()?;
-        let window = named.windows(region.len()).find(|window| {
-            window
-                .split_first()
-                .is_some_and(|((_, word), others)| bare(word, first) && others.iter().map(|(_, word)| word).eq(rest))
-        })?;
-        let taken: Vec<usize> = window.iter().map(|(at, _)| *at).collect();
-        let beside = words.iter().enumerate().filter(|(at, _)| !taken.contains(at));
-        Some(beside.map(|(_, (word, _))| (*word).to_owned()).collect())
-    })
+    let names = [&book.region.ar, &book.region.en].map(|name| normalise(name));
+    let full = names.iter().map(|name| name.split_whitespace().collect::<Vec<&str>>());
+    let bare = names
+        .iter()
+        .filter(|_| regions)
+        .map(|name| name.split_whitespace().filter(|word| !matches!(*word, "منطقه" | "region")).collect::<Vec<&str>>());
+    let (taken, is_joined) = full.chain(bare).find_map(|name| window(&named, &name))?;
+    let (first, last) = (*taken.first()?, *taken.last()?);
+    let written = |range: std::ops::Range<usize>| -> Vec<&str> {
+        words.get(range).unwrap_or_default().iter().map(|(word, _)| *word).collect()
+    };
+    let (before, within, after) = (written(0..first), written(first..last), written(last + 1..words.len()));
+    let within = within.into_iter().enumerate().filter(|(at, _)| !taken.contains(&(first + at))).map(|(_, word)| word);
+    let (mut about, mut joined): (Vec<&str>, Vec<String>) = (within.collect(), Vec::new());
+    if is_joined && !before.is_empty() {
+        joined.push(before.join(" "));
+    } else {
+        about = before.into_iter().chain(about).collect();
+    }
+    // A name that begins with «و» is no joint: «وادي نخلة».
+    let is_name = |word: &str| word.starts_with('و') && one(&after, book).is_some();
+    if after.first().is_some_and(|word| is_joint(word) && !is_name(word)) {
+        let mut after = after;
+        take_joint(&mut after);
+        joined.push(after.join(" "));
+    } else {
+        about.extend(after);
+    }
+    Some(Beside { about: about.into_iter().map(str::to_owned).collect(), joined })
+}
+
+/// Where a name stands among words, and whether it is joined to what is before it.
+fn window(named: &[(usize, &str)], name: &[&str]) -> Option<(Vec<usize>, bool)> {
+    let (first, rest) = name.split_first()?;
+    let bare = |word: &str| word == *first || word.strip_prefix(['ب', 'ل', 'و', 'ف']) == Some(*first);
+    let place = named.windows(name.len()).position(|window| {
+        window
+            .split_first()
+            .is_some_and(|((_, word), others)| bare(word) && others.iter().map(|(_, word)| word).eq(rest))
+    })?;
+    let found = named.get(place..place + name.len())?;
+    let before = place.checked_sub(1).and_then(|before| named.get(before)).map(|(_, word)| *word);
+    let is_joined = found.first().is_some_and(|(_, word)| word.starts_with('و') && !first.starts_with('و'))
+        || matches!(before, Some("و" | "and" | "&"));
+    Some((found.iter().map(|(at, _)| *at).collect(), is_joined))
 }
 
 /// Reads names joined by «و», "and" or "&": every name must be whole.
@@ -176,7 +255,7 @@ fn list(part: &str, book: &GovernorateBook, named: &mut Named) {
         }
         // The longest beginning that is a name and is followed by a joint; else what stands before the first joint names nobody.
         let joints: Vec<usize> =
-            (1..words.len()).filter(|place| words.get(*place).is_some_and(|w| is_joint(w))).collect();
+            (1..words.len()).take(MAX_WORDS).filter(|place| words.get(*place).is_some_and(|w| is_joint(w))).collect();
         let known = joints.iter().rev().find_map(|place| Some((*place, one(words.get(..*place)?, book)?)));
         let place = match known {
             Some((place, id)) => {
@@ -184,7 +263,8 @@ fn list(part: &str, book: &GovernorateBook, named: &mut Named) {
                 place
             }
             None => {
-                let place = joints.first().copied().unwrap_or(words.len());
+                let later = || (1..words.len()).find(|place| words.get(*place).is_some_and(|word| is_joint(word)));
+                let place = joints.first().copied().or_else(later).unwrap_or(words.len());
                 let unknown: Vec<&str> = words.iter().take(place).copied().collect();
                 named.unknown.push(unknown.join(" "));
                 place
@@ -198,7 +278,10 @@ fn list(part: &str, book: &GovernorateBook, named: &mut Named) {
 /// The governorate of a name, also with words before it that leave it one.
 fn one(words: &[&str], book: &GovernorateBook) -> Option<GovernorateId> {
     let mut rest = words;
-    loop {
+    if MAX_WORDS < words.len() {
+        return None;
+    }
+    for _ in 0..=MAX_BEFORE {
         if let Some(place) = book.named(&rest.join(" ")) {
             return Some(place.id.clone());
         }
@@ -208,6 +291,7 @@ fn one(words: &[&str], book: &GovernorateBook) -> Option<GovernorateId> {
         }
         rest = others;
     }
+    None
 }
 
 /// True for a word that joins: «و» alone or before a word, "and", "&".
@@ -292,6 +376,56 @@ mod tests {
         check("سواحل منطقة مكة المكرمة", "", &["سواحل منطقة مكة المكرمة"]);
         check("محافظة جدة بمنطقة مكة المكرمة", "jeddah", &[]);
         check("منطقة مكة المكرمة: جدة", "jeddah", &[]);
+    }
+
+    #[test]
+    fn the_region_and_a_governorate_of_it_are_the_region() {
+        check("منطقة مكة المكرمة والطائف", "jeddah makkah taif", &[]);
+        check("الطائف ومنطقة مكة المكرمة", "jeddah makkah taif", &[]);
+        check("منطقة مكة المكرمة و الطائف", "jeddah makkah taif", &[]);
+        check("Makkah Region and Taif", "jeddah makkah taif", &[]);
+        check("Taif and Makkah Region", "jeddah makkah taif", &[]);
+        check("منطقة مكة المكرمة والمدينة المنورة", "jeddah makkah taif", &["المدينة المنورة"]);
+        check("أجزاء من منطقة مكة المكرمة والطائف", "taif", &["أجزاء من"]);
+        // What begins with the letter and is no joint.
+        check("منطقة مكة المكرمة - وادي نخلة", "makkah", &[]);
+    }
+
+    #[test]
+    fn among_regions_the_bare_name_is_the_region() {
+        check("منطقتي مكة المكرمة والمدينة المنورة", "jeddah makkah taif", &["المدينة المنورة"]);
+        check("مناطق الرياض ومكة المكرمة", "jeddah makkah taif", &["مناطق الرياض"]);
+        check("Madinah and Makkah Regions", "jeddah makkah taif", &["Madinah"]);
+        check("مناطق متفرقة من مكة المكرمة", "", &["مناطق متفرقة من مكة المكرمة"]);
+        check("مكة المكرمة والمدينة المنورة", "makkah", &["المدينة المنورة"]);
+    }
+
+    #[test]
+    fn a_description_made_to_take_long_is_read_in_time() {
+        let hostile = "من و ".repeat(MAX_CHARS / 5);
+        assert!(read(&hostile, &book()).found.is_empty());
+    }
+
+    /// Whatever is ruled out without a look would have found nobody by a look.
+    #[test]
+    fn no_name_is_ruled_out_before_it_is_looked_at() {
+        let book = book();
+        for own in [
+            "Jeddah",
+            "JEDDAH",
+            "Ta'if",
+            "Aţ Ţā’if",
+            "the coast of Jiddah, Jeddah",
+            "Makkah",
+            "mecca",
+            "جدة",
+            "Al-Taif",
+        ] {
+            assert!(book.may_name(own), "{own}");
+        }
+        for far in ["", "Lower Saxony", "Île-de-France", "Oberösterreich", "東京都", "Kerry, Cork"] {
+            assert!(!book.may_name(far), "{far}");
+        }
     }
 
     /// «الكامل» is a governorate, and written without its article it is the word for "whole".

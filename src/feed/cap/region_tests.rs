@@ -36,6 +36,7 @@ fn book() -> Option<GovernorateBook> {
             formal: Both { ar: format!("محافظة {}", cells[5]), en: format!("{} Governorate", cells[6]) },
             variants: variants.map(str::to_owned).collect(),
             centres: own.split('|').map(str::to_owned).collect(),
+            geocodes: Vec::new(),
             seat: Coord { x: cells[12].parse().unwrap(), y: cells[11].parse().unwrap() },
             elevation_m: 0.0,
             coastal: false,
@@ -70,8 +71,9 @@ fn the_outline_of_a_governorate_means_that_one_alone() {
     for place in book.iter() {
         let corners = place.outline.0[0].exterior().0.iter();
         let text: Vec<String> = corners.map(|corner| format!("{},{}", corner.y, corner.x)).collect();
-        let shape = shapes::polygon(&text.join(" "), &book.bounds, &mut Vec::new()).unwrap();
-        let touched = shapes::touched(&[shape], &book);
+        let shape = shapes::Drawer::new(book.bounds).polygon(&text.join(" "), &mut Vec::new()).unwrap();
+        let mut touched = BTreeSet::new();
+        shapes::touched(&[shape], &book, &shapes::Terms::default(), &mut touched);
         assert_eq!(touched, BTreeSet::from([place.id.clone()]), "{}", place.name.en);
     }
 }

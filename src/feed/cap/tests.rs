@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::{Alert, MsgType, Status};
-use crate::feed::keys::tests::{feed, read};
+use crate::alert::{MsgType, Scope, Status};
+use crate::feed::keys::tests::{book, feed, read};
 use crate::hazard::{Hazard, Severity};
 
 const CONFIG: &str = "url = \"https://example.org/cap/feed.xml\"";
@@ -34,6 +34,23 @@ fn red() -> String {
     )
 }
 
+/// The parts of a document of which nothing is passed over.
+#[track_caller]
+fn several(text: &str) -> Vec<Alert> {
+    let batch = decode(text.as_bytes()).unwrap();
+    assert!(batch.skipped.is_empty(), "{batch:?}");
+    batch.alerts
+}
+
+/// Each part as `number severity hazard: areas (languages)`.
+fn told(alerts: &[Alert]) -> Vec<String> {
+    let one = |alert: &Alert| {
+        let languages: Vec<&str> = alert.words.iter().map(|words| words.language.as_str()).collect();
+        format!("{} {:?} {:?}: {} ({})", alert.part, alert.severity, alert.hazard, areas(alert), languages.join(" "))
+    };
+    alerts.iter().map(one).collect()
+}
+
 #[track_caller]
 fn only(text: &str) -> Alert {
     let mut batch = decode(text.as_bytes()).unwrap();
@@ -42,7 +59,7 @@ fn only(text: &str) -> Alert {
 }
 
 fn areas(alert: &Alert) -> String {
-    let ids: Vec<&str> = alert.areas.iter().map(crate::ids::GovernorateId::as_str).collect();
+    let ids: Vec<&str> = alert.areas.iter().map(GovernorateId::as_str).collect();
     ids.join(" ")
 }
 
@@ -146,12 +163,153 @@ fn a_place_where_it_is_over_is_not_warned_beside_one_where_it_is_not() {
 }
 
 #[test]
-fn the_gravest_info_of_several_speaks_first() {
+fn no_place_is_warned_at_a_severity_that_its_own_info_does_not_name() {
     let mild = red().replace("Extreme", "Moderate").replace("الأحمر", "الأصفر");
-    let alert = only(&beside_taif(&mild));
-    assert_eq!((alert.severity, areas(&alert).as_str()), (Severity::Red, "jeddah taif"));
-    assert_eq!(alert.words_in("ar").unwrap().headline.as_deref(), Some("الإنذار الأحمر على الطائف"));
-    assert!(alert.defects.concat().contains("differ in severity"), "{:?}", alert.defects);
+    let alerts = several(&beside_taif(&mild));
+    assert_eq!(told(&alerts), ["0 Yellow Thunderstorm: jeddah (ar)", "1 Red Thunderstorm: taif (ar)"]);
+    assert_eq!(alerts[1].words_in("ar").unwrap().headline.as_deref(), Some("الإنذار الأحمر على الطائف"));
+    assert!(alerts.iter().all(|alert| alert.defects.is_empty()), "{alerts:?}");
+    assert!(
+        alerts.iter().all(|alert| alert.fingerprint == alerts[0].fingerprint && alert.identity == alerts[0].identity)
+    );
+    // The same at two times, or as two hazards.
+    let later = beside_taif(&red()).replacen("2025-12-09T13:00:00+03:00", "2025-12-09T15:00:00+03:00", 1);
+    assert_eq!(told(&several(&later)).len(), 2);
+    let dusty = red().replace("أمطار رعدية", "عاصفة رملية");
+    assert_eq!(told(&several(&beside_taif(&dusty))), ["0 Red Dust: jeddah (ar)", "1 Red Thunderstorm: taif (ar)"]);
+}
+
+#[test]
+fn a_part_keeps_its_number_when_another_is_over() {
+    let over = red().replace("2025-12-09T13:00:00+03:00", "2025-12-09T02:00:00+03:00");
+    assert_eq!(told(&several(&beside_taif(&over))), ["1 Red Thunderstorm: taif (ar)"]);
+}
+
+#[test]
+fn the_same_words_for_several_areas_are_one_part() {
+    let (head, info) = red().split_once("<info>").map(|(head, info)| (head.to_owned(), info.to_owned())).unwrap();
+    let taif = info.replace("محافظة جدة", "الطائف");
+    let both = format!("{head}<info>{}<info>{taif}", info.replace("</alert>", ""));
+    assert_eq!(told(&several(&both)), ["0 Red Thunderstorm: jeddah taif (ar)"]);
+    // So they are in two languages, in whichever order.
+    let english = |info: &str| {
+        let info = info.replace("<language>ar", "<language>en").replace("أمطار رعدية", "Thunderstorm");
+        info.replace("الإنذار الأحمر على جدة", "Red warning").replace("</alert>", "")
+    };
+    let info = info.replace("</alert>", "");
+    let all = format!("{head}<info>{info}<info>{}<info>{}<info>{taif}", english(&info), english(&taif));
+    assert_eq!(told(&several(&all)), ["0 Red Thunderstorm: jeddah taif (ar en)"]);
+}
+
+#[test]
+fn what_one_language_does_not_tell_is_what_the_other_says() {
+    let english = "<info><language>en</language><event>Weather warning</event><severity>Extreme</severity>\
+         <certainty>Likely</certainty><onset>2025-12-09T01:00:00+03:00</onset><expires>2025-12-09T13:00:00+03:00</expires>\
+         <area><areaDesc>Jeddah</areaDesc></area></info></alert>";
+    let both = red().replace("</alert>", english);
+    assert_eq!(told(&several(&both)), ["0 Red Thunderstorm: jeddah (ar en)"]);
+    let coloured = both.replace("Extreme", "Severe");
+    assert_eq!(told(&several(&coloured)), ["0 Red Thunderstorm: jeddah (ar en)"], "one language names the colour");
+    let elsewhere = both.replace("<areaDesc>Jeddah", "<areaDesc>Taif");
+    assert_eq!(told(&several(&elsewhere)), ["0 Red Thunderstorm: jeddah (ar)", "1 Red Other: taif (en)"]);
+}
+
+#[test]
+fn the_fingerprint_is_of_what_is_said_and_not_of_how_it_is_written() {
+    let print = |text: &str| several(text)[0].fingerprint;
+    let own = print(&red());
+    assert_ne!(own, 0);
+    let atom = |alert: &str| {
+        let alert = alert.split_once("?>").unwrap().1;
+        format!("<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>x</id><content>{alert}</content></entry></feed>")
+    };
+    assert_eq!(print(&atom(&red())), own);
+    assert_eq!(print(&red().replace("><", ">\r\n   <")), own);
+    assert_eq!(print(&red().replace("أمطار رعدية", "<![CDATA[ أمطار رعدية ]]>")), own);
+    let signed = "<ds:Signature xmlns:ds='http://www.w3.org/2000/09/xmldsig#'><ds:x>1</ds:x></ds:Signature></alert>";
+    assert_eq!(print(&red().replace("</alert>", signed)), own);
+    for (from, to) in [
+        ("Extreme", "Severe"),
+        ("محافظة جدة", "محافظة جده"),
+        ("<area>", "<contact>998</contact><area>"),
+        ("</areaDesc>", "</areaDesc><circle>21,39 5</circle>"),
+        ("13:00:00", "14:00:00"),
+    ] {
+        assert_ne!(print(&red().replace(from, to)), own, "{to}");
+    }
+}
+
+#[test]
+fn an_envelope_that_is_a_drill_makes_drills_of_what_it_holds() {
+    let within = |status: &str| {
+        let alert = red();
+        let alert = alert.split_once("?>").unwrap().1;
+        only(&format!(
+            "<EDXLDistribution xmlns='urn:oasis:names:tc:emergency:EDXL:DE:1.0'>{status}<contentObject><xmlContent>\
+             <embeddedXMLContent>{alert}</embeddedXMLContent></xmlContent></contentObject></EDXLDistribution>"
+        ))
+    };
+    assert_eq!(within("<distributionStatus>Actual</distributionStatus>").status, Status::Actual);
+    for (word, status) in [("Exercise", Status::Exercise), ("Test", Status::Test), ("System", Status::System)] {
+        let drill = within(&format!("<distributionStatus>{word}</distributionStatus>"));
+        assert_eq!(drill.status, status);
+        assert!(drill.defects.concat().contains("envelope"), "{drill:?}");
+    }
+    assert_eq!(within("<distributionStatus>Perhaps</distributionStatus>").status, Status::Draft);
+    assert_eq!(within("").status, Status::Draft);
+    let empty = decode(b"<EDXLDistribution/>").unwrap_err().to_string();
+    assert!(empty.contains("without an alert"), "{empty}");
+}
+
+#[test]
+fn an_alert_that_forgot_its_namespace_is_read_and_noted() {
+    let space = " xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"";
+    for bare in [red().replace(space, ""), red().replace(space, " xmlns='urn:something'")] {
+        let alert = only(&bare);
+        assert_eq!((areas(&alert).as_str(), alert.defects.len()), ("jeddah", 1), "{:?}", alert.defects);
+    }
+    let other = decode(b"<alert><text>x</text></alert>").unwrap_err().to_string();
+    assert!(other.contains("none of CAP's"), "{other}");
+}
+
+#[test]
+fn an_alert_of_a_narrow_scope_is_read_with_it() {
+    assert_eq!(only(&red().replace(">Public<", ">Restricted<")).scope, Scope::Restricted);
+    assert_eq!(only(&red().replace(">Public<", ">private<")).scope, Scope::Private);
+    let loose = only(&red().replace("<scope>Public</scope>", ""));
+    assert_eq!((loose.scope, loose.defects.len()), (Scope::Public, 1));
+}
+
+#[test]
+fn a_geocode_means_who_lists_it_and_nobody_else() {
+    let mut list: Vec<_> = book().iter().cloned().collect();
+    list[1].geocodes = vec!["EMMA_ID:SA002".to_owned()];
+    let known = book();
+    let book = Arc::new(GovernorateBook::new(known.region.clone(), known.bounds, list.clone()).unwrap());
+    let placed = |geocode: &str| {
+        let area = format!("<areaDesc>x</areaDesc><geocode>{geocode}</geocode>");
+        let text = red().replace("<areaDesc>محافظة جدة</areaDesc>", &area);
+        let mut found = String::new();
+        let base = Url::parse("https://example.org/").unwrap();
+        open(text.as_bytes(), &base, &book, Terms::default(), &mut |alert| {
+            let alert = alert.unwrap();
+            let area = &alert.infos[0].areas[0];
+            assert_eq!(area.geocodes, 1);
+            found = area.governorates.iter().map(|id| id.as_str().to_owned()).collect();
+        })
+        .unwrap();
+        found
+    };
+    assert_eq!(placed("<valueName>EMMA_ID</valueName><value> SA002 </value>"), "jeddah");
+    assert_eq!(placed("EMMA_ID=SA002"), "jeddah", "so CAP 1.0 wrote them");
+    for other in
+        ["<valueName>FIPS</valueName><value>SA002</value>", "<value>SA002</value>", "SA002", "<valueName/><value/>"]
+    {
+        assert_eq!(placed(other), "", "{other}");
+    }
+    list[2].geocodes = vec!["EMMA_ID:SA002".to_owned()];
+    let clashes = GovernorateBook::new(known.region.clone(), known.bounds, list).unwrap_err();
+    assert!(clashes[0].to_string().contains("`EMMA_ID:SA002` belongs to both"), "{clashes:?}");
 }
 
 #[test]
@@ -166,14 +324,14 @@ fn an_end_in_a_wrong_year_and_a_beginning_after_the_end_are_not_believed() {
 #[test]
 fn an_end_that_is_missing_or_past_is_noted() {
     let endless = only(&red().replace("<expires>2025-12-09T13:00:00+03:00</expires>", ""));
-    assert_eq!(endless.expires - endless.onset, DEFAULT_LIFE);
+    assert_eq!(endless.expires - endless.onset, TimeDelta::hours(12));
     assert_eq!(endless.defects.len(), 1);
     let past = only(&red().replace("2025-12-09T13:00:00+03:00", "2025-12-08T13:00:00+03:00"));
     assert!(past.defects.concat().contains("ended before it was sent"));
 }
 
 #[test]
-fn an_alert_without_identity_or_not_for_the_public_is_passed_over_with_the_reason() {
+fn an_alert_without_identity_is_passed_over_with_the_reason() {
     let why = |text: &str| {
         let batch = decode(text.as_bytes()).unwrap();
         assert!(batch.alerts.is_empty(), "{text}");
@@ -183,7 +341,6 @@ fn an_alert_without_identity_or_not_for_the_public_is_passed_over_with_the_reaso
     assert!(why(&red().replace(SENT, "")).contains("sent"));
     assert!(why(&red().replace("<sender>ncm@example.org</sender>", "")).contains("sender"));
     assert!(why(&red().replace("<identifier>urn:oid:1.2.3</identifier>", "<identifier/>")).contains("identifier"));
-    assert!(why(&red().replace(">Public<", ">Restricted<")).contains("scope"));
 }
 
 #[test]
@@ -202,7 +359,8 @@ fn a_drill_a_cancel_and_an_all_clear_stay_what_they_are() {
     let text = red().replace("جدة", "الطائف");
     let (_, elsewhere) = text.split_once("<info>").unwrap();
     let both = clear.replace("</alert>", &format!("<info>{elsewhere}"));
-    assert!(!only(&both).all_clear, "over in one place and red in another is not over");
+    assert_eq!(told(&several(&both)), ["1 Red Thunderstorm: taif (ar)"]);
+    assert!(!several(&both)[0].all_clear, "over in one place and red in another is not over");
     let many = format!("<references>{}</references><info>", "a@b,i,2025-12-08T10:00:00+03:00 ".repeat(600));
     let many = only(&red().replace("<info>", &many));
     assert_eq!((many.references.len(), many.defects.len()), (500, 1));
@@ -211,21 +369,11 @@ fn a_drill_a_cancel_and_an_all_clear_stay_what_they_are() {
 }
 
 #[test]
-fn infos_in_several_languages_are_one_alert() {
-    let text = red().replace(
-        "</alert>",
-        "<info><event>Dust</event><severity>Minor</severity><certainty>Observed</certainty>\
-         <expires>2025-12-09T15:00:00+03:00</expires><area><areaDesc>Taif</areaDesc></area></info></alert>",
-    );
-    let alert = only(&text);
-    assert_eq!(
-        (alert.severity, alert.hazard, areas(&alert).as_str()),
-        (Severity::Red, Hazard::Thunderstorm, "jeddah taif")
-    );
-    assert_eq!(alert.words_in("en").unwrap().event, "Dust");
-    assert_eq!(alert.expires.to_rfc3339(), "2025-12-09T12:00:00+00:00");
+fn words_that_do_not_say_their_language_are_arabic_when_they_look_so() {
     let unsaid = only(&red().replace("<language>ar</language>", ""));
-    assert_eq!(unsaid.words.first().unwrap().language, "ar");
+    assert_eq!((unsaid.words.first().unwrap().language.as_str(), unsaid.defects.len()), ("ar", 1));
+    let empty = only(&red().replace("<language>ar</language>", "<language/>").replace("أمطار رعدية", "Rain"));
+    assert_eq!(empty.words.first().unwrap().language, "ar", "its headline is");
 }
 
 #[test]
@@ -242,9 +390,17 @@ fn what_is_built_to_harm_is_refused() {
     assert!(refused(&format!("<a{many}/>")).contains("attributes"));
     assert!(refused(&format!("<a>{}</a>", "<b/>".repeat(500_000))).contains("nodes"));
     assert!(refused(&format!("<a>{}</a>", "x".repeat(xml::MAX_BYTES))).contains("bytes"));
-    // An XInclude is an element like any other, and is not followed.
     let include = "<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='file:///etc/passwd'/>";
-    assert_eq!(only(&red().replace("<area>", &format!("{include}<area>"))), only(&red()));
+    assert!(refused(&red().replace("<area>", &format!("{include}<area>"))).contains("XInclude"));
+    let deep = format!("{}{}", "<a>".repeat(100), "</a>".repeat(100));
+    assert!(refused(&red().replace("<area>", &format!("{deep}<area>"))).contains("deeper"), "well formed and deep");
+    let spaces: String = (0..100).map(|number| format!("<a xmlns:n{number}='u'/>")).collect();
+    assert!(refused(&format!("<a>{spaces}</a>")).contains("prefixes"));
+    assert!(refused(&format!("<a>{}</a>", "=".repeat(300_000))).contains("equal signs"));
+    assert!(refused(&"<".repeat(1_000_000)).contains("nodes"));
+    // Words that only speak of such things harm nobody.
+    let words = format!("{} xmlns:a='' &lt;!DOCTYPE x&gt; xi:include", "= ".repeat(5000));
+    assert!(only(&red().replace("رعدية", &format!("رعدية {words}"))).defects.is_empty());
 }
 
 #[test]
@@ -263,10 +419,15 @@ fn a_web_page_and_other_things_are_no_alerts() {
 
 #[test]
 fn the_table_is_checked() {
-    let (feed, faults) = read(&KIND, "default_life = \"9d\"\nlanguage = \"عربي\"");
+    let (feed, faults) = read(
+        &KIND,
+        "default_life = \"9d\"\nlanguage = \"عربي\"\narea = { share_of_shape = 0.0, share_of_governorate = 1.5 }",
+    );
     assert!(feed.is_none());
     let all = faults.join("\n");
-    for part in ["`url` is missing", "1: `default_life`", "2: `language`"] {
+    for part in
+        ["`url` is missing", "1: `default_life`", "2: `language`", "3: `share_of_shape`", "3: `share_of_governorate`"]
+    {
         assert!(all.contains(part), "{part} in {all}");
     }
     let (_, faults) = read(&KIND, KIND.example.split_once('\n').unwrap().1);

@@ -1,13 +1,36 @@
 //! The dates of CAP, as the standard has them and as authorities write them. What was wrong and read all the same is noted.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime};
+use std::borrow::Cow;
 
-use crate::time::{TimeDelta, Timestamp};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, SecondsFormat};
+
+use crate::time::TimeDelta;
+
+/// A date as it was written, and the moment that it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment<'a> {
+    /// As written.
+    pub text: Cow<'a, str>,
+    /// As meant, in the offset that was written.
+    pub at: DateTime<FixedOffset>,
+}
+
+impl std::fmt::Display for Moment<'_> {
+    /// As it was written where that is how the standard writes it, else as the standard would.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match standard(self.text.as_bytes()) {
+            Some(_) => f.write_str(&self.text),
+            None => f.write_str(&self.at.to_rfc3339_opts(SecondsFormat::AutoSi, false)),
+        }
+    }
+}
 
 /// The offset of a time that has none: Saudi Arabia's, which knows no summer time.
 const HOME_OFFSET_SECONDS: i32 = 3 * 3600;
 /// The years that are believed.
 const YEARS: std::ops::RangeInclusive<i32> = 1990..=2200;
+/// The longest text that may be a date, in bytes; Arabic digits take two each.
+const MAX_LENGTH: usize = 100;
 /// What the Buddhist calendar counts more.
 const BUDDHIST_YEARS: i32 = 543;
 
@@ -15,8 +38,69 @@ const BUDDHIST_YEARS: i32 = 543;
 ///
 /// # Errors
 /// Says what stands there when it cannot be read.
-pub(super) fn read(name: &str, text: &str, defects: &mut Vec<String>) -> Result<Timestamp, String> {
+pub(super) fn read(name: &str, text: &str, defects: &mut Vec<String>) -> Result<DateTime<FixedOffset>, String> {
+    match standard(text.as_bytes()) {
+        Some(date) => Ok(date),
+        None => read_other(name, text, defects),
+    }
+}
+
+/// A date just as the standard has it: `2025-12-09T01:00:00+03:00`, and none when it is written in any other way.
+fn standard(text: &[u8]) -> Option<DateTime<FixedOffset>> {
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        i1,
+        i2,
+        b':',
+        s1,
+        s2,
+        sign,
+        oh1,
+        oh2,
+        b':',
+        oi1,
+        oi2,
+    ] = text
+    else {
+        return None;
+    };
+    let two = |tens: &u8, ones: &u8| {
+        (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+    };
+    let year = i32::try_from(two(y1, y2)? * 100 + two(y3, y4)?).ok().filter(|year| YEARS.contains(year))?;
+    let date = NaiveDate::from_ymd_opt(year, two(m1, m2)?, two(d1, d2)?)?;
+    let civil = date.and_hms_opt(two(h1, h2)?, two(i1, i2)?, two(s1, s2)?)?;
+    let (hours, minutes) = (two(oh1, oh2)?, two(oi1, oi2)?);
+    if 14 < hours || 60 <= minutes {
+        return None;
+    }
+    let ahead = i32::try_from(hours * 3600 + minutes * 60).ok()?;
+    let offset = match sign {
+        b'+' => FixedOffset::east_opt(ahead)?,
+        b'-' => FixedOffset::west_opt(ahead)?,
+        _ => return None,
+    };
+    civil.and_local_timezone(offset).single()
+}
+
+fn read_other(name: &str, text: &str, defects: &mut Vec<String>) -> Result<DateTime<FixedOffset>, String> {
     let unreadable = || format!("`{name}` is not a date: «{}»", text.chars().take(40).collect::<String>());
+    if MAX_LENGTH < text.len() {
+        return Err(unreadable());
+    }
     let mut defect = |what: &str| defects.push(format!("`{name}` {what}: «{text}»"));
     let plain = western_digits(text.trim());
     if plain != text.trim() {
@@ -61,7 +145,7 @@ pub(super) fn read(name: &str, text: &str, defects: &mut Vec<String>) -> Result<
         defect("counts the years of the Buddhist calendar");
     }
     let utc = civil.checked_sub_signed(TimeDelta::seconds(i64::from(offset.local_minus_utc())));
-    utc.map(|utc| DateTime::from_naive_utc_and_offset(utc, chrono::Utc)).ok_or_else(unreadable)
+    utc.map(|utc| DateTime::from_naive_utc_and_offset(utc, offset)).ok_or_else(unreadable)
 }
 
 /// An offset: `+03:00`, `-00:00`, `+0300`. A comma for the sign, which the schema lets through, is not read.
@@ -100,7 +184,7 @@ mod tests {
     fn check(text: &str, expected: &str, expected_defects: usize) {
         let mut defects = Vec::new();
         let read = read("sent", text, &mut defects);
-        let told = read.map_or_else(|why| why, |time| time.format("%Y-%m-%dT%H:%M:%S").to_string());
+        let told = read.map_or_else(|why| why, |time| time.to_utc().format("%Y-%m-%dT%H:%M:%S").to_string());
         assert_eq!((told.as_str(), defects.len()), (expected, expected_defects), "{text}: {defects:?}");
     }
 
@@ -120,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_shown_as_written_or_as_the_standard_writes_it() {
+        let shown = |text: &str| {
+            let at = read("sent", text, &mut Vec::new()).unwrap();
+            Moment { text: Cow::Borrowed(text), at }.to_string()
+        };
+        assert_eq!(shown("2025-12-09T01:00:00-00:00"), "2025-12-09T01:00:00-00:00");
+        assert_eq!(shown("2025-12-09T01:00:00Z"), "2025-12-09T01:00:00+00:00");
+        assert_eq!(shown("2025-12-09T01:00"), "2025-12-09T01:00:00+03:00");
+        assert_eq!(shown("2025-12-09T01:00:00.123+03:00"), "2025-12-09T01:00:00+03:00");
+        assert_eq!(shown("2568-02-25T17:13:00+07:00"), "2025-02-25T17:13:00+07:00");
+    }
+
+    #[test]
     fn a_date_that_could_be_another_is_not_read() {
         for wrong in [
             "",
@@ -132,6 +229,8 @@ mod tests {
             "0000-00-00T00:00:00+00:00",
             "2025-12-09T01:00:00+3",
             "2025-12-09T1:00:00+03:00",
+            "2025-02-30T01:00:00+03:00",
+            "2025-12-09T25:00:00+03:00",
             "2025-12-09",
             "99999-12-09T01:00:00Z",
             "١٤٤٧-٠٦-١٨T٠١:٠٠:٠٠+٠٣:٠٠",

@@ -1,9 +1,13 @@
-//! Bytes to an XML tree that is safe to walk: known encodings, no DTD, no entities of its own, bounded in size and depth.
+//! Bytes to an XML tree that is safe to walk: known encodings, no DTD, no entities of its own, bounded in size, depth and
+//! attributes.
 //!
-//! Nothing is ever fetched because a document says so: no XInclude, no schema, no style sheet.
+//! Nothing is ever fetched because a document says so: no schema, no style sheet, and an XInclude is refused.
+
+use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
-use roxmltree::{Document, Node, ParsingOptions};
+use memchr::{memchr_iter, memmem};
+use roxmltree::{Document, Node, NodeId, ParsingOptions};
 
 use crate::feed::{DecodeError, look_of};
 
@@ -11,18 +15,27 @@ use crate::feed::{DecodeError, look_of};
 pub(in crate::feed) const EXPECTED: &str = "CAP, Atom or RSS";
 /// The largest document that is read, in bytes; the largest real alert seen is 1.7 MB.
 pub(in crate::feed) const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// The deepest nest; CAP needs 6.
+/// The deepest nest; CAP needs 6, and an envelope with a signature around it twice that.
 const MAX_DEPTH: usize = 64;
 /// The most nodes; an index of 500 alerts given inline stays below.
-const MAX_NODES: u32 = 400_000;
-/// The most attributes of one element; CAP needs none, and comparing them all is slow.
+const MAX_NODES: u32 = 250_000;
+/// The most attributes of one element; CAP needs none, and the parser compares each with all others.
 const MAX_ATTRIBUTES: usize = 128;
+/// The most equal signs of a document: the parser sets aside room for an attribute, 80 bytes, by each of them.
+const MAX_EQUAL_SIGNS: usize = 200_000;
+/// Up to so many equal signs no element can have enough attributes to be slow, and none is counted.
+const HARMLESS_EQUAL_SIGNS: usize = 500;
+/// The most prefixes that a document binds: every element that binds one takes a list of all that are in force.
+const MAX_PREFIXES: usize = 64;
+/// The shortest that an attribute can be: ` a=''`.
+const LEAST_ATTRIBUTE: usize = 5;
+/// What asks for another document to be put in.
+const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 
 /// Turns a body into text by its mark or its declaration; bytes that are no letters of it are replaced.
-pub(in crate::feed) fn text(body: &[u8]) -> Result<String, DecodeError> {
+pub(in crate::feed) fn text(body: &[u8]) -> Result<Cow<'_, str>, DecodeError> {
     if MAX_BYTES < body.len() {
-        let why = format!("the document is {} bytes, more than {MAX_BYTES}", body.len());
-        return Err(DecodeError::Refused { why });
+        return refused(format!("the document is {} bytes, more than {MAX_BYTES}", body.len()));
     }
     let encoding = match body {
         // Without a mark, UTF-16 shows itself by the zero beside the first bracket.
@@ -32,53 +45,126 @@ pub(in crate::feed) fn text(body: &[u8]) -> Result<String, DecodeError> {
     };
     // The mark, if there is one, decides and is taken off.
     let (text, _, _) = encoding.decode(body);
-    if !text.trim_start().starts_with('<') || look_of(text.as_bytes()).contains("HTML") {
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_start()),
+        Cow::Owned(text) if text.starts_with('<') => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim_start().to_owned()),
+    };
+    if !text.starts_with('<') || is_page(&text) {
         return Err(DecodeError::NotTheFormat { expected: EXPECTED, found: look_of(text.as_bytes()) });
     }
-    Ok(text.trim_start().to_owned())
+    Ok(text)
+}
+
+fn is_page(text: &str) -> bool {
+    ["<!doctype html", "<html"]
+        .iter()
+        .any(|begin| text.get(..begin.len()).is_some_and(|head| head.eq_ignore_ascii_case(begin)))
 }
 
 /// The encoding that the first line declares; UTF-8 when it declares none.
 fn declared(body: &[u8]) -> Result<&'static Encoding, DecodeError> {
-    let head = String::from_utf8_lossy(body.get(..body.len().min(200)).unwrap_or(body)).into_owned();
-    let declaration = head.split_once("<?xml").and_then(|(_, rest)| rest.split_once("?>")).map(|(inside, _)| inside);
-    let label = declaration.and_then(|inside| inside.split_once("encoding")).map(|(_, rest)| {
-        let label = rest.trim_start_matches(|c: char| c == '=' || c.is_whitespace() || c == '"' || c == '\'');
-        label.split(['"', '\'']).next().unwrap_or_default().trim().to_owned()
+    let head = body.get(..body.len().min(200)).unwrap_or(body);
+    let end = memmem::find(head, b"?>").unwrap_or(0);
+    let label = head.get(..end).and_then(|head| {
+        let begin = memmem::find(head, b"encoding")? + "encoding".len();
+        let rest = head.get(begin..)?;
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"' | b'\'');
+        let rest = rest.get(rest.iter().position(|byte| !blank(byte))?..)?;
+        Some(rest.split(blank).next().unwrap_or(rest))
     });
     match label {
         None => Ok(UTF_8),
-        Some(label) => match Encoding::for_label(label.as_bytes()) {
+        Some(label) => match Encoding::for_label(label) {
             // These bytes have just been read one by one, whatever they declare.
             Some(wide) if wide == UTF_16LE || wide == UTF_16BE => Ok(UTF_8),
             Some(encoding) => Ok(encoding),
             None => Err(DecodeError::Broken {
                 place: "the XML declaration".to_owned(),
-                why: format!("the encoding `{label}` is not known"),
+                why: format!("the encoding `{}` is not known", String::from_utf8_lossy(label)),
             }),
         },
     }
 }
 
-/// Parses a text within the limits.
+/// Parses a text within the limits, all but the depth, which [`survey`] looks at.
 pub(in crate::feed) fn parse(text: &str) -> Result<Document<'_>, DecodeError> {
-    scan(text)?;
+    bounded(text)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     Document::parse_with_options(text, options).map_err(|why| match why {
-        roxmltree::Error::DtdDetected => DecodeError::Refused { why: "the document brings a DTD".to_owned() },
-        roxmltree::Error::NodesLimitReached => {
-            DecodeError::Refused { why: format!("the document has more than {MAX_NODES} nodes") }
-        }
+        roxmltree::Error::NodesLimitReached => too_many(),
         roxmltree::Error::UnknownEntityReference(name, _) => {
             DecodeError::Refused { why: format!("the document uses an entity of its own, `{name}`") }
         }
-        other => DecodeError::Broken { place: "the XML".to_owned(), why: other.to_string() },
+        // What is built to harm is often torn as well; the harm is told first.
+        other => scan(text)
+            .err()
+            .unwrap_or_else(|| DecodeError::Broken { place: "the XML".to_owned(), why: other.to_string() }),
     })
 }
 
-/// Counts depth and attributes before anything is built, so that a hostile document costs one walk over its text.
+fn refused<T>(why: String) -> Result<T, DecodeError> {
+    Err(DecodeError::Refused { why })
+}
+
+fn too_many() -> DecodeError {
+    DecodeError::Refused { why: format!("the document has more than {MAX_NODES} nodes") }
+}
+
+/// Keeps away from the parser what would cost it much time or room, by counting marks alone.
+fn bounded(text: &str) -> Result<(), DecodeError> {
+    let bytes = text.as_bytes();
+    // The parser sets aside room for a node by each bracket; an element has two of them.
+    if 2 * (MAX_NODES as usize) < memchr_iter(b'<', bytes).count() {
+        return Err(too_many());
+    }
+    let equal_signs = memchr_iter(b'=', bytes).count();
+    if MAX_EQUAL_SIGNS < equal_signs {
+        return refused(format!("the document has more than {MAX_EQUAL_SIGNS} equal signs, as of attributes"));
+    }
+    if HARMLESS_EQUAL_SIGNS < equal_signs {
+        attributes(text)?;
+    }
+    prefixes(text)
+}
+
+/// Refuses an element of too many attributes. A tag holds no other bracket, so a long one is found by the brackets.
+fn attributes(text: &str) -> Result<(), DecodeError> {
+    let mut begin = 0;
+    for end in memchr_iter(b'<', text.as_bytes()).chain([text.len()]) {
+        if MAX_ATTRIBUTES * LEAST_ATTRIBUTE < end - begin
+            && MAX_ATTRIBUTES < text.get(begin..end).map_or(0, |tag| tag_length(tag).1)
+        {
+            return refused(too_many_attributes());
+        }
+        begin = end;
+    }
+    Ok(())
+}
+
+fn too_many_attributes() -> String {
+    format!("an element has more than {MAX_ATTRIBUTES} attributes")
+}
+
+/// Refuses a document that binds too many prefixes.
+fn prefixes(text: &str) -> Result<(), DecodeError> {
+    let mut known: Vec<&str> = Vec::new();
+    for place in memmem::find_iter(text.as_bytes(), b"xmlns") {
+        let rest = text.get(place..).unwrap_or_default();
+        let end = rest.bytes().take(200).position(|byte| byte == b'=' || byte.is_ascii_whitespace()).unwrap_or(200);
+        let name = rest.get(..end).unwrap_or_default();
+        if !known.contains(&name) {
+            known.push(name);
+            if MAX_PREFIXES < known.len() {
+                return refused(format!("the document binds more than {MAX_PREFIXES} prefixes"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks over a torn text for what is built to harm, so that the reason can be told.
 fn scan(text: &str) -> Result<(), DecodeError> {
-    let refused = |why: String| Err(DecodeError::Refused { why });
     let mut depth = 0_usize;
     let mut rest = text;
     while let Some((_, tag)) = rest.split_once('<') {
@@ -95,7 +181,7 @@ fn scan(text: &str) -> Result<(), DecodeError> {
         }
         let (inside, attributes) = tag_length(tag);
         if MAX_ATTRIBUTES < attributes {
-            return refused(format!("an element has more than {MAX_ATTRIBUTES} attributes"));
+            return refused(too_many_attributes());
         }
         let (inside, after) = tag.split_at_checked(inside).unwrap_or((tag, ""));
         if inside.starts_with('/') {
@@ -104,11 +190,15 @@ fn scan(text: &str) -> Result<(), DecodeError> {
             depth += 1;
         }
         if MAX_DEPTH < depth {
-            return refused(format!("the document is nested deeper than {MAX_DEPTH}"));
+            return refused(too_deep());
         }
         rest = after;
     }
     Ok(())
+}
+
+fn too_deep() -> String {
+    format!("the document is nested deeper than {MAX_DEPTH}")
 }
 
 /// How many bytes a tag has up to its closing bracket, and how many attributes.
@@ -127,30 +217,68 @@ fn tag_length(tag: &str) -> (usize, usize) {
     (tag.len(), attributes)
 }
 
+/// One walk over a document: every alert in it, in order and none within another.
+///
+/// # Errors
+/// When it is nested too deep or asks for another document to be put in.
+pub(in crate::feed) fn survey<'a, 'i>(document: &'a Document<'i>) -> Result<Vec<Node<'a, 'i>>, DecodeError> {
+    let mut alerts: Vec<Node<'a, 'i>> = Vec::new();
+    let mut above: Vec<NodeId> = Vec::new();
+    for node in document.root().descendants().filter(Node::is_element) {
+        let parent = node.parent().map(|parent| parent.id());
+        while above.last().copied() != parent && above.pop().is_some() {}
+        above.push(node.id());
+        if MAX_DEPTH < above.len() {
+            return refused(too_deep());
+        }
+        match node.tag_name().name() {
+            "include" if node.tag_name().namespace() == Some(XINCLUDE) => {
+                return refused("the document asks for another one to be put in (XInclude)".to_owned());
+            }
+            "alert" if is_alert(&node) && alerts.last().is_none_or(|last| last.range().end <= node.range().start) => {
+                alerts.push(node);
+            }
+            _ => {}
+        }
+    }
+    Ok(alerts)
+}
+
 /// The child elements of a name, whatever their namespace: authorities mix the versions of CAP.
 pub(in crate::feed) fn children<'a, 'i>(
     node: Node<'a, 'i>,
     name: &'static str,
 ) -> impl Iterator<Item = Node<'a, 'i>> + use<'a, 'i> {
-    node.children().filter(move |child| child.is_element() && child.tag_name().name() == name)
+    node.children().filter(move |child| child.has_tag_name(name))
 }
 
 /// All text within the first child of a name, trimmed; none when there is none or it is empty.
-pub(in crate::feed) fn child_text(node: Node<'_, '_>, name: &'static str) -> Option<String> {
+pub(in crate::feed) fn child_text<'a>(node: Node<'a, '_>, name: &'static str) -> Option<Cow<'a, str>> {
     children(node, name).next().and_then(own_text)
 }
 
 /// All text within an element, trimmed; none when it is empty.
-pub(in crate::feed) fn own_text(node: Node<'_, '_>) -> Option<String> {
-    let text: String = node.descendants().filter(Node::is_text).filter_map(|part| part.text()).collect();
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+pub(in crate::feed) fn own_text<'a>(node: Node<'a, '_>) -> Option<Cow<'a, str>> {
+    let first = node.first_child()?;
+    let text = if first.is_text() && node.last_child() == Some(first) {
+        Cow::Borrowed(first.text().unwrap_or_default().trim())
+    } else {
+        let text: String = node.descendants().filter(Node::is_text).filter_map(|part| part.text()).collect();
+        Cow::Owned(text.trim().to_owned())
+    };
+    (!text.is_empty()).then_some(text)
 }
 
-/// True for the root of a CAP alert of any version.
+/// True for the root of a CAP alert of any version, and for one that forgot its namespace and is nothing else.
 pub(in crate::feed) fn is_alert(node: &Node<'_, '_>) -> bool {
-    let name = node.tag_name();
+    node.has_tag_name("alert")
+        && (is_named_alert(node)
+            || ["identifier", "sender", "sent"].iter().all(|name| children(*node, name).next().is_some()))
+}
+
+/// True for an element of one of the namespaces of CAP.
+pub(super) fn is_named_alert(node: &Node<'_, '_>) -> bool {
     let cap =
         |space: &str| space.starts_with("urn:oasis:names:tc:emergency:cap:1.") || space.contains("incident.com/cap/1.");
-    node.is_element() && name.name() == "alert" && name.namespace().is_some_and(cap)
+    node.tag_name().namespace().is_some_and(cap)
 }

@@ -2,11 +2,13 @@
 
 use proptest::prelude::*;
 
+use super::observed::relative_humidity;
 use super::*;
+use crate::feed::keys;
 use crate::feed::keys::tests::{feed, read};
 
 const CONFIG: &str = r#"stations = { OEJN = ["jeddah", "makkah"], OETF = ["taif"] }"#;
-const FULL: &str = r#"{"icaoId":"OEJN","obsTime":1765238400,"temp":20,"dewp":"20","wdir":"VRB","wspd":"10","wgst":null,"visib":"6+","wxString":null,"rawOb":"METAR OEJN 090000Z VRB10KT 3000 TSRA BKN020 20/20 Q1010"}"#;
+const FULL: &str = r#"{"icaoId":"OEJN","obsTime":1765238400,"temp":20,"dewp":"20","wdir":"VRB","wspd":"10","wgst":null,"visib":"1.86","wxString":null,"rawOb":"METAR OEJN 090000Z VRB10KT 3000 TSRA BKN020 20/20 Q1010"}"#;
 
 fn now() -> Timestamp {
     "2025-12-09T00:10:00Z".parse().unwrap()
@@ -42,6 +44,8 @@ fn a_report_is_given_to_every_governorate_of_its_station() {
         "00:00 OEJN jeddah wind_gust 5.1",
         "00:00 OEJN jeddah visibility 3000.0",
         "00:00 OEJN jeddah weather_code 95.0",
+        "00:00 OEJN jeddah dew_point 20.0",
+        "00:00 OEJN jeddah pressure 1010.0",
         "OETF: the station did not report",
     ] {
         assert!(told.contains(&line.to_owned()), "{line} in {told:?}");
@@ -51,9 +55,9 @@ fn a_report_is_given_to_every_governorate_of_its_station() {
 #[test]
 fn an_empty_list_is_empty_and_a_web_page_is_none() {
     check("[]", &[]);
-    check("", &["expected METAR JSON, found an empty body"]);
-    check("{\"status\":\"error\"}", &["expected METAR JSON, found some other JSON"]);
-    check("<html>down for maintenance", &["expected METAR JSON, found a web page (HTML)"]);
+    check("", &["expected METAR JSON or text, found an empty body"]);
+    check("{\"status\":\"error\"}", &["expected METAR JSON or text, found some other JSON"]);
+    check("<html>down for maintenance", &["expected METAR JSON or text, found a web page (HTML)"]);
     assert!(tell("[{").concat().starts_with("the JSON: "));
 }
 
@@ -65,7 +69,7 @@ fn a_time_of_observation_is_never_made_up() {
     let timeless = r#"[{"icaoId":"OEJN","obsTime":null,"temp":20}]"#;
     check(timeless, &["OEJN: the report has no readable time of observation", silent]);
     let future = r#"[{"icaoId":"OEJN","obsTime":"1765240000","temp":20}]"#;
-    check(future, &["OEJN: the report is dated 2025-12-09T00:26Z, which is still to come", silent]);
+    check(future, &["OEJN: it is dated 2025-12-09T00:26Z, which is still to come", silent]);
     for written in ["2025-12-09T00:00:00.000Z", "2025-12-09 00:00:00", "2025-12-09T03:00:00+03:00"] {
         let body = format!(r#"[{{"icaoId":"OETF","reportTime":"{written}","temp":9}}]"#);
         check(&body, &["00:00 OETF taif temperature 9.0", "OEJN: the station did not report"]);
@@ -123,6 +127,88 @@ fn stations_are_checked_and_asked_in_one_request() {
     assert!(read(&KIND, "").1.concat().contains("`stations` is missing"));
     let (_, faults) = read(&KIND, KIND.example.split_once('\n').unwrap().1);
     assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn the_raw_report_counts_where_the_json_differs_and_the_json_fills_what_it_leaves_out() {
+    let silent = "OETF: the station did not report";
+    let body = r#"[{"icaoId":"OEJN","obsTime":1765238400,"temp":34,"dewp":9,"wspd":10,"wgst":null,"visib":"6+","altim":1010,"rawOb":"METAR OEJN 090000Z 24035KT 0800 SS 34/// Q1010"}]"#;
+    let told = tell(&body.replace("OEJN", "OETF"));
+    check_lines(
+        &told,
+        &[
+            "00:00 OETF taif temperature 34.0",
+            "00:00 OETF taif wind_speed 18.0",
+            "00:00 OETF taif wind_gust 18.0",
+            "00:00 OETF taif visibility 800.0",
+            "00:00 OETF taif weather_code 31.0",
+            "00:00 OETF taif pressure 1010.0",
+            "OETF wind: the report says 18.0 m/s and its JSON 5.1; the report counts",
+            "OETF visibility: the report says 800.0 m and its JSON 9656.1; the report counts",
+            "OEJN: the station did not report",
+        ],
+    );
+    // A wind that cannot be read is told and filled in; a visibility that was not observed stays unknown.
+    let body = r#"[{"icaoId":"OEJN","obsTime":1765238400,"wspd":10,"visib":"6+","rawOb":"METAR OEJN 090000Z 24010XT //// FEW040 20/20 Q1010"}]"#;
+    let told = tell(body);
+    for line in ["00:00 OEJN jeddah wind_speed 5.1", "OEJN group «24010XT»: it is no group of a report", silent] {
+        assert!(told.contains(&line.to_owned()), "{line} in {told:?}");
+    }
+    assert!(!told.concat().contains("visibility"), "{told:?}");
+}
+
+#[track_caller]
+fn check_lines(told: &[String], expected: &[&str]) {
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_raw_report_of_another_time_or_station_is_refused() {
+    let silent = "OETF: the station did not report";
+    let of = |raw: &str| format!(r#"[{{"icaoId":"OEJN","obsTime":1765238400,"temp":20,"rawOb":"{raw}"}}]"#);
+    check(&of("METAR OETF 090000Z 24010KT 9999 20/20 Q1010"), &["OEJN: its raw report is of OETF", silent]);
+    check(
+        &of("METAR OEJN 080000Z 24010KT 9999 20/20 Q1010"),
+        &["OEJN: it says 080000Z and came dated 2025-12-09T00:00Z; which of them is right cannot be told", silent],
+    );
+    // Some services date to the next full hour; the report knows its minute.
+    let told = tell(&of("SPECI OEJN 082347Z 24010KT 9999 20/20 Q1010"));
+    assert!(told.contains(&"23:47 OEJN jeddah wind_speed 5.1".to_owned()), "{told:?}");
+}
+
+#[test]
+fn reports_as_text_are_read_and_dated_next_to_now() {
+    check(
+        "SASD31 OEJD 090000\nMETAR\nOETF 090000Z 00000KT CAVOK 09/M01 Q1019=\nOERK 090000Z 24010KT 9999 20/20 Q1010=\nOEJN NIL=\n",
+        &[
+            "00:00 OETF taif temperature 9.0",
+            "00:00 OETF taif dew_point -1.0",
+            "00:00 OETF taif humidity 49.6",
+            "00:00 OETF taif wind_speed 0.0",
+            "00:00 OETF taif wind_gust 0.0",
+            "00:00 OETF taif visibility 10000.0",
+            "00:00 OETF taif weather_code 0.0",
+            "00:00 OETF taif pressure 1019.0",
+            "OEJN: the station sent a report without an observation (NIL)",
+        ],
+    );
+    let silent = "OETF: the station did not report";
+    let to_come = "OEJN: it is dated 2025-12-09T00:30Z, which is still to come";
+    check("OEJN 090030Z 00000KT CAVOK 09/M01 Q1019", &[to_come, silent]);
+    let old = "OEJN: it is dated 092330Z, which is more than 48 hours ago";
+    check("OEJN 092330Z 00000KT CAVOK", &["OEJN: it is dated 2025-12-09T23:30Z, which is still to come", silent]);
+    check("OEJN 062330Z 00000KT CAVOK", &[&old.replace("09", "06"), silent]);
+    check("METAR OEJN 00000KT CAVOK 09/M01 Q1019", &["OEJN: the report has no readable time of observation", silent]);
+    check(
+        "OEJN 25110Z 00000KT",
+        &[
+            "OEJN group «25110Z»: it is not a time: such as `181700Z`",
+            "OEJN: the report has no readable time of observation",
+            silent,
+        ],
+    );
+    check("service unavailable", &["expected METAR JSON or text, found a text that begins «service unavailable»"]);
+    check("SASD31 OEJD 090000\nNIL=\n", &["line 2: it is neither a report nor a heading: «NIL=»"]);
 }
 
 proptest! {

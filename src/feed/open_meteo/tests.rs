@@ -212,6 +212,52 @@ proptest! {
 }
 
 #[test]
+fn a_key_is_for_the_customers_address_and_never_part_of_it() {
+    let with_key = feed(&KIND, &format!("{ONE}\nkey = {{ file = \"om.key\" }}"));
+    let request = keys::tests::only_request(&with_key, now());
+    assert_eq!(request.url.host_str(), Some("customer-api.open-meteo.com"));
+    assert!(!request.url.as_str().contains("apikey"));
+    let source = crate::secret::SecretSource::File("om.key".into());
+    assert_eq!(request.key, Some(Key { goes: KeyGoes::Query("apikey"), source }));
+    let (none, faults) =
+        read(&KIND, &format!("{ONE}\nkey = {{ file = \"x\" }}\nurl = \"http://models.example/v1/forecast\""));
+    assert!(none.is_none() && faults.concat().contains("where everyone can read it"), "{faults:?}");
+    let (none, faults) = read(&KIND, &format!("{ONE}\nkey = \"hush\""));
+    assert!(none.is_none() && faults.concat().contains("a secret is not written here"), "{faults:?}");
+    assert!(!faults.concat().contains("hush"));
+    let own =
+        keys::tests::only_request(&feed(&KIND, &format!("{ONE}\nurl = \"http://models.example/v1/forecast\"")), now());
+    assert_eq!((own.url.host_str(), own.key), (Some("models.example"), None));
+}
+
+#[test]
+fn dew_point_and_pressure_are_read_under_todays_and_older_names() {
+    let body = r#"{"latitude":21.5,"longitude":39.25,"hourly_units":{"dewpoint_2m":"°F","pressure_msl":"hPa"},
+        "hourly":{"time":[1765238400],"dewpoint_2m":[68],"pressure_msl":[1009.5]}}"#;
+    assert_eq!(
+        tell("hourly = [\"dew_point_2m\", \"pressure_msl\"]\ngovernorates = [\"jeddah\"]", body),
+        "09 00:00 jeddah dew_point 20.00\n09 00:00 jeddah pressure 1009.50"
+    );
+}
+
+#[test]
+fn times_of_a_zone_without_its_offset_are_not_dated() {
+    let body = r#"{"latitude":21.5,"longitude":39.25,"timezone":"Asia/Riyadh","hourly_units":{"precipitation":"mm"},
+        "hourly":{"time":["2025-12-09T03:00"],"precipitation":[1]}}"#;
+    assert_eq!(tell(ONE, body), "jeddah: its times are of Asia/Riyadh, without an offset");
+}
+
+/// A recorded answer of the air-quality interface for another city, with a `current` block and no `hourly` one.
+#[test]
+fn a_recorded_answer_for_another_place_is_theirs_and_is_not_taken_for_ours() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/open-meteo/air_quality.json");
+    let Ok(body) = std::fs::read_to_string(path) else { return };
+    assert_eq!(tell(ONE, &body), "jeddah: the answer is for 52.5, 13.400002, too far from 21.54, 39.23");
+    let here = body.replace("52.5", "21.5").replace("13.400002", "39.25");
+    assert_eq!(tell(ONE, &here), "jeddah: there is no `hourly` in the answer");
+}
+
+#[test]
 fn it_gives_what_its_hourly_asks_for_and_nothing_else() {
     let asked = BTreeSet::from([Metric::Precipitation, Metric::WindGust, Metric::Dust]);
     assert_eq!(feed(&KIND, ONE).gives(), Some(asked));

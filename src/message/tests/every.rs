@@ -14,7 +14,7 @@ fn outside_isolates(text: &str) -> String {
         .collect()
 }
 
-fn check_text(text: &str, language: Language, story: &str) {
+pub(super) fn check_text(text: &str, language: Language, story: &str) {
     assert!(!text.trim().is_empty(), "{story}: empty");
     assert!(text.lines().all(|line| line.trim() == line), "{story}: space at an edge:\n{text}");
     for wrong in ["undefined", "none", "{{", "}}", "  ", "..", "،،", " .", " ،", "،.", "\n\n\n"] {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Keeps the snapshots where staff find them.
-fn golden(name: &str, text: &str) {
+pub(super) fn golden(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"));
     settings.set_prepend_module_to_snapshot(false);
@@ -12,7 +12,7 @@ fn golden(name: &str, text: &str) {
 }
 
 /// Several texts in one file, each under its name.
-fn chapter(texts: impl IntoIterator<Item = (String, String)>) -> String {
+pub(super) fn chapter(texts: impl IntoIterator<Item = (String, String)>) -> String {
     texts.into_iter().map(|(name, text)| format!("### {name}\n\n{text}\n")).collect()
 }
 

@@ -2,9 +2,11 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{DeliveryRow, Entry, MAX_LISTED, StoreError};
-use super::values::{moment, name, standing};
+use super::super::{DeliveryRow, Entry, MAX_LISTED, Queue, StoreError};
+use super::values::{code, moment, name, standing};
 use crate::bulletin::Bulletin;
+use crate::outbox::Standing;
+use crate::time::Timestamp;
 
 /// The newest lines of the journal, oldest of them first.
 pub(super) fn journal(db: &Connection, limit: usize) -> Result<Vec<Entry>, StoreError> {
@@ -64,4 +66,25 @@ fn list<T>(
         all.push(read(row)?);
     }
     Ok(all)
+}
+
+/// What is owed to each channel and what was given up, with the moments that count from outside.
+pub(super) fn queues(db: &Connection, now: Timestamp, since: Timestamp) -> Result<Vec<Queue>, StoreError> {
+    let sql = "SELECT c.name, sum(d.standing = ?3 AND d.due <= ?1), sum(d.standing = ?3 AND ?1 < d.due),
+            sum(d.standing = ?4 AND ?2 <= d.settled_at), sum(d.standing = ?5 AND ?2 <= d.settled_at)
+        FROM deliveries d JOIN channels c ON c.id = d.channel GROUP BY c.name ORDER BY c.name";
+    let (owed, dead, expired) = (code(Standing::Owed), code(Standing::Dead), code(Standing::Expired));
+    let of = (now.timestamp_millis(), since.timestamp_millis(), owed, dead, expired);
+    list(db, sql, of, |row| {
+        let count = |column: usize| Ok::<_, StoreError>(row.get::<_, i64>(column)?.cast_unsigned());
+        Ok(Queue { channel: row.get(0)?, due: count(1)?, waiting: count(2)?, dead: count(3)?, expired: count(4)? })
+    })
+}
+
+/// When anything was last written, as far as the rows tell.
+pub(super) fn last_written(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT max(at) FROM (SELECT at FROM (SELECT at FROM journal ORDER BY id DESC LIMIT 1)
+        UNION ALL SELECT value FROM meta WHERE name IN ('led_at', 'seen_at'))";
+    let newest: Option<i64> = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    newest.map(moment).transpose()
 }

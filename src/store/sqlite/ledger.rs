@@ -53,6 +53,9 @@ pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(
     for message in &commit.messages {
         write_message(db, message)?;
     }
+    if let Some(latest) = commit.journal.iter().map(|entry| entry.at).max() {
+        see(db, latest)?;
+    }
     let mut known = Known::default();
     for delivery in &commit.deliveries {
         write_delivery(db, delivery, &mut known)?;

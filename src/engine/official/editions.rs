@@ -1,0 +1,146 @@
+//! The editions of an authority's warnings: saying one, ending one, and ending those whose time has run out.
+
+use std::collections::BTreeSet;
+
+use crate::bulletin::{Bulletin, Change, Origin, Reach};
+use crate::engine::FeedState;
+use crate::engine::state::Draft;
+use crate::ids::{BulletinId, GovernorateId};
+use crate::language::Language;
+use crate::rule::RuleBook;
+use crate::time::Timestamp;
+use crate::warning::{OfficialPart, Warning, WarningKey};
+
+/// Where a bulletin stands in the life of its warning.
+pub(super) struct Edition<'a> {
+    pub(super) number: String,
+    pub(super) edition: u32,
+    pub(super) change: Change,
+    /// The authority's own warnings that go on in it or end in it.
+    pub(super) before: &'a [Warning],
+    /// The warnings that it takes the place of and that were told under other numbers: the rules' own, and those of the
+    /// authority that go on elsewhere and leave some of their places to it.
+    pub(super) taken: &'a [Warning],
+    /// Places that another part of the same alert speaks of: nobody is told that a warning has left them.
+    pub(super) elsewhere: &'a BTreeSet<GovernorateId>,
+    /// The languages that alone have something new to hear; none is named when all have.
+    pub(super) only_in: Vec<Language>,
+}
+
+/// Says an alert that is in force and remembers that it was said.
+pub(super) fn speak(
+    draft: &mut Draft<'_>,
+    key: WarningKey,
+    official: OfficialPart,
+    edition: Edition<'_>,
+    now: Timestamp,
+) {
+    let alert = &official.alert;
+    let id = BulletinId::new(&edition.number, edition.edition);
+    let replaced = || edition.before.iter().chain(edition.taken);
+    let mut reach = Reach::new(alert.hazard, alert.severity);
+    replaced().for_each(|told| reach.take_in(&told.reach));
+    let mut left: Vec<GovernorateId> = Vec::new();
+    for area in edition.before.iter().flat_map(|told| &told.areas) {
+        // While a place of the new word is not understood, nobody is told that it has left them.
+        let is_gone = !alert.areas.contains(area) && !edition.elsewhere.contains(area);
+        if alert.unplaced.is_empty() && is_gone && !left.contains(area) {
+            left.push(area.clone());
+        }
+    }
+    draft.say(Bulletin {
+        id: id.clone(),
+        number: edition.number.clone(),
+        edition: edition.edition,
+        replaces: replaced().map(|told| told.last.clone()).collect(),
+        change: edition.change,
+        status: alert.status,
+        hazard: alert.hazard,
+        severity: alert.severity,
+        was: edition.before.iter().map(|told| told.severity).max(),
+        reach: reach.clone(),
+        areas: alert.areas.clone(),
+        left,
+        issued: now,
+        onset: alert.onset,
+        until: alert.expires,
+        stale_after: alert.expires,
+        silent_since: None,
+        only_in: edition.only_in,
+        origin: origin(&official),
+    });
+    let warning = Warning {
+        number: edition.number,
+        edition: edition.edition,
+        last: id,
+        hazard: alert.hazard,
+        severity: alert.severity,
+        reach,
+        areas: alert.areas.clone(),
+        onset: alert.onset,
+        until: alert.expires,
+        silent_since: None,
+        evidence: Vec::new(),
+        official: Some(official),
+    };
+    draft.put_warning(key, Some(warning));
+}
+
+fn origin(official: &OfficialPart) -> Origin {
+    Origin::Official {
+        feed: official.feed.clone(),
+        identity: official.alert.identity.clone(),
+        words: official.alert.words.clone(),
+    }
+}
+
+/// Says that an official warning is over and forgets it.
+pub(super) fn finish(
+    draft: &mut Draft<'_>,
+    book: &RuleBook,
+    key: &WarningKey,
+    warning: &Warning,
+    change: Change,
+    by: Option<&OfficialPart>,
+    now: Timestamp,
+) {
+    let Some(own) = &warning.official else { return };
+    let ended = warning.until.min(now);
+    // An authority that could not be heard may have gone on: its word has run out, and nobody knows more.
+    let silence = draft.feed(&own.feed).and_then(FeedState::silent_since).filter(|_| change == Change::Expired);
+    draft.say(Bulletin {
+        id: BulletinId::new(&warning.number, warning.edition + 1),
+        number: warning.number.clone(),
+        edition: warning.edition + 1,
+        replaces: vec![warning.last.clone()],
+        change,
+        status: own.alert.status,
+        hazard: warning.hazard,
+        severity: warning.severity,
+        was: Some(warning.severity),
+        reach: warning.reach.clone(),
+        areas: warning.areas.clone(),
+        left: Vec::new(),
+        issued: now,
+        onset: warning.onset.min(ended),
+        until: ended,
+        stale_after: now + book.times.end_notice,
+        silent_since: silence,
+        only_in: Vec::new(),
+        origin: origin(by.unwrap_or(own)),
+    });
+    draft.put_warning(key.clone(), None);
+}
+
+/// Ends the official warnings whose time has run out.
+pub(in crate::engine) fn run_out(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+    let over: Vec<(WarningKey, Warning)> = draft
+        .officials()
+        .filter(|(_, warning)| warning.until <= now)
+        .map(|(key, warning)| (key.clone(), warning.clone()))
+        .collect();
+    for (key, warning) in over {
+        finish(draft, book, &key, &warning, Change::Expired, None, now);
+    }
+    draft.forget_seen(now);
+}

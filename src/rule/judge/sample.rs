@@ -1,0 +1,233 @@
+//! One window of one series: between which bounds its sum, maximum or minimum must lie.
+//!
+//! A gap leaves one side open, and a value whose period lies only partly in the window is not cut: six hours of rain may all have
+//! fallen in the one that counts, or in the five that do not. So rain is never made up, and never taken away.
+
+use super::super::{Direction, Rule, Statistic, Window};
+use super::{DRY_AFTER, Sighting};
+use crate::reading::{Series, SeriesKey};
+use crate::time::Timestamp;
+use crate::unit::Metric;
+
+/// The part of its period, one in so many, that a value of a sum may lie outside of the window and still count as within:
+/// clocks of gauges are seconds off.
+const EDGE_PART: i64 = 10;
+
+/// Yes, no, or nobody can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    Unknown,
+}
+
+/// What one window holds.
+#[derive(Debug)]
+pub(super) struct Sample<'a> {
+    series: &'a Series,
+    window: Window,
+    points: &'a [(i64, f64)],
+    /// The window's value lies nowhere below this.
+    least: f64,
+    /// The window's value lies nowhere above this.
+    most: f64,
+    is_whole: bool,
+}
+
+impl<'a> Sample<'a> {
+    /// Takes the window that ends at a moment.
+    pub(super) fn take(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
+        match window.statistic {
+            Statistic::Sum => Self::sum(series, metric, window, end),
+            Statistic::Max | Statistic::Min => Self::extreme(series, window, end),
+        }
+    }
+
+    /// The largest or smallest of the window's values. With gaps it is at least, or at most, that.
+    fn extreme(series: &'a Series, window: Window, end: Timestamp) -> Self {
+        let from = end - window.span;
+        let points = match series.within(from, end) {
+            [] => last_word(series, end),
+            points => points,
+        };
+        let is_whole = is_whole(series, points, from, end);
+        let values = points.iter().map(|point| point.1);
+        let (least, most) = match window.statistic {
+            Statistic::Min => {
+                let found = values.fold(f64::INFINITY, f64::min);
+                (if is_whole { found } else { f64::NEG_INFINITY }, found)
+            }
+            Statistic::Max | Statistic::Sum => {
+                let found = values.fold(f64::NEG_INFINITY, f64::max);
+                (found, if is_whole { found } else { f64::INFINITY })
+            }
+        };
+        Self { series, window, points, least, most, is_whole }
+    }
+
+    /// The sum over the window. While the last word still speaks for the time since, the window is the one that ended with it:
+    /// an hourly value does not fall apart because it is twenty past.
+    fn sum(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
+        let end = last_word(series, end).first().and_then(|point| Timestamp::from_timestamp(point.0, 0)).unwrap_or(end);
+        let from = end - window.span;
+        let points = series.within(from, end);
+        let is_whole = is_whole(series, points, from, end);
+        let spells = || points.iter().map(|(at, value)| Spell::new(*at, series.length_of(*at), *value));
+        let from = from.timestamp();
+        let is_within = |spell: &Spell| from <= spell.begins + spell.edge();
+        let is_apart = spells().zip(spells().skip(1)).all(|(before, after)| before.at <= after.begins + after.edge());
+        let (least, most) = if !metric.is_never_negative() {
+            let is_exact = is_whole && is_apart && spells().all(|spell| is_within(&spell));
+            let sum = total(spells());
+            if is_exact { (sum, sum) } else { (f64::NEG_INFINITY, f64::INFINITY) }
+        } else if is_apart {
+            (total(spells().filter(is_within)), if is_whole { total(spells()) } else { f64::INFINITY })
+        } else {
+            let least = most_apart(&spells().filter(is_within).collect::<Vec<_>>());
+            (least, least_over(&spells().collect::<Vec<_>>(), from, end.timestamp()).max(least))
+        };
+        Self { series, window, points, least, most, is_whole }
+    }
+
+    /// Whether the window's value reaches a threshold.
+    pub(super) fn reaches(&self, direction: Direction, threshold: f64) -> Answer {
+        if self.points.is_empty() {
+            return Answer::Unknown;
+        }
+        let (is_sure, is_possible) = match direction {
+            Direction::AtLeast => (threshold <= self.least, threshold <= self.most),
+            Direction::AtMost => (self.most <= threshold, self.least <= threshold),
+        };
+        match (is_sure, is_possible) {
+            (true, _) => Answer::Yes,
+            (false, false) => Answer::No,
+            (false, true) => Answer::Unknown,
+        }
+    }
+
+    /// True when a sum is of what has fallen and nothing of it is still falling: then it is the past, and `ease_after` says how
+    /// long the warning outlives it. Only a window without gaps can say so.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.window.statistic == Statistic::Sum && self.is_whole && {
+            let wet = self.points.iter().rfind(|point| point.1 != 0.0).map(|point| point.0);
+            let pause = |last: i64| DRY_AFTER.num_seconds().max(self.series.length_of(last) * 3 / 2);
+            wet.is_none_or(|last| last + pause(last) <= now.timestamp())
+        }
+    }
+
+    /// What is told of a window that reached a threshold: the value that is sure, and when what it speaks of begins and ends:
+    /// the wet hours of a sum, the points beyond the threshold of an extreme.
+    pub(super) fn sighting(&self, rule: &Rule, key: &SeriesKey, raise: f64, end: Timestamp) -> Sighting {
+        let matters = |value: f64| match self.window.statistic {
+            Statistic::Sum => value != 0.0,
+            Statistic::Max | Statistic::Min => rule.direction.reaches(value, raise),
+        };
+        let begins = |second: i64| Timestamp::from_timestamp(second - self.series.length_of(second), 0);
+        let mut moments = self.points.iter().filter(|point| matters(point.1)).map(|point| point.0);
+        let first = moments.next();
+        let last = moments.next_back().or(first);
+        Sighting {
+            key: key.clone(),
+            value: match self.window.statistic {
+                Statistic::Sum | Statistic::Max => self.least,
+                Statistic::Min => self.most,
+            },
+            at: end,
+            begins: first.and_then(begins).unwrap_or(end - self.window.span),
+            ends: last.and_then(|last| Timestamp::from_timestamp(last, 0)).unwrap_or(end),
+        }
+    }
+}
+
+/// The last point before a moment, when it still speaks for it: an hourly report does until the next one is late.
+fn last_word(series: &Series, end: Timestamp) -> &[(i64, f64)] {
+    let all = series.within(Timestamp::MIN_UTC, end);
+    let last = all.get(all.len().saturating_sub(1)..).unwrap_or(&[]);
+    let still_speaks = last.first().is_some_and(|(at, _)| end.timestamp() - at < slack(series, *at));
+    if still_speaks { last } else { &[] }
+}
+
+/// How long after the point of a second the next one may be missed: one and a half of the periods they speak for.
+fn slack(series: &Series, second: i64) -> i64 {
+    series.length_of(second) * 3 / 2
+}
+
+/// True when the points cover the window: no gap in it is longer than one and a half of the periods they speak for.
+fn is_whole(series: &Series, points: &[(i64, f64)], from: Timestamp, end: Timestamp) -> bool {
+    let mut last = from.timestamp();
+    for (at, _) in points {
+        if slack(series, *at) < at - last {
+            return false;
+        }
+        last = *at;
+    }
+    points.last().is_some_and(|(at, _)| end.timestamp() - last <= slack(series, *at))
+}
+
+/// What fell in one period, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+struct Spell {
+    begins: i64,
+    at: i64,
+    value: f64,
+}
+
+impl Spell {
+    fn new(at: i64, length: i64, value: f64) -> Self {
+        Self { begins: at - length, at, value }
+    }
+
+    /// How far it may lie outside and still count as within.
+    fn edge(&self) -> i64 {
+        (self.at - self.begins) / EDGE_PART
+    }
+
+    /// How long the time before it may be that no period speaks for.
+    fn gap(&self) -> i64 {
+        let length = self.at - self.begins;
+        length * 3 / 2 - length
+    }
+}
+
+/// All added up; nothing is plain zero.
+fn total(spells: impl Iterator<Item = Spell>) -> f64 {
+    spells.fold(0.0, |sum, spell| sum + spell.value)
+}
+
+/// The most that surely fell: the largest sum of periods of which no two overlap, so that no drop is counted twice.
+fn most_apart(spells: &[Spell]) -> f64 {
+    // best[i]: of the first i.
+    let mut best = vec![0.0_f64];
+    for (place, spell) in spells.iter().enumerate() {
+        let before = spells.partition_point(|other| other.at <= spell.begins + spell.edge());
+        let with = best.get(before.min(place)).copied().unwrap_or_default() + spell.value;
+        let without = best.last().copied().unwrap_or_default();
+        best.push(with.max(without));
+    }
+    best.last().copied().unwrap_or_default()
+}
+
+/// The most that can have fallen: the smallest sum of periods that leave no gap in the window; without end when there is none.
+fn least_over(spells: &[Spell], from: i64, end: i64) -> f64 {
+    // least[i]: to cover the window up to the end of spell i, with it as the last.
+    let mut least: Vec<f64> = Vec::with_capacity(spells.len());
+    for (place, spell) in spells.iter().enumerate() {
+        // A short time that nobody speaks for is passed over; one that somebody speaks for is not.
+        let is_spoken_for = spells.iter().any(|other| other.begins < spell.begins && spell.begins < other.at);
+        let ended = spells.partition_point(|other| other.at <= spell.begins);
+        let ended = spells.get(..ended).and_then(<[Spell]>::last).map_or(from, |other| other.at.max(from));
+        let is_gap = is_spoken_for || spell.gap() < spell.begins - ended;
+        let must_reach = if is_gap { spell.begins } else { ended.min(spell.begins) };
+        let first = spells.partition_point(|other| other.at < must_reach);
+        let before = match must_reach <= from {
+            true => 0.0,
+            false => least.get(first.min(place)..).unwrap_or(&[]).iter().copied().fold(f64::INFINITY, f64::min),
+        };
+        least.push(before + spell.value);
+    }
+    let is_to_the_end = |spell: &Spell| end - spell.at <= spell.at - spell.begins + spell.gap();
+    spells.last().filter(|last| is_to_the_end(last)).and(least.last()).copied().unwrap_or(f64::INFINITY)
+}
+
+#[cfg(test)]
+mod tests;
