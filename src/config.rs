@@ -22,6 +22,7 @@ use crate::table::Table;
 pub mod bytes;
 pub mod channels;
 pub mod clocks;
+pub mod connection;
 pub mod directory;
 pub mod embedded;
 pub mod feeds;
@@ -82,7 +83,7 @@ pub type Files = BTreeMap<String, Arc<SourceFile>>;
 pub fn load(dir: Option<&Path>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let problems = Problems::new();
     let own = dir.map(|dir| directory::read(dir, &problems)).unwrap_or_default();
-    build(own, problems)
+    build(own, dir, problems)
 }
 
 /// Reads a configuration from memory: the names are those under a configuration directory, `feeds.toml`, `rules/rain.toml`;
@@ -106,7 +107,7 @@ pub fn from_files(files: BTreeMap<String, String>) -> Result<(Config, Vec<Proble
             problems.warning(&file, 0..0, format!("`{name}` is not read: nothing here has this name"), help);
         }
     }
-    build(own, problems)
+    build(own, None, problems)
 }
 
 /// Puts the embedded files behind those given.
@@ -124,9 +125,10 @@ fn complete(own: Files) -> Files {
     files
 }
 
-fn build(own: Files, problems: Problems) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+/// `dir` is where the files were found, if anywhere: relative paths of what they name begin there.
+fn build(own: Files, dir: Option<&Path>, problems: Problems) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let files = complete(own);
-    let config = read(&files, &problems);
+    let config = read(&files, dir, &problems);
     match config {
         Some(config) if !problems.has_errors() => Ok((config, problems.into_sorted())),
         _ => Err(problems.into_sorted()),
@@ -134,7 +136,7 @@ fn build(own: Files, problems: Problems) -> Result<(Config, Vec<Problem>), Vec<P
 }
 
 /// Reads every file, whatever the others are like. What it returns may be used only when no error was noted.
-fn read(files: &Files, problems: &Problems) -> Option<Config> {
+fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config> {
     let file = |name: &str| files.get(name);
     let settings = settings::read(file("nadhir.toml")?, problems);
     let governorates = Arc::new(places::read(file("governorates.toml")?, file("outlines.geojson")?, problems));
@@ -144,7 +146,7 @@ fn read(files: &Files, problems: &Problems) -> Option<Config> {
         beside: Arc::new(certificates(files)),
         is_within: false,
     };
-    let feeds = feeds::read(file("feeds.toml")?, &around, problems);
+    let feeds = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let channels = channels::read(file("channels.toml")?, &governorates, problems);
     let rules = RuleBook {
         code: settings.issuer.code.clone(),

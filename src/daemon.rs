@@ -1,7 +1,7 @@
 //! The daemon: watchers ask feeds and listeners hear those that are pushed, one brain decides, couriers deliver. Every task has an owner that notices its end.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use crate::aside::Aside;
 use crate::bulletin::Bulletin;
 use crate::config::Config;
 use crate::feed::Source;
 use crate::fetch::Fetcher;
-use crate::ids::{BulletinId, ChannelId};
+use crate::ids::{BulletinId, ChannelId, FeedId};
 use crate::outbox::Outcome;
 use crate::record::Entry;
 use crate::sink::{Sink, World};
@@ -127,7 +128,7 @@ impl Daemon {
     /// # Errors
     /// When a channel cannot be opened (all of them are named), or the store not led.
     pub async fn start(config: &Config, ground: Ground) -> anyhow::Result<Self> {
-        let fetcher = fetcher(config)?;
+        let fetchers = fetchers(config, &ground.dir)?;
         let sinks = open_sinks(config, &ground)?;
         let bells = Bells::default();
         let mind = Arc::new(mind_of(config));
@@ -144,7 +145,7 @@ impl Daemon {
         let pulse = Arc::new(AtomicU64::new(0));
         let brain_stop = CancellationToken::new();
         let brain = tokio::spawn(brain.run(inbox, (ground.clock, ground.tick), Arc::clone(&pulse), brain_stop.clone()));
-        let crew = Crew::start(config, &ground, &bells, &orders, (sinks, Leaving::new()), &fetcher);
+        let crew = Crew::start(config, &ground, &bells, &orders, (sinks, Leaving::new()), &fetchers);
         Ok(Self { ground, bells, orders, brain, brain_stop, pulse, crew })
     }
 
@@ -153,7 +154,7 @@ impl Daemon {
     /// # Errors
     /// Why the old one is kept.
     pub async fn reload(&mut self, config: &Config) -> anyhow::Result<()> {
-        let fetcher = fetcher(config)?;
+        let fetchers = fetchers(config, &self.ground.dir)?;
         let sinks = open_sinks(config, &self.ground)?;
         self.crew.stop_watching().await;
         let text = "a new configuration is in force".to_owned();
@@ -167,7 +168,7 @@ impl Daemon {
         adopted.await.context("the brain has stopped")?;
         // A channel that hangs must hold up nobody but itself: each new courier waits for the old one of its own channel alone.
         let leaving = self.crew.leave();
-        self.crew = Crew::start(config, &self.ground, &self.bells, &self.orders, (sinks, leaving), &fetcher);
+        self.crew = Crew::start(config, &self.ground, &self.bells, &self.orders, (sinks, leaving), &fetchers);
         self.bells.ring_all();
         Ok(())
     }
@@ -210,7 +211,7 @@ impl Crew {
         bells: &Bells,
         orders: &mpsc::Sender<Order>,
         (sinks, mut leaving): (BTreeMap<ChannelId, Arc<dyn Sink>>, Leaving),
-        fetcher: &Arc<Fetcher>,
+        fetchers: &Fetchers,
     ) -> Self {
         let mut crew = Self {
             stop_watching: CancellationToken::new(),
@@ -219,11 +220,13 @@ impl Crew {
             couriers: BTreeMap::new(),
         };
         let clock = ground.clock;
+        let aside = Arc::new(Aside::new(&ground.dir));
         for feed in &config.feeds {
+            let Some(fetcher) = fetchers.get(&feed.id) else { continue };
+            let fetcher = Arc::clone(fetcher);
             let (orders, stop) = (orders.clone(), crew.stop_watching.clone());
             if let Source::Broker(subscription) = feed.feed.source(clock.now()) {
-                let (fetcher, dir) = (Arc::clone(fetcher), ground.dir.clone());
-                let listener = Arc::new(Listener::new(feed.clone(), subscription, fetcher, dir));
+                let listener = Arc::new(Listener::new(feed.clone(), subscription, fetcher, ground.dir.clone()));
                 let name = format!("listener of {}", feed.id);
                 crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
                     let (listener, orders, stop) = (Arc::clone(&listener), orders.clone(), stop.clone());
@@ -231,7 +234,7 @@ impl Crew {
                 }));
                 continue;
             }
-            let watcher = Arc::new(Watcher::new(feed.clone(), Arc::clone(fetcher)));
+            let watcher = Arc::new(Watcher::new(feed.clone(), fetcher, Arc::clone(&aside), ground.dir.clone()));
             let name = format!("watcher of {}", feed.id);
             crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
                 let (watcher, orders, stop) = (Arc::clone(&watcher), orders.clone(), stop.clone());
@@ -315,14 +318,32 @@ where
     }
 }
 
-fn fetcher(config: &Config) -> anyhow::Result<Arc<Fetcher>> {
-    let fetcher = Fetcher::new(&config.settings.contact)
+/// What asks for each feed: feeds that are connected to alike share their connections, and all share their manners.
+type Fetchers = BTreeMap<FeedId, Arc<Fetcher>>;
+
+/// Makes what asks for every feed, which reads their certificates, or tells of all feeds that cannot be connected to.
+fn fetchers(config: &Config, dir: &Path) -> anyhow::Result<Fetchers> {
+    let usual = Fetcher::new(&config.settings.contact)
         .map_err(anyhow::Error::msg)
-        .context("the HTTP client for feeds could not be made")?;
-    if let Some(why) = fetcher.trusts_nobody() {
+        .context("the HTTP client for feeds could not be made")?
+        .with_secrets_in(dir.to_owned());
+    if let Some(why) = usual.trusts_nobody() {
         error!("Feeds over https cannot be asked: {why}");
     }
-    Ok(Arc::new(fetcher))
+    let mut fetchers = Fetchers::new();
+    let mut faults = Vec::new();
+    for feed in &config.feeds {
+        match usual.through(&feed.connection) {
+            Ok(fetcher) => {
+                fetchers.insert(feed.id.clone(), Arc::new(fetcher));
+            }
+            Err(why) => faults.push(format!("{}: {why}", feed.id)),
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(fetchers),
+        false => Err(anyhow::anyhow!("feeds cannot be connected to as configured: {}", faults.join("; "))),
+    }
 }
 
 /// Opens every channel, or tells of all that could not be opened.
@@ -440,13 +461,13 @@ mod tests {
             BTreeMap::from([(hung.clone(), sink(true) as Arc<dyn Sink>), (quick.clone(), sink(false))])
         };
         let (bells, (orders, _inbox)) = (Bells::default(), mpsc::channel(1));
-        let fetcher = fetcher(&config).unwrap();
+        let fetchers = fetchers(&config, &ground.dir).unwrap();
         let lease = ground.store.lead(ground.clock.now()).await.unwrap();
         owe(&ground, lease, 0, &hung).await;
-        let mut old = Crew::start(&config, &ground, &bells, &orders, (sinks(), Leaving::new()), &fetcher);
+        let mut old = Crew::start(&config, &ground, &bells, &orders, (sinks(), Leaving::new()), &fetchers);
         assert!(handed.recv().await.unwrap().ends_with("/hung"));
         let leaving = old.leave();
-        let _new = Crew::start(&config, &ground, &bells, &orders, (sinks(), leaving), &fetcher);
+        let _new = Crew::start(&config, &ground, &bells, &orders, (sinks(), leaving), &fetchers);
         owe(&ground, lease, 1, &quick).await;
         bells.ring_all();
         assert!(handed.recv().await.unwrap().ends_with("/quick"));

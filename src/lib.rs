@@ -93,6 +93,7 @@ pub mod outbox;
 pub mod dispatch;
 // The world.
 pub mod store;
+pub mod aside;
 pub mod sink;
 pub mod fetch;
 pub mod listen;

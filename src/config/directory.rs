@@ -43,6 +43,8 @@ pub fn read(dir: &Path, problems: &Problems) -> Files {
             known if top.contains(&known) => take(&path, &name, &mut files, problems),
             certificate if certificate.ends_with(CERTIFICATES) => take(&path, &name, &mut files, problems),
             bystander if BYSTANDERS.contains(&bystander) => {}
+            // Certificates are read where a feed names them.
+            certificates if certificates.ends_with(".pem") => {}
             _ => stranger(&path, &name, top.iter().copied().chain(["rules", "wording"]), problems),
         }
     }

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::bytes;
 use super::clocks::{self, ClockLimits};
 use super::settings::{both, line};
+use super::{bytes, connection};
 use crate::feed::{Feed, KINDS, Kind, Source, Surroundings};
+use crate::fetch::Connection;
 use crate::ids::FeedId;
 use crate::language::Both;
 use crate::problem::{Problems, SourceFile};
@@ -59,6 +61,8 @@ pub struct FeedConfig {
     pub jitter: TimeDelta,
     /// How long an answer is waited for.
     pub timeout: TimeDelta,
+    /// How it is connected to.
+    pub connection: Connection,
     /// The largest answer that is read, in bytes.
     pub max_body: u64,
     /// How old its word may be and still count.
@@ -99,7 +103,8 @@ impl fmt::Debug for FeedConfig {
 }
 
 /// Reads the file: every enabled feed. What it returns may be used only when no error was noted.
-pub fn read(file: &Arc<SourceFile>, around: &Surroundings, problems: &Problems) -> Vec<FeedConfig> {
+/// `dir` is the directory of the configuration, if it has one: relative paths of certificates begin there.
+pub fn read(file: &Arc<SourceFile>, around: &Surroundings, dir: Option<&Path>, problems: &Problems) -> Vec<FeedConfig> {
     read_file(file, problems, |root| {
         let tables = root.named_tables();
         if MAX_FEEDS < tables.len() {
@@ -109,7 +114,7 @@ pub fn read(file: &Arc<SourceFile>, around: &Surroundings, problems: &Problems) 
         let mut enabled = 0;
         let mut feeds = Vec::new();
         for (name, table) in tables.into_iter().take(MAX_FEEDS) {
-            let Read { is_enabled, feed } = read_feed(&name, table, around, problems);
+            let Read { is_enabled, feed } = read_feed(&name, table, (around, dir), problems);
             if is_enabled {
                 enabled += 1;
                 feeds.extend(feed);
@@ -128,7 +133,12 @@ struct Read {
     feed: Option<FeedConfig>,
 }
 
-fn read_feed(name: &Found<String>, table: Table<'_>, around: &Surroundings, problems: &Problems) -> Read {
+fn read_feed(
+    name: &Found<String>,
+    table: Table<'_>,
+    (around, dir): (&Surroundings, Option<&Path>),
+    problems: &Problems,
+) -> Read {
     let id = FeedId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
     let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
     let kinds: Vec<(&str, &'static Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
@@ -145,6 +155,7 @@ fn read_feed(name: &Found<String>, table: Table<'_>, around: &Surroundings, prob
     let jitter = jitter(&table, every);
     let timeout = within(&table, "timeout", &TIMEOUT_LIMITS).unwrap_or(DEFAULT_TIMEOUT);
     let max_body = bytes::size(&table, "max_body", &MAX_BODY_LIMITS).map_or(DEFAULT_MAX_BODY, |found| found.value);
+    let connection = connection::read(&table, dir);
     let stale_after = stale_after(&table, every, schedule.is_some());
     let twin_wait = within(&table, "twin_wait", &TWIN_WAIT_LIMITS).unwrap_or_default();
     let limits = schedule.as_ref().map(|schedule| clocks::read(&table, schedule));
@@ -171,6 +182,7 @@ fn read_feed(name: &Found<String>, table: Table<'_>, around: &Surroundings, prob
             schedule,
             jitter,
             timeout,
+            connection,
             max_body,
             stale_after,
             twin_wait,

@@ -15,6 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
+use url::Url;
 
 use super::brain::Order;
 use super::clock::Clock;
@@ -23,7 +24,7 @@ use crate::config::FeedConfig;
 use crate::engine::{Event, Heard};
 use crate::feed::wis2::{Identity, MAX_BROKERS, identity};
 use crate::feed::{Batch, Follow, Skip, Subscription, integrity};
-use crate::fetch::{Answer, FetchError, Fetcher, Limits};
+use crate::fetch::{Answer, Ask, FetchError, Fetcher, Limits};
 use crate::listen::{Ack, Listening, MAX_IN_HAND, Message, News, Standing, Standings};
 
 mod seen;
@@ -60,6 +61,8 @@ pub struct Listener {
 struct Work {
     feed: FeedConfig,
     fetcher: Arc<Fetcher>,
+    /// A broker of the feed, as an address of the web.
+    home: Option<Url>,
     turns: Semaphore,
 }
 
@@ -73,7 +76,8 @@ struct Hand {
 impl Listener {
     /// A listener for a feed; relative paths of its subscription begin in `dir`.
     pub fn new(feed: FeedConfig, subscription: Subscription, fetcher: Arc<Fetcher>, dir: PathBuf) -> Self {
-        let work = Work { feed, fetcher, turns: Semaphore::new(FETCHES_AT_ONCE) };
+        let home = subscription.brokers.first().and_then(neighbour);
+        let work = Work { feed, fetcher, home, turns: Semaphore::new(FETCHES_AT_ONCE) };
         Self { work: Arc::new(work), subscription, dir }
     }
 
@@ -301,7 +305,10 @@ impl Work {
             max_body: usize::try_from(self.feed.max_body).unwrap_or(usize::MAX),
         };
         let now = clock.now();
-        let body = match self.fetcher.get(&follow.request, &limits, None, now).await {
+        // Anyone may announce: where it leads is looked at as strictly as where a list does.
+        let home = self.home.as_ref();
+        let ask = Ask { request: &follow.request, limits: &limits, known: None, home, is_first: true };
+        let body = match self.fetcher.ask(&ask, now).await {
             Ok(Answer::Fresh(fresh)) => fresh.body,
             Ok(Answer::NotModified { .. } | Answer::NoContent) => {
                 return Err(NotHad::yet("an empty answer".to_owned()));
@@ -332,6 +339,11 @@ impl Work {
         let event = Event::Asked { feed: self.feed.id.clone(), heard, skew: None };
         brain.send(Order::Happened(Box::new(event), done)).await.is_ok() && committed.await.is_ok()
     }
+}
+
+/// A broker as an address of the web, so that documents may lie beside one that is itself in an inner network.
+fn neighbour(broker: &Url) -> Option<Url> {
+    Url::parse(&format!("https://{}", broker.host_str()?)).ok()
 }
 
 /// Why a document was not had.

@@ -1,29 +1,39 @@
 //! Watchers: one for each feed. A watcher asks at its time, reads the answer, and brings what it heard to the brain.
 //!
 //! What tells an unchanged answer from a new one is remembered by the brain together with what the answer held, so that an
-//! entry which could not be fetched is asked for again.
+//! entry which could not be fetched is asked for again. Where a feed is several requests, each has its own, remembered here with what
+//! it held: both are gone together when the watcher is, and everything is asked for whole.
+//!
+//! Waits. A server may ask to be left alone (`Retry-After`) or promise that its answer stays as it is (`Expires`, `Cache-Control`),
+//! and is not asked before. Both are bounded by the feed's own patience, so that a server that is mistaken or lies cannot silence
+//! it: a promise by half of `stale_after`, a plea by the whole of it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::brain::Order;
 use super::clock::Clock;
+use crate::aside::{Aside, Note};
 use crate::config::FeedConfig;
 use crate::engine::{Event, FeedState, Heard};
-use crate::feed::{Batch, DecodeError, Feed, Follow, Skip, Source, Validators};
-use crate::fetch::{Answer, FetchError, Fetcher, Limits};
+use crate::feed::{Batch, DecodeError, Feed, Source};
+use crate::fetch::{FetchError, Fetcher, Limits};
+use crate::schedule::Schedule;
 use crate::time::{TimeDelta, Timestamp};
 
-/// The most documents of an index that are fetched at one time of asking.
-pub const MAX_FOLLOWED: usize = 100;
+pub mod folder;
+mod follow;
+mod web;
 
-/// How long the documents of an index are fetched at one time of asking, on the machine's clock. What is in hand by then goes to
-/// the brain: an alert that has arrived must not wait for a hundred that do not.
-pub const FOLLOW_FOR: std::time::Duration = std::time::Duration::from_secs(30);
+use folder::Look;
+pub use follow::{FOLLOW_FOR, MAX_FOLLOWED};
+pub use web::ASK_FOR;
 
 /// The first wait after a failure; it doubles up to the feed's own interval.
 pub const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
@@ -32,34 +42,65 @@ pub const FIRST_WAIT: TimeDelta = TimeDelta::seconds(30);
 pub struct Watcher {
     feed: FeedConfig,
     fetcher: Arc<Fetcher>,
+    aside: Arc<Aside>,
+    /// Where relative paths of folders begin.
+    dir: PathBuf,
+}
+
+/// What a watcher knows from earlier times of asking. It is lost with the watcher, and then everything is asked for whole.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Documents that an index points to and that could not be had the last time, and how often their bytes were not as promised.
+    troubled: BTreeMap<String, u8>,
+    /// The answers of a feed of several requests.
+    answers: web::Answers,
+    /// The files of a folder.
+    look: Look,
 }
 
 /// What came of asking once.
 struct Asked {
     heard: Heard,
+    /// How long the server wants to be left alone.
     wait: Option<TimeDelta>,
+    /// How far the server's clock is ahead of ours, when it said.
+    skew: Option<TimeDelta>,
+}
+
+impl Asked {
+    /// What came of asking something that has no clock and no wishes.
+    fn plainly(heard: Heard) -> Self {
+        Self { heard, wait: None, skew: None }
+    }
+}
+
+/// Where an answer came from, and what came with it.
+struct Origin<'a> {
+    /// The address without its query, or the file.
+    from: &'a str,
+    headers: &'a [(String, String)],
 }
 
 impl Watcher {
-    /// A watcher for a feed.
-    pub fn new(feed: FeedConfig, fetcher: Arc<Fetcher>) -> Self {
-        Self { feed, fetcher }
+    /// A watcher for a feed. `dir` is the state directory, where relative paths of folders begin.
+    pub fn new(feed: FeedConfig, fetcher: Arc<Fetcher>, aside: Arc<Aside>, dir: PathBuf) -> Self {
+        Self { feed, fetcher, aside, dir }
     }
 
     /// Asks at its times until told to stop or until the brain is gone.
     pub async fn run(&self, brain: mpsc::Sender<Order>, clock: Clock, stop: CancellationToken) {
         let mut failures: u32 = 0;
-        let mut troubled = BTreeSet::new();
+        let mut memory = Memory::default();
         while !stop.is_cancelled() {
             let Some(known) = recall(&brain, &self.feed).await else { return };
             let asked = tokio::select! {
-                asked = self.ask(known.as_ref(), &mut troubled, clock.now()) => asked,
+                asked = self.ask(known.as_ref(), &mut memory, clock) => asked,
                 () = stop.cancelled() => return,
             };
             let is_failure = matches!(asked.heard, Heard::Unreachable { .. } | Heard::Unreadable { .. });
             failures = if is_failure { failures.saturating_add(1) } else { 0 };
             let (done, committed) = oneshot::channel();
-            let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard, skew: None };
+            let event = Event::Asked { feed: self.feed.id.clone(), heard: asked.heard, skew: asked.skew };
             let told =
                 async { brain.send(Order::Happened(Box::new(event), done)).await.is_ok() && committed.await.is_ok() };
             tokio::select! {
@@ -79,8 +120,7 @@ impl Watcher {
 
     /// When to ask next: by the schedule with its jitter; sooner after a failure, and never sooner than the server asked for.
     fn next(&self, now: Timestamp, failures: u32, wait: Option<TimeDelta>) -> Timestamp {
-        let jitter = self.feed.jitter.num_milliseconds().max(0);
-        let regular = self.feed.schedule.next_after(now) + TimeDelta::milliseconds(fastrand::i64(0..=jitter));
+        let regular = self.feed.schedule.next_after(now) + self.lateness();
         let next = match failures {
             0 => regular,
             _ => {
@@ -92,114 +132,97 @@ impl Watcher {
         next.max(now + wait.unwrap_or_default())
     }
 
-    async fn ask(&self, known: Option<&FeedState>, troubled: &mut BTreeSet<String>, now: Timestamp) -> Asked {
-        let request = match self.feed.feed.source(now) {
-            Source::Web(requests) => requests.into_iter().next(),
-            Source::Folder(_) | Source::Broker(_) => None,
+    /// How far a run is put off, within the jitter: for a cron line, whose runs fall on the full minute with those of everybody
+    /// else, half of it by the feed's own name, always alike, and the other half by chance; for a span all of it by chance.
+    fn lateness(&self) -> TimeDelta {
+        let jitter = self.feed.jitter.num_milliseconds().max(0);
+        let own = match self.feed.schedule {
+            Schedule::Every(_) => 0,
+            Schedule::Cron(..) => {
+                let half = u64::try_from(jitter / 2).unwrap_or_default();
+                let least = half.min(1000);
+                let place = xxh3_64(self.feed.id.as_str().as_bytes()) % (half - least + 1);
+                i64::try_from(least + place).unwrap_or_default()
+            }
         };
-        let Some(request) = request else {
-            return Asked { heard: Heard::Unreachable { why: "there is nothing to ask".to_owned() }, wait: None };
-        };
-        let validators = known.and_then(|known| known.validators.as_ref());
-        let limits = Limits {
+        TimeDelta::milliseconds(own + fastrand::i64(0..=jitter - own))
+    }
+
+    async fn ask(&self, known: Option<&FeedState>, memory: &mut Memory, clock: Clock) -> Asked {
+        match self.feed.feed.source(clock.now()) {
+            Source::Web(requests) => match requests.as_slice() {
+                [] => Asked::plainly(Heard::Unreachable { why: "there is nothing to ask".to_owned() }),
+                [request] => self.ask_one(request, known, memory, clock).await,
+                _ => self.ask_many(requests, known, memory, clock).await,
+            },
+            Source::Folder(folder) => Asked::plainly(self.look_into(&folder, known, memory, clock.now()).await),
+            Source::Broker(_) => Asked::plainly(Heard::Unreachable {
+                why: "it is told by a broker, and nobody listens to one".to_owned(),
+            }),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
             timeout: self.feed.timeout.to_std().unwrap_or_default(),
             max_body: usize::try_from(self.feed.max_body).unwrap_or(usize::MAX),
-        };
-        match self.fetcher.get(&request, &limits, validators, now).await {
-            Ok(Answer::NotModified { .. }) => Asked { heard: Heard::Unchanged, wait: None },
-            Ok(Answer::NoContent) => Asked { heard: Heard::Nothing, wait: None },
-            Ok(Answer::Fresh(fresh)) => {
-                let heard = match decode(&self.feed.feed, fresh.body, now).await {
-                    Ok(batch) => self.follow(batch, fresh.validators, known, troubled, &limits, now).await,
-                    Err(why) => Heard::Unreadable { why },
-                };
-                Asked { heard, wait: None }
+        }
+    }
+
+    /// How long a server is left alone that promises freshness.
+    fn freshness(&self, promised: Option<TimeDelta>) -> Option<TimeDelta> {
+        promised.map(|promised| promised.min(self.feed.stale_after / 2))
+    }
+
+    /// How long a server is left alone that asks for it.
+    fn plea(&self, why: &FetchError) -> Option<TimeDelta> {
+        why.retry_after().map(|asked| asked.min(self.feed.stale_after))
+    }
+
+    /// Reads an answer; what cannot be read, or is in a shape that is not known here, is kept aside for the staff.
+    async fn read(&self, body: Vec<u8>, origin: &Origin<'_>, now: Timestamp) -> Result<Batch, String> {
+        let body = Arc::new(body);
+        match decode(&self.feed.feed, Arc::clone(&body), now).await {
+            Ok(mut batch) => {
+                if let Some(first) = batch.strange.first() {
+                    let place = self.set_aside(body, origin, &format!("{}: {}", first.part, first.why), now).await;
+                    for part in &mut batch.strange {
+                        part.why.push_str(&place);
+                    }
+                }
+                Ok(batch)
             }
             Err(why) => {
-                let wait = why.retry_after();
-                Asked { heard: Heard::Unreachable { why: why.to_string() }, wait }
+                let place = self.set_aside(body, origin, &why, now).await;
+                Err(why + &place)
             }
         }
     }
 
-    /// Fetches the entries of an index that are not known yet, and joins what they hold. `troubled` are those that could not be
-    /// had the last time: they come last, so that a few which hang never keep all the others from being asked for.
-    async fn follow(
-        &self,
-        mut batch: Batch,
-        validators: Validators,
-        known: Option<&FeedState>,
-        troubled: &mut BTreeSet<String>,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Heard {
-        let nothing_known = VecDeque::new();
-        let entries = known.map_or(&nothing_known, |known| &known.entries);
-        let pointed_to = std::mem::take(&mut batch.follow);
-        let is_empty_index = pointed_to.is_empty() && batch.is_empty();
-        let mut new: Vec<Follow> =
-            pointed_to.into_iter().filter(|follow| !entries.contains(&follow.identity)).collect();
-        new.sort_by_key(|follow| troubled.contains(&follow.identity));
-        // What the list does not name any more is no trouble, so this never grows beyond a list.
-        troubled.retain(|identity| new.iter().any(|follow| follow.identity == *identity));
-        let is_all = new.len() <= MAX_FOLLOWED;
-        let mut taken = Vec::new();
-        let mut is_whole = is_all;
-        let end = tokio::time::Instant::now() + FOLLOW_FOR;
-        for follow in new.into_iter().take(MAX_FOLLOWED) {
-            if end <= tokio::time::Instant::now() {
-                is_whole = false;
-                let why = format!("asked for again: the ones before it took longer than {} s", FOLLOW_FOR.as_secs());
-                batch.skipped.push(Skip { part: follow.identity, why });
-                continue;
-            }
-            match self.fetch_entry(&follow, limits, now).await {
-                Ok(entry) => {
-                    batch.absorb(entry);
-                    troubled.remove(&follow.identity);
-                    taken.push(follow.identity);
-                }
-                Err(EntryError::Later(why)) => {
-                    is_whole = false;
-                    troubled.insert(follow.identity.clone());
-                    batch.skipped.push(Skip { part: follow.identity, why: format!("asked for again: {why}") });
-                }
-                Err(EntryError::Never(why)) => {
-                    batch.skipped.push(Skip { part: follow.identity.clone(), why });
-                    taken.push(follow.identity);
-                }
-            }
+    /// Keeps a body aside; gives the words that name its place.
+    async fn set_aside(&self, body: Arc<Vec<u8>>, origin: &Origin<'_>, why: &str, now: Timestamp) -> String {
+        if body.is_empty() {
+            return String::new();
         }
-        if is_empty_index {
-            return Heard::Nothing;
-        }
-        if batch.is_empty() && taken.is_empty() && is_whole {
-            // An index that names only what is known already, from a server that does not answer 304.
-            return Heard::Unchanged;
-        }
-        Heard::Batch { batch, validators: is_whole.then_some(validators), entries: taken }
-    }
-
-    async fn fetch_entry(&self, follow: &Follow, limits: &Limits, now: Timestamp) -> Result<Batch, EntryError> {
-        match self.fetcher.get(&follow.request, limits, None, now).await {
-            // A page that says «under maintenance» and a file that is still being written come in the place of an alert that
-            // will be there in a moment.
-            Ok(Answer::Fresh(fresh)) => decode(&self.feed.feed, fresh.body, now).await.map_err(EntryError::Later),
-            Ok(Answer::NotModified { .. } | Answer::NoContent) => Err(EntryError::Later("an empty answer".to_owned())),
-            Err(FetchError::Status { code: 410, .. }) => {
-                Err(EntryError::Never("the server says it is gone (410)".to_owned()))
+        let (aside, feed) = (Arc::clone(&self.aside), self.feed.id.clone());
+        let (from, headers, why) = (origin.from.to_owned(), origin.headers.to_vec(), why.to_owned());
+        let kept = tokio::task::spawn_blocking(move || {
+            aside.keep(&body, &Note { feed: &feed, from: &from, at: now, why: &why, headers: &headers })
+        });
+        match kept.await {
+            Ok(Ok(path)) => format!("; kept aside as {}", path.display()),
+            Ok(Err(why)) => {
+                warn!(feed = %self.feed.id, "What {} answered could not be kept aside: {why}", self.feed.id);
+                format!("; it could not be kept aside: {why}")
             }
-            Err(why) => Err(EntryError::Later(why.to_string())),
+            Err(_) => String::new(),
         }
     }
 }
 
-/// Why an entry of an index gave nothing.
-enum EntryError {
-    /// It may be had later.
-    Later(String),
-    /// The server says that it will not come back.
-    Never(String),
+/// How far a server's clock is ahead of ours.
+fn clock_skew(server: Option<Timestamp>, received: Timestamp) -> Option<TimeDelta> {
+    server.map(|server| server - received)
 }
 
 pub(super) async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {
@@ -208,9 +231,12 @@ pub(super) async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Op
     recalled.await.ok()
 }
 
-/// Reads an answer on a thread of its own; a decoder that panics is a fault of that answer, not of the daemon.
-pub(super) async fn decode(feed: &Arc<dyn Feed>, body: Vec<u8>, now: Timestamp) -> Result<Batch, String> {
-    let feed = Arc::clone(feed);
+/// Reads an answer on a thread of its own; a decoder that panics is a fault of that answer, not of the program.
+///
+/// # Errors
+/// Why nothing of it can be read.
+pub async fn decode(feed: &Arc<dyn Feed>, body: impl Into<Arc<Vec<u8>>>, now: Timestamp) -> Result<Batch, String> {
+    let (feed, body) = (Arc::clone(feed), body.into());
     match tokio::task::spawn_blocking(move || feed.decode(&body, now)).await {
         Ok(read) => read.map_err(|why: DecodeError| why.to_string()),
         Err(why) => Err(format!("the decoder broke down over it, which is a fault of this program: {why}")),
