@@ -52,6 +52,8 @@ pub struct GovernorateBook {
     centres: [BTreeMap<String, Vec<usize>>; 2],
     /// By value and then by its name.
     geocodes: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Names of other regions, by [`normalise`].
+    elsewhere: BTreeSet<String>,
     hints: Hints,
 }
 
@@ -75,7 +77,17 @@ impl GovernorateBook {
     pub fn new(region: Both<String>, bounds: Rect<f64>, list: Vec<Governorate>) -> Result<Self, Vec<NameClash>> {
         let (names, centres, geocodes) = Default::default();
         let hints = Hints::default();
-        let mut book = Self { region, bounds, places: BTreeMap::new(), names, centres, geocodes, hints, list };
+        let mut book = Self {
+            region,
+            bounds,
+            places: BTreeMap::new(),
+            names,
+            centres,
+            geocodes,
+            hints,
+            list,
+            elsewhere: BTreeSet::new(),
+        };
         book.hints.take(&book.region.en);
         let [exact_names, names] = &mut book.names;
         let [exact_centres, centres] = &mut book.centres;
@@ -180,6 +192,21 @@ impl GovernorateBook {
     /// The governorate that lists a geocode, by the very letters of both: the same number under another name is another place.
     pub fn geocoded(&self, name: &str, value: &str) -> Option<&Governorate> {
         self.geocodes.get(value).and_then(|names| names.get(name)).and_then(|place| self.list.get(*place))
+    }
+
+    /// The same book with the names of places beside it, which are of other regions; a name of ours stays ours.
+    pub fn beside(mut self, names: &[String]) -> Self {
+        let others: BTreeSet<String> = names.iter().map(|name| normalise(name)).collect();
+        let [_, own] = &self.names;
+        let [_, centres] = &self.centres;
+        let is_other = |name: &String| !name.is_empty() && !own.contains_key(name) && !centres.contains_key(name);
+        self.elsewhere = others.into_iter().filter(is_other).collect();
+        self
+    }
+
+    /// True for the whole name of a place that is known to be of another region.
+    pub fn is_elsewhere(&self, name: &str) -> bool {
+        self.elsewhere.contains(&normalise(name))
     }
 
     /// False when a text surely holds no name of this book; it costs next to nothing, and most alerts of the world are for

@@ -17,18 +17,23 @@ use crate::table::{Found, Table, read_file};
 /// The most governorates that are read.
 pub const MAX_GOVERNORATES: usize = 10_000;
 
+/// The most names of places elsewhere.
+pub const MAX_ELSEWHERE: usize = 20_000;
+
 /// The most corners an outline may have.
 pub const MAX_CORNERS: usize = 20_000;
 
 /// Reads both files; what it returns is whole, and right when no error was noted.
 pub fn read(file: &Arc<SourceFile>, outlines: &Arc<SourceFile>, problems: &Problems) -> GovernorateBook {
     let mut outlines = Outlines::read(outlines, problems);
+    let mut elsewhere = Vec::new();
     let (region, bounds, list) = read_file(file, problems, |root| {
         let region = root.table("region");
         if region.is_none() && !root.has("region") {
             root.missing("region", "{ name = …, bounds = … }");
         }
         let (region, bounds) = region.map_or((Both::default(), whole_world()), read_region);
+        elsewhere = root.texts("elsewhere").unwrap_or_default();
         let tables = root.tables("governorate");
         if tables.is_empty() || MAX_GOVERNORATES < tables.len() {
             let message = format!("there are {} governorates: 1 to {MAX_GOVERNORATES} are read", tables.len());
@@ -45,13 +50,24 @@ pub fn read(file: &Arc<SourceFile>, outlines: &Arc<SourceFile>, problems: &Probl
     });
     outlines.finish(&list, problems);
     let fallback = (region.clone(), bounds);
-    GovernorateBook::new(region, bounds, list).unwrap_or_else(|clashes| {
-        for clash in clashes {
-            let span = last_mention(&file.text, &clash.name);
-            problems.error(file, span, clash.to_string(), None);
-        }
-        empty(fallback.0, fallback.1)
-    })
+    GovernorateBook::new(region, bounds, list)
+        .unwrap_or_else(|clashes| {
+            for clash in clashes {
+                let span = last_mention(&file.text, &clash.name);
+                problems.error(file, span, clash.to_string(), None);
+            }
+            empty(fallback.0, fallback.1)
+        })
+        .beside(&elsewhere_names(&elsewhere, file, problems))
+}
+
+/// The names of places elsewhere; more than are read is a mistake.
+fn elsewhere_names(found: &[Found<String>], file: &Arc<SourceFile>, problems: &Problems) -> Vec<String> {
+    if let Some(last) = found.get(MAX_ELSEWHERE) {
+        let message = format!("`elsewhere` lists {} names: at most {MAX_ELSEWHERE} are read", found.len());
+        problems.error(file, last.span.clone(), message, None);
+    }
+    found.iter().take(MAX_ELSEWHERE).map(|name| name.value.clone()).collect()
 }
 
 fn empty(region: Both<String>, bounds: Rect<f64>) -> GovernorateBook {

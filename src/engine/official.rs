@@ -171,11 +171,14 @@ impl<'a> Document<'a> {
         let live: Vec<&Alert> = self.parts.iter().filter(|part| !part.all_clear).copied().collect();
         let mut unplaced: Vec<&str> = Vec::new();
         for place in live.iter().flat_map(|part| &part.unplaced) {
-            if !unplaced.contains(&place.as_str()) {
+            if !unplaced.contains(&place.as_str()) && !book.governorates.is_elsewhere(place) {
                 unplaced.push(place);
             }
         }
         let placed: Vec<&Alert> = live.into_iter().filter(|part| !part.areas.is_empty()).collect();
+        if placed.is_empty() && unplaced.is_empty() {
+            return self.leave(book, draft, now);
+        }
         if placed.is_empty() {
             let places = unplaced.join("; ");
             let text =
@@ -210,6 +213,15 @@ impl<'a> Document<'a> {
             self.announce(book, draft, &parts, Vec::new(), now);
         } else {
             self.announce(book, draft, &parts, referred, now);
+        }
+    }
+
+    /// Takes a document that speaks of other places only: what it refers to has left ours.
+    fn leave(&self, book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+        let text = "it speaks of other places only: nothing of it is for this region".to_owned();
+        draft.write(now, "elsewhere", &self.first.identity, text);
+        if !self.first.references.is_empty() || self.first.line.is_some() {
+            self.lift(draft, book, now);
         }
     }
 

@@ -52,7 +52,8 @@ fn a_correction_that_arrives_first_overtakes_what_it_corrects() {
 #[test]
 fn an_update_that_cannot_be_placed_does_not_hold_back_what_it_corrects() {
     let first = alert(10, Severity::Red, 300);
-    let nowhere = Alert { areas: Vec::new(), ..update(30, Severity::Red, 300, &[&first]) };
+    let nowhere =
+        Alert { areas: Vec::new(), unplaced: vec!["Atlantis".to_owned()], ..update(30, Severity::Red, 300, &[&first]) };
     check_alerts(&[(30, &nowhere), (50, &first)], "00:50 issued red official; 05:00 expired red official");
 }
 

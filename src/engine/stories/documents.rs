@@ -14,6 +14,7 @@ fn document(minute: i64, until: i64, parts: &[(Severity, &[GovernorateId])]) -> 
         part: u16::try_from(number).unwrap(),
         fingerprint: 1,
         areas: areas.to_vec(),
+        unplaced: if areas.is_empty() { vec!["Atlantis".to_owned()] } else { Vec::new() },
         ..alert(minute, *severity, until)
     };
     parts.iter().enumerate().map(part).collect()
@@ -229,4 +230,21 @@ fn what_could_not_be_placed_is_told_when_a_mended_gazetteer_places_it() {
     );
     let known = FeedState { entries: ["a".to_owned()].into(), gazetteer: 1, ..FeedState::new(at(0)) };
     assert_eq!((known.clone().under(1).entries.len(), known.under(2).entries.len()), (1, 0));
+}
+
+#[test]
+fn what_is_of_other_regions_alone_is_nobodys_here_and_takes_the_warning_along() {
+    let mut book = book(rain(0, 20));
+    book.governorates =
+        Arc::new((*book.governorates).clone().beside(&["منطقة الرياض".to_owned(), "الطائف".to_owned()]));
+    let mut far = alert(5, Severity::Red, 300);
+    (far.areas, far.unplaced) = (Vec::new(), vec!["منطقة الرياض".to_owned()]);
+    let here = alert(10, Severity::Red, 300);
+    let mut moved = referring(vec![alert(60, Severity::Red, 300)], MsgType::Update, &here).remove(0);
+    (moved.areas, moved.unplaced) = (Vec::new(), Vec::new());
+    let (_, told) = live(&book, &[(5, said(far.clone())), (10, said(here)), (60, said(moved))], 100);
+    assert_eq!(tell(&told), "00:10 issued red official; 01:00 lifted red official");
+    let outcome = step(&book, &State::default(), &said(far), at(5));
+    assert!(outcome.notices.is_empty() && outcome.journal.iter().any(|entry| entry.kind == "elsewhere"));
+    assert!(!book.governorates.is_elsewhere("الطائف"), "a name of ours stays ours");
 }

@@ -101,6 +101,8 @@ pub struct CapArea<'a> {
     pub governorates: BTreeSet<GovernorateId>,
     /// What could not be placed and is for staff to look at.
     pub unplaced: Vec<String>,
+    /// True when it is of another place altogether: its shapes lie far from the region, and no name of the region is in it.
+    pub is_elsewhere: bool,
     /// How many polygons it has.
     pub polygons: usize,
     /// How many circles.

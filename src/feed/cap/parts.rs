@@ -48,6 +48,8 @@ struct Part {
     expires: Timestamp,
     found: BTreeSet<GovernorateId>,
     unplaced: Vec<String>,
+    /// Whether any of its areas is of another place altogether.
+    is_elsewhere: bool,
     is_clear: bool,
     defects: Vec<String>,
 }
@@ -76,7 +78,7 @@ pub(super) fn parts(cap: &CapAlert<'_>, terms: &Terms<'_>) -> Vec<Alert> {
         Identity { sender: cap.sender.clone().into_owned(), identifier: cap.identifier.clone().into_owned(), sent };
     let finish = |(number, mut part): (u16, Part)| {
         let is_new = matches!(msg_type, MsgType::Alert | MsgType::Update);
-        if part.found.is_empty() && part.unplaced.is_empty() && is_new {
+        if part.found.is_empty() && part.unplaced.is_empty() && !part.is_elsewhere && is_new {
             part.unplaced.push("an alert that names no area".to_owned());
         }
         if MAX_UNPLACED < part.unplaced.len() {
@@ -131,6 +133,7 @@ fn empty(sent: Timestamp, terms: &Terms<'_>, defects: &mut Vec<String>) -> Part 
         expires: sent + terms.default_life,
         found: BTreeSet::new(),
         unplaced: Vec::new(),
+        is_elsewhere: false,
         is_clear: false,
         defects: Vec::new(),
     }
@@ -192,6 +195,7 @@ fn absorb(part: &mut Part, other: Part) {
     part.severity = part.severity.max(other.severity);
     part.certainty = stronger(part.certainty, other.certainty);
     part.found.extend(other.found);
+    part.is_elsewhere |= other.is_elsewhere;
     for text in other.unplaced {
         if part.unplaced.len() <= MAX_UNPLACED && !part.unplaced.contains(&text) {
             part.unplaced.push(text);
@@ -238,11 +242,13 @@ fn part(info: &CapInfo<'_>, event: Said, sent: Timestamp, terms: &Terms<'_>) -> 
         expires,
         found: BTreeSet::new(),
         unplaced: Vec::new(),
+        is_elsewhere: false,
         is_clear: info.is_clear(),
         defects,
     };
     for area in &info.areas {
         part.found.extend(area.governorates.iter().cloned());
+        part.is_elsewhere |= area.is_elsewhere;
         for text in &area.unplaced {
             if part.unplaced.len() <= MAX_UNPLACED && !part.unplaced.contains(text) {
                 part.unplaced.push(text.clone());

@@ -252,6 +252,8 @@ impl<'b> Reader<'b> {
     fn area<'a>(&mut self, node: Node<'a, '_>, defects: &mut Vec<String>) -> CapArea<'a> {
         let mut area = CapArea::default();
         let mut shapes: Vec<Shape> = Vec::new();
+        // How many shapes lie far from the region, and whether all could be read.
+        let (mut far, mut is_clear) = (0_usize, true);
         self.print.open(node);
         for child in node.children().filter(Node::is_element) {
             match child.tag_name().name() {
@@ -270,9 +272,12 @@ impl<'b> Reader<'b> {
                         _ => self.drawer.circle(&text, defects),
                     };
                     match read {
-                        Ok(Shape::Far) => {}
+                        Ok(Shape::Far) => far += 1,
                         Ok(shape) => shapes.push(shape),
-                        Err(why) => defects.push(why),
+                        Err(why) => {
+                            is_clear = false;
+                            defects.push(why);
+                        }
                     }
                 }
                 "geocode" => {
@@ -302,8 +307,11 @@ impl<'b> Reader<'b> {
         }
         let named = names::read(text, self.book);
         if !is_placed {
-            area.unplaced = named.unknown;
-            if named.found.is_empty() && area.unplaced.is_empty() {
+            area.is_elsewhere = 0 < far && is_clear && shapes.is_empty() && named.found.is_empty();
+            if !area.is_elsewhere {
+                area.unplaced = named.unknown;
+            }
+            if named.found.is_empty() && area.unplaced.is_empty() && !area.is_elsewhere {
                 let text = if text.is_empty() { "an area without a description" } else { text };
                 area.unplaced.push(text.to_owned());
             }
