@@ -383,7 +383,7 @@ fn a_broker_is_trusted_by_its_certificate_and_by_nothing_else() {
     let said = service.says(0, "pushed did not answer");
     service.says(said, "UnknownIssuer");
 
-    std::fs::write(scene.state.join("ca.pem"), authority.pem()).unwrap();
+    scene.write("ca.pem", &authority.pem());
     let trusting = |host: &str| feeds(&[&format!("mqtts://{host}:{outside}")], "ca = \"ca.pem\"");
     scene.write("feeds.toml", &trusting("localhost"));
     service.signal("HUP");

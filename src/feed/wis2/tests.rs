@@ -224,7 +224,7 @@ fn mistakes_are_all_told_where_they_stand() {
     let (feed, faults) = read(
         &KIND,
         "brokers = [\"mqtt://one.example\", \"https://two.example\", \"mqtts://me:hush@three.example\", \"mqtts://four.example/x\"]\n\
-         topics = [\"cache/#/data\", \"a\", \"a\"]\nuser = \"nadhir\"\npassword = \"hush\"\nca = \"\"\nreads = { kind = \"wis2\" }\n",
+         topics = [\"cache/#/data\", \"a\", \"a\"]\nuser = \"nadhir\"\npassword = \"hush\"\nreads = { kind = \"wis2\" }\n",
     );
     assert!(feed.is_none());
     assert!(!faults.join("\n").contains("hush"), "{faults:#?}");
@@ -236,8 +236,7 @@ fn mistakes_are_all_told_where_they_stand() {
     1: `brokers`: `mqtts://four.example/x` is not an address of a broker: write `mqtts://host:8883` (-)
     2: `topics`: `cache/#/data` is not a topic: `+` stands for one whole level, `#` for all that follow at the end (-)
     2: `topics`: `a` is listed twice (-)
-    5: `ca`: the path is empty (-)
-    6: `kind`: `wis2` is not known here (known here: open-meteo, metar, taf, cap, ncm-ews, met-norway, openweathermap, gdacs, csv, json)
+    5: `kind`: `wis2` is not known here (known here: open-meteo, metar, taf, cap, ncm-ews, met-norway, openweathermap, gdacs, csv, json)
     "##);
     let (feed, faults) = read(&KIND, "");
     assert!(feed.is_none());
