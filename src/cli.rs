@@ -29,7 +29,7 @@ pub const EX_INTERRUPTED: u8 = 130;
     name = "nadhir",
     version,
     after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such file or directory, 69 cannot start or go \
-                  on, 78 mistakes in the configuration, 130 interrupted before the end.\n\nBegin with:  nadhir demo"
+                  on, 74 cannot be written, 78 mistakes in the configuration, 130 interrupted before the end.\n\nBegin with:  nadhir demo"
 )]
 struct Arguments {
     #[command(subcommand)]

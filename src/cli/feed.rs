@@ -1,12 +1,16 @@
-//! `nadhir feed`: looks at feeds without running the service. It keeps nothing, decides nothing and sends nothing.
+//! `nadhir feed`: looks at feeds without running the service. It decides nothing, sends nothing, and keeps nothing but what it
+//! is told to record.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{EX_UNAVAILABLE, complain};
-
+mod asked;
 mod files;
+mod pieces;
+mod record;
+#[cfg(test)]
+mod tests;
 
 /// What `nadhir feed` takes.
 #[derive(Debug, clap::Args)]
@@ -19,9 +23,19 @@ pub struct Arguments {
 enum Command {
     /// Read one answer of a feed, or files, and show what was read, what was passed over and why.
     #[command(
-        after_help = "Examples:  nadhir feed try --file alert.xml\n           nadhir feed try --file alerts/ --json"
+        after_help = "Examples:  nadhir feed try --file alert.xml\n           nadhir feed try --file alerts/ --json\n           nadhir feed try metar\n\nExit \
+                      codes with a name: 0 read, 1 not all of it or nothing, 2 no such feed, 69 nothing could be had, 78 mistakes \
+                      in the configuration."
     )]
     Try(Try),
+    /// Ask a feed and write down what came, byte for byte, to live through it again.
+    #[command(
+        after_help = "Examples:  nadhir feed record metar\n           nadhir feed record ncm-cap-ar --for 2d --every 5min --out storm\n\nEach \
+                      time of asking is a directory OUT/NAME/2025-12-09T00-00-00Z with 0001.body and 0001.json for each answer.\n\nExit \
+                      codes: 0 recorded, 2 no such feed, 69 nothing was had, 74 it cannot be written, 78 mistakes in the \
+                      configuration, 130 interrupted before the end."
+    )]
+    Record(record::Record),
 }
 
 /// What `nadhir feed try` takes: a feed by its name, or files.
@@ -39,6 +53,9 @@ struct Try {
     /// The directory of the configuration; without it the configuration inside the program.
     #[arg(long, value_name = "DIR")]
     config: Option<PathBuf>,
+    /// The state directory, where relative paths of folders and secrets begin [default: as `nadhir run`].
+    #[arg(long, value_name = "DIR", requires = "name")]
+    state: Option<PathBuf>,
     /// One JSON object a line for each file.
     #[arg(long)]
     json: bool,
@@ -56,11 +73,10 @@ pub fn run(arguments: &Arguments) -> u8 {
                 files::run(&chosen.file, &chosen.kind, chosen.config.as_deref(), chosen.json, &mut anstream::stdout())
             }
             Some(name) => {
-                complain(&format_args!(
-                    "the feed `{name}` cannot be asked from here yet; give a saved answer with --file"
-                ));
-                EX_UNAVAILABLE
+                let (config, state) = (chosen.config.as_deref(), chosen.state.as_deref());
+                asked::run(name, config, state, chosen.json, &mut anstream::stdout())
             }
         },
+        Command::Record(chosen) => record::run(chosen),
     }
 }

@@ -80,7 +80,7 @@ fn way(table: &Table<'_>) -> Way {
     }
     let has_login = table.has("proxy_user") || table.has("proxy_password");
     let Some(Found { value: Some(url), .. }) = written else {
-        if has_login && !matches!(&written, None if table.has("proxy")) {
+        if has_login && !(written.is_none() && table.has("proxy")) {
             let help = "add `proxy = \"http://host:port\"`, or take the login out".to_owned();
             table.error(&table.span, "there is a login for a proxy and no proxy", Some(help));
         }

@@ -5,8 +5,8 @@
 //! it held: both are gone together when the watcher is, and everything is asked for whole.
 //!
 //! Waits. A server may ask to be left alone (`Retry-After`) or promise that its answer stays as it is (`Expires`, `Cache-Control`),
-//! and is not asked before. Both are bounded by the feed's own patience, so that a server that is mistaken or lies cannot silence
-//! it: a promise by half of `stale_after`, a plea by the whole of it.
+//! and is not asked before. Both are bounded by the feed's own patience, the shorter of `stale_after` and `silent_after`, so that a
+//! server that is mistaken or lies cannot silence it: a promise by half of that, a plea by the whole.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ mod follow;
 mod web;
 
 use folder::Look;
-pub use follow::{FOLLOW_FOR, MAX_FOLLOWED};
+pub use follow::{FOLLOW_FOR, MAX_FOLLOWED, Probed};
 pub use web::ASK_FOR;
 
 /// The first wait after a failure; it doubles up to the feed's own interval.
@@ -171,12 +171,17 @@ impl Watcher {
 
     /// How long a server is left alone that promises freshness.
     fn freshness(&self, promised: Option<TimeDelta>) -> Option<TimeDelta> {
-        promised.map(|promised| promised.min(self.feed.stale_after / 2))
+        promised.map(|promised| promised.min(self.patience() / 2))
     }
 
     /// How long a server is left alone that asks for it.
     fn plea(&self, why: &FetchError) -> Option<TimeDelta> {
-        why.retry_after().map(|asked| asked.min(self.feed.stale_after))
+        why.retry_after().map(|asked| asked.min(self.patience()))
+    }
+
+    /// How long the feed may be without an answer before its word does not count, or the people on duty hear of it.
+    fn patience(&self) -> TimeDelta {
+        self.feed.stale_after.min(self.feed.clocks.silent_after)
     }
 
     /// Reads an answer; what cannot be read, or is in a shape that is not known here, is kept aside for the staff.

@@ -78,6 +78,11 @@ pub struct Found {
 }
 
 impl Look {
+    /// The files that were read, as [`Delivery::identity`] names them.
+    pub fn identities(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.values().filter_map(|seen| seen.identity.clone())
+    }
+
     /// Looks into a folder and reads what is new in it; `is_known` tells by its identity whether a file was taken before.
     ///
     /// # Errors

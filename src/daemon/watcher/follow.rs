@@ -45,7 +45,7 @@ enum EntryError {
 
 /// The hosts that were asked at one time of asking.
 #[derive(Debug, Default)]
-pub(super) struct Probed(BTreeSet<String>);
+pub struct Probed(BTreeSet<String>);
 
 impl Probed {
     /// Begins with the host that led here, which has just answered.
@@ -58,7 +58,7 @@ impl Probed {
     }
 
     /// True when nothing of its host was asked before.
-    pub(super) fn is_first(&mut self, url: &Url) -> bool {
+    pub fn is_first(&mut self, url: &Url) -> bool {
         self.0.insert(format!("{:?} {:?}", url.host(), url.port_or_known_default()))
     }
 }

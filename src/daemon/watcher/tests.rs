@@ -206,6 +206,15 @@ fn waits_are_bounded_by_the_patience_of_the_feed() {
     assert_eq!(watcher.freshness(Some(day)), Some(TimeDelta::minutes(30)), "half of the hour after which it is stale");
     assert_eq!(watcher.plea(&busy(minute)), Some(minute));
     assert_eq!(watcher.plea(&busy(day)), Some(TimeDelta::hours(1)));
+    let mut hasty = watcher.feed.clone();
+    hasty.clocks.silent_after = TimeDelta::minutes(6);
+    let hasty = watcher_of(hasty, dir.path());
+    assert_eq!(
+        hasty.freshness(Some(day)),
+        Some(TimeDelta::minutes(3)),
+        "staff must not hear of a silence that we keep"
+    );
+    assert_eq!(hasty.plea(&busy(day)), Some(TimeDelta::minutes(6)));
     for (wait, expected) in [(None, 5), (Some(minute), 5), (Some(TimeDelta::minutes(30)), 30)] {
         assert_eq!(watcher.next(now(), 0, wait), now() + TimeDelta::minutes(expected));
     }
