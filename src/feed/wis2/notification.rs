@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::super::{DecodeError, Integrity, integrity};
+use super::super::{DecodeError, Integrity, integrity, values};
 
 /// The largest notification that is read, in bytes; the standard allows 8192.
 pub const MAX_NOTIFICATION: usize = 64 * 1024;
@@ -90,7 +90,8 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Notification>, DecodeError> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Ok(None);
     }
-    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Ok(None) };
+    let Ok(value) = values::json(body, "a notification of WIS2") else { return Ok(None) };
+    let value = &value;
     let about = &value["properties"];
     let Some(data_id) = text(&about["data_id"]).filter(|_| value["type"] == "Feature") else { return Ok(None) };
     if MAX_NOTIFICATION < body.len() {
