@@ -107,15 +107,15 @@ fn mosquitto(dir: &Path) -> Child {
         })
 }
 
-/// The documents by their names, and how often each was asked for.
-type Shelf = BTreeMap<String, (Document, usize)>;
-
 /// A server of documents on loopback: what it has of each path, and how often it was asked for.
 struct Documents {
     base: String,
-    shared: Arc<Mutex<Shelf>>,
+    shared: Shelf,
     _runtime: Runtime,
 }
+
+/// Each document by its name, and how often it was asked for.
+type Shelf = Arc<Mutex<BTreeMap<String, (Document, usize)>>>;
 
 #[derive(Clone)]
 enum Document {
@@ -127,7 +127,7 @@ enum Document {
 impl Documents {
     fn open() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let shared = Arc::new(Mutex::new(BTreeMap::new()));
+        let shared = Shelf::default();
         let router = Router::new().route("/{name}", get(document)).with_state(Arc::clone(&shared));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -146,7 +146,7 @@ impl Documents {
     }
 }
 
-async fn document(State(shared): State<Arc<Mutex<Shelf>>>, Address(name): Address<String>) -> Response {
+async fn document(State(shared): State<Shelf>, Address(name): Address<String>) -> Response {
     let found = shared.lock().unwrap().get_mut(&name).map(|(document, asked)| {
         *asked += 1;
         document.clone()
