@@ -106,9 +106,6 @@ pub struct Subscription {
     pub topics: Vec<String>,
     /// The user and the password; WIS2 publishes its own for everyone.
     pub login: Option<Login>,
-    /// A file of certificates that are trusted at these brokers beside the machine's own; relative paths begin in the state
-    /// directory.
-    pub ca: Option<PathBuf>,
 }
 
 /// How to log in at a broker.

@@ -116,15 +116,16 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Begins to listen. `name` tells this subscription from others of this nadhir; relative paths begin in `dir`.
+    /// Begins to listen. `name` tells this subscription from others of this nadhir; relative paths begin in `dir`. The
+    /// certificates in the file `ca` are trusted at these brokers beside the machine's own.
     ///
     /// # Errors
     /// When a password, a certificate or an address cannot be used.
-    pub fn open(subscription: &Subscription, name: &str, dir: &Path) -> Result<Self, String> {
+    pub fn open(subscription: &Subscription, name: &str, dir: &Path, ca: Option<&Path>) -> Result<Self, String> {
         crate::fetch::install_crypto();
         let own = own_name(dir);
         let transport = match subscription.brokers.iter().any(|url| url.scheme() == "mqtts") {
-            true => Some(tls::transport(subscription.ca.as_ref().map(|path| dir.join(path)).as_deref())?),
+            true => Some(tls::transport(ca)?),
             false => None,
         };
         let login = subscription.login.as_ref().map(|login| credentials(login, dir)).transpose()?;
@@ -278,17 +279,16 @@ mod tests {
             brokers: vec!["mqtt://127.0.0.1:9".parse().unwrap()],
             topics: vec!["a/#".to_owned()],
             login: Some(login),
-            ca: None,
         };
-        let why = Listening::open(&subscription, "ncm", dir.path()).unwrap_err();
+        let why = Listening::open(&subscription, "ncm", dir.path(), None).unwrap_err();
         assert!(why.contains("no.such.password cannot be read"), "{why}");
         subscription.login = None;
         subscription.brokers = vec!["mqtts://127.0.0.1:9".parse().unwrap()];
-        subscription.ca = Some("no.such.pem".into());
-        let why = Listening::open(&subscription, "ncm", dir.path()).unwrap_err();
+        let ca = dir.path().join("no.such.pem");
+        let why = Listening::open(&subscription, "ncm", dir.path(), Some(&ca)).unwrap_err();
         assert!(why.contains("no.such.pem"), "{why}");
-        std::fs::write(dir.path().join("no.such.pem"), "hush").unwrap();
-        let why = Listening::open(&subscription, "ncm", dir.path()).unwrap_err();
+        std::fs::write(&ca, "hush").unwrap();
+        let why = Listening::open(&subscription, "ncm", dir.path(), Some(&ca)).unwrap_err();
         assert!(why.contains("no certificate") && !why.contains("hush"), "{why}");
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::feed::keys;
 use crate::fetch::{Connection, Way, trust};
-use crate::secret::SecretSource;
 use crate::table::{Found, Table};
 use crate::time::{TimeDelta, span_text};
 
@@ -57,7 +57,7 @@ fn connect_timeout(table: &Table<'_>) -> Option<std::time::Duration> {
 
 fn way(table: &Table<'_>) -> Way {
     let user = table.text("proxy_user", |text| Ok(text.to_owned()));
-    let password = secret(table, "proxy_password");
+    let password = table.has("proxy_password").then(|| keys::secret(table, "proxy_password")).flatten();
     let mut is_secret_shown = false;
     let written = table.text("proxy", |text| {
         if text == "none" {
@@ -100,54 +100,13 @@ fn way(table: &Table<'_>) -> Way {
     Way::Proxy { url, login }
 }
 
-/// Reads where a secret lies. A secret in the file itself is refused, and its line is not printed.
-fn secret(table: &Table<'_>, key: &'static str) -> Option<SecretSource> {
-    let mut is_inline = false;
-    table.get(key, |value| {
-        is_inline = value.as_str().is_some();
-        Ok(())
-    })?;
-    if is_inline {
-        let head = table.span.start..table.span.start;
-        let message =
-            format!("`{key}`: a secret is not written here: this file is copied, printed and kept in version control");
-        let help = format!(
-            "put it in a file that only nadhir can read and write `{key} = {{ file = \"…\" }}`; make a new one"
-        );
-        table.error(&head, message, Some(help));
-        return None;
-    }
-    let within = table.table(key)?;
-    let file = within.text("file", path);
-    let credential = within.text("credential", |text| {
-        let is_name = !text.is_empty() && !text.contains('/') && !text.starts_with('.');
-        if is_name { Ok(text.to_owned()) } else { Err("expected the name in LoadCredential=, not a path".to_owned()) }
-    });
-    let source = match (file, credential) {
-        (Some(file), None) => Some(SecretSource::File(file.value)),
-        (None, Some(credential)) => Some(SecretSource::Credential(credential.value)),
-        (Some(_), Some(_)) => {
-            within.error(&within.span, format!("`{key}`: both a file and a credential are given; keep one"), None);
-            None
-        }
-        (None, None) => {
-            if !within.has("file") && !within.has("credential") {
-                let help = "write { file = \"…\" } or { credential = \"…\" }".to_owned();
-                within.error(&within.span, format!("`{key}` says nowhere to read it"), Some(help));
-            }
-            None
-        }
-    };
-    within.finish();
-    source
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::problem::{Problems, SourceFile, render};
+    use crate::secret::SecretSource;
     use crate::table::read_file;
 
     /// Reads keys; gives what was meant, and the report that a person would see.

@@ -84,7 +84,8 @@ impl Listener {
     /// Listens until told to stop or until the brain is gone.
     pub async fn run(&self, brain: mpsc::Sender<Order>, clock: Clock, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let why = match Listening::open(&self.subscription, self.work.feed.id.as_str(), &self.dir) {
+            let FeedConfig { id, connection, .. } = &self.work.feed;
+            let why = match Listening::open(&self.subscription, id.as_str(), &self.dir, connection.ca.as_deref()) {
                 Ok(mut listening) => {
                     let why = tokio::select! {
                         biased;

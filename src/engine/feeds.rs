@@ -76,9 +76,10 @@ pub(super) fn note(
     if let Some(ahead) = skew {
         feed.skew = Some(Skew::after(feed.skew.as_ref(), ahead, now));
     }
-    // What is incomplete, and every message that is pushed, is told for itself: it will not be heard again.
-    let is_for_itself = matches!(heard, Heard::Batch { validators: None, .. }) && feed.health != health;
-    let is_told = matches!(health, Health::Partial(_)) && is_for_itself;
+    // What is incomplete, and every message that is pushed, is told for itself: it will not be heard again. That a broker is lost
+    // must not hide behind a message that could not be read.
+    let is_for_itself = matches!(heard, Heard::Batch { validators: None, .. } | Heard::Listening { .. });
+    let is_told = is_for_itself && matches!(health, Health::Partial(_)) && feed.health != health;
     if is_first || feed.health.kind() != health.kind() || is_told {
         feed.since = now;
         draft.write(now, health.journal_kind(), id, sentence(id, &health));

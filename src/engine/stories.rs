@@ -402,9 +402,18 @@ fn what_no_feed_speaks_of_any_more_is_forgotten_in_the_end() {
 
 #[test]
 fn every_way_of_saying_nothing_is_its_own_line_in_the_journal() {
+    let pushed = |part: &str| {
+        let skipped = vec![Skip { part: part.to_owned(), why: "not read".to_owned() }];
+        Heard::Batch { batch: Batch { skipped, ..Batch::default() }, validators: None, entries: Vec::new() }
+    };
     let heard = [
         Heard::Unchanged,
         Heard::Nothing,
+        Heard::Listening { without: None },
+        // Two messages that are pushed one after the other and cannot be read are two lines, the same one twice is one.
+        pushed("one"),
+        pushed("two"),
+        Heard::Listening { without: Some("b is not heard: refused".into()) },
         Heard::Unreadable { why: "expected JSON, found a web page (HTML)".into() },
         Heard::Unreachable { why: "no answer within 20s".into() },
     ];
@@ -424,6 +433,10 @@ fn every_way_of_saying_nothing_is_its_own_line_in_the_journal() {
         [
             "model answered that nothing has changed",
             "model answered with nothing in it; that says nothing about the weather",
+            "model is connected and listens; that says nothing about the weather",
+            "model answered and parts were skipped: one: not read",
+            "model answered and parts were skipped: two: not read",
+            "model answered and parts were skipped: b is not heard: refused",
             "model answered something that cannot be read: expected JSON, found a web page (HTML)",
             "model did not answer: no answer within 20s",
         ]

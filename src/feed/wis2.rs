@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::Url;
@@ -36,7 +35,6 @@ brokers = ["mqtts://globalbroker.example:8883", "mqtts://other.example:8883"] # 
 topics = ["cache/a/wis2/+/data/core/weather/advisories-warnings/#"]
 reads = { kind = "cap", default_life = "12h" } # what reads the data
 user = "everyone"                              # the user, and for another one: password = { file = "…" }
-ca = "broker-ca.pem"                           # certificates trusted at these brokers beside the machine's own
 plain = false                                  # true lets a broker of another machine be reached without TLS
 every = "5min"                                 # how often it is noted that a broker is connected
 "#,
@@ -88,8 +86,6 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
     let brokers = list(table, "brokers", "[\"mqtts://…\"]", MAX_BROKERS, |text| broker(text, is_plain));
     let topics = list(table, "topics", "[\"cache/a/wis2/…/#\"]", MAX_TOPICS, topic);
     let login = login(table);
-    let ca = table
-        .text("ca", |path| if path.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(path)) });
     let reads = reads(table, around);
     let (brokers, span) = brokers?;
     if brokers.len() == 1 {
@@ -97,8 +93,7 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         table.warning(&span, "one broker: while it is down nothing is heard", help);
     }
     let (topics, _) = topics?;
-    let ca = ca.map(|found| found.value);
-    Some(Arc::new(Wis2 { subscription: Subscription { brokers, topics, login: Some(login?), ca }, reads: reads? }))
+    Some(Arc::new(Wis2 { subscription: Subscription { brokers, topics, login: Some(login?) }, reads: reads? }))
 }
 
 /// Reads a list that may not be empty nor too long, each item by itself; none after any fault.

@@ -61,7 +61,7 @@ impl Broker {
                 }
                 Ok(Event::Incoming(Packet::SubAck(answer))) => self.stands(taken(&answer)),
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
-                    let message = self.message(publish, &client, &connection);
+                    let message = self.message(&publish, &client, &connection);
                     let handed = tokio::select! {
                         biased;
                         () = stop.cancelled() => break,
@@ -101,10 +101,10 @@ impl Broker {
         self.topics.iter().map(|topic| SubscribeFilterInput::validated(topic.clone(), QoS::AtLeastOnce)).collect()
     }
 
-    fn message(&self, publish: Publish, client: &AsyncClient, current: &Arc<AtomicU64>) -> Message {
+    fn message(&self, publish: &Publish, client: &AsyncClient, current: &Arc<AtomicU64>) -> Message {
         let ack = Ack {
             client: client.clone(),
-            ack: client.prepare_ack(&publish),
+            ack: client.prepare_ack(publish),
             connection: current.load(Ordering::Acquire),
             current: Arc::clone(current),
         };

@@ -110,9 +110,12 @@ fn mosquitto(dir: &Path) -> Child {
 /// A server of documents on loopback: what it has of each path, and how often it was asked for.
 struct Documents {
     base: String,
-    shared: Arc<Mutex<BTreeMap<String, (Document, usize)>>>,
+    shared: Shelf,
     _runtime: Runtime,
 }
+
+/// Each document by its name, and how often it was asked for.
+type Shelf = Arc<Mutex<BTreeMap<String, (Document, usize)>>>;
 
 #[derive(Clone)]
 enum Document {
@@ -124,7 +127,7 @@ enum Document {
 impl Documents {
     fn open() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let shared = Arc::new(Mutex::new(BTreeMap::new()));
+        let shared = Shelf::default();
         let router = Router::new().route("/{name}", get(document)).with_state(Arc::clone(&shared));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -143,10 +146,7 @@ impl Documents {
     }
 }
 
-async fn document(
-    State(shared): State<Arc<Mutex<BTreeMap<String, (Document, usize)>>>>,
-    Address(name): Address<String>,
-) -> Response {
+async fn document(State(shared): State<Shelf>, Address(name): Address<String>) -> Response {
     let found = shared.lock().unwrap().get_mut(&name).map(|(document, asked)| {
         *asked += 1;
         document.clone()
@@ -174,7 +174,7 @@ fn alert(identifier: &str) -> String {
 }
 
 /// A notification with a name of its own.
-fn notification(name: &str, properties: Value, link: &str) -> String {
+fn notification(name: &str, properties: &Value, link: &str) -> String {
     let mut all =
         json!({"data_id": format!("wis2/sa-ncm/data/core/weather/advisories-warnings/{name}"), "pubtime": Utc::now()});
     all.as_object_mut().unwrap().extend(properties.as_object().unwrap().clone());
@@ -193,7 +193,7 @@ fn inline(name: &str) -> String {
     let alert = alert(name);
     let mut properties = integrity(&alert);
     properties["content"] = json!({"encoding": "utf-8", "value": alert, "size": alert.len()});
-    notification(name, properties, "http://127.0.0.1:9/never-asked")
+    notification(name, &properties, "http://127.0.0.1:9/never-asked")
 }
 
 /// The configuration of one feed at these brokers.
@@ -257,7 +257,7 @@ fn what_two_brokers_announce_is_fetched_and_told_once() {
     let service = listening(&scene);
     let linked = alert("linked");
     documents.set("linked.xml", Document::Is(linked.clone()));
-    let pointing = notification("linked", integrity(&linked), &format!("{}/linked.xml", documents.base));
+    let pointing = notification("linked", &integrity(&linked), &format!("{}/linked.xml", documents.base));
     one.publish(&pointing);
     two.publish(&pointing);
     is_told(&scene, "linked");
@@ -288,7 +288,7 @@ fn a_document_that_is_not_what_was_announced_is_not_read_until_it_is() {
     let service = listening(&scene);
     let right = alert("right");
     documents.set("a.xml", Document::Is(alert("forged")));
-    one.publish(&notification("right", integrity(&right), &format!("{}/a.xml", documents.base)));
+    one.publish(&notification("right", &integrity(&right), &format!("{}/a.xml", documents.base)));
     // Another one does not wait for it.
     one.publish(&inline("meanwhile"));
     is_told(&scene, "meanwhile");
@@ -297,7 +297,7 @@ fn a_document_that_is_not_what_was_announced_is_not_read_until_it_is() {
     documents.set("a.xml", Document::Is(right));
     is_told(&scene, "right");
     assert_eq!(told(&scene), ["meanwhile", "right"]);
-    let rubbish = notification("rubbish", json!({}), "ftp://example.org/a");
+    let rubbish = notification("rubbish", &json!({}), "ftp://example.org/a");
     one.publish(&rubbish);
     notes(&scene, 0, "only the web is followed");
     one.publish("{ \"hello\": 1 }");
@@ -341,7 +341,7 @@ fn what_was_in_hand_when_the_service_died_and_what_came_while_it_was_away_is_tol
     let service = listening(&scene);
     let slow = alert("slow");
     documents.set("slow.xml", Document::Hangs);
-    let pointing = notification("slow", integrity(&slow), &format!("{}/slow.xml", documents.base));
+    let pointing = notification("slow", &integrity(&slow), &format!("{}/slow.xml", documents.base));
     one.publish(&pointing);
     two.publish(&pointing);
     wait_for("the document to be asked for", || (0 < documents.asked("slow.xml")).then_some(()));
@@ -383,7 +383,7 @@ fn a_broker_is_trusted_by_its_certificate_and_by_nothing_else() {
     let said = service.says(0, "pushed did not answer");
     service.says(said, "UnknownIssuer");
 
-    std::fs::write(scene.state.join("ca.pem"), authority.pem()).unwrap();
+    scene.write("ca.pem", &authority.pem());
     let trusting = |host: &str| feeds(&[&format!("mqtts://{host}:{outside}")], "ca = \"ca.pem\"");
     scene.write("feeds.toml", &trusting("localhost"));
     service.signal("HUP");

@@ -225,6 +225,7 @@ impl Report {
         text.push_str(&reasons("passed over", &self.skipped));
         text.push_str(&reasons("in a shape that is not known here", &self.strange));
         text.push_str(match self.outcome {
+            "read" if !self.skipped.is_empty() => "\nIt was had and read, but for what was passed over.\n",
             "read" => "\nAll of it was had and read.\n",
             "nothing" => "\nIt answered, with nothing in it; that says nothing about the weather.\n",
             "partly" => "\nNot all of it was had and read.\n",

@@ -11,7 +11,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::super::{DecodeError, Integrity, integrity};
+use super::super::{DecodeError, Integrity, integrity, values};
 
 /// The largest notification that is read, in bytes; the standard allows 8192.
 pub const MAX_NOTIFICATION: usize = 64 * 1024;
@@ -82,6 +82,11 @@ impl Notification {
     }
 }
 
+/// What stands under a name in an object, or null.
+fn under<'v>(value: &'v Value, name: &str) -> &'v Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
 /// Reads a notification; none when the body is something else, such as a document that a notification pointed to.
 ///
 /// # Errors
@@ -90,15 +95,17 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Notification>, DecodeError> {
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Ok(None);
     }
-    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Ok(None) };
-    let about = &value["properties"];
-    let Some(data_id) = text(&about["data_id"]).filter(|_| value["type"] == "Feature") else { return Ok(None) };
+    let Ok(value) = values::json(body, "a notification of WIS2") else { return Ok(None) };
+    let about = under(&value, "properties");
+    let Some(data_id) = text(under(about, "data_id")).filter(|_| under(&value, "type") == "Feature") else {
+        return Ok(None);
+    };
     if MAX_NOTIFICATION < body.len() {
         let why = format!("a notification of {} bytes; at most {MAX_NOTIFICATION} are read", body.len());
         return Err(DecodeError::Refused { why });
     }
-    let given = &about["integrity"];
-    let proof = match (text(&given["method"]), text(&given["value"])) {
+    let given = under(about, "integrity");
+    let proof = match (text(under(given, "method")), text(under(given, "value"))) {
         (Some(method), Some(value)) => match integrity::read(method, value) {
             Ok(integrity) => Proof::Digest(integrity),
             Err(why) => Proof::Unknown(why),
@@ -107,30 +114,30 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Notification>, DecodeError> {
         (Some(_), None) | (None, Some(_)) => Proof::Unknown("half of it is missing".to_owned()),
     };
     // The bytes name a version best: two caches announce the same ones under different times.
-    let version = text(&given["value"]).or_else(|| text(&about["pubtime"])).unwrap_or_default();
+    let version = text(under(given, "value")).or_else(|| text(under(about, "pubtime"))).unwrap_or_default();
     let version = short(format!("{data_id} {version}"));
-    let content = &about["content"];
-    let content = match (text(&content["encoding"]), content["value"].as_str()) {
+    let content = under(about, "content");
+    let content = match (text(under(content, "encoding")), under(content, "value").as_str()) {
         (Some(encoding), Some(value)) => Some(Content {
             encoding: encoding.to_ascii_lowercase(),
             value: value.to_owned(),
-            size: content["size"].as_u64(),
+            size: under(content, "size").as_u64(),
         }),
         _ => None,
     };
-    let links = value["links"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let links = under(&value, "links").as_array().map(Vec::as_slice).unwrap_or_default();
     let links = links.iter().take(MAX_LINKS).filter_map(link).collect();
-    let id = text(&value["id"]).map_or_else(|| version.clone(), |id| short(id.to_owned()));
+    let id = text(under(&value, "id")).map_or_else(|| version.clone(), |id| short(id.to_owned()));
     Ok(Some(Notification { id, data_id: data_id.to_owned(), version, proof, content, links }))
 }
 
 fn link(value: &Value) -> Option<(Rel, String)> {
-    let rel = match text(&value["rel"])? {
+    let rel = match text(under(value, "rel"))? {
         "canonical" | "update" => Rel::Data,
         "deletion" => Rel::Deletion,
         _ => return None,
     };
-    Some((rel, text(&value["href"])?.to_owned()))
+    Some((rel, text(under(value, "href"))?.to_owned()))
 }
 
 fn text(value: &Value) -> Option<&str> {
