@@ -182,7 +182,9 @@ impl Report {
             let outcome = format!("{}{status}", answer.outcome);
             table.add_row([outcome, answer.bytes.to_string(), format!("{} ms", answer.took_ms), answer.from.clone()]);
         }
-        text.push_str(&drawn(&table));
+        if !self.answers.is_empty() {
+            text.push_str(&drawn(&table));
+        }
         self.answers.iter().for_each(|answer| text.push_str(&remarks(answer)));
         if !self.readings.is_empty() {
             let mut table =
