@@ -175,6 +175,10 @@ impl Feed for Csv {
         for _ in 0..self.skip_lines {
             rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
         }
+        let wide = |line: &&[u8]| MAX_COLUMNS < line.iter().filter(|byte| **byte == self.delimiter).count();
+        if rest.as_bytes().split(|byte| *byte == b'\n').any(|line| wide(&line)) {
+            return Err(DecodeError::Refused { why: format!("a row has more than {MAX_COLUMNS} columns") });
+        }
         let mut reader = ::csv::ReaderBuilder::new()
             .delimiter(self.delimiter)
             .quote(self.quote)

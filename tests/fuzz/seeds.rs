@@ -36,7 +36,9 @@ pub(crate) const ORIGINS: &[Origin] = &[
     Origin { kind: "met-norway", keys: None, real: &["met-norway"], lines: None, made: &[MET_NORWAY] },
     Origin { kind: "gdacs", keys: None, real: &["gdacs"], lines: None, made: &[RSS] },
     Origin { kind: "wis2", keys: None, real: &["wis2"], lines: None, made: &[WIS2] },
-    Origin { kind: "csv", keys: None, real: &["weather/mecca_events.csv"], lines: None, made: &[CSV] },
+    Origin { kind: "csv", keys: Some(CSV_KEYS), real: &["weather/mecca_events.csv"], lines: None, made: &[CSV] },
+    Origin { kind: "json", keys: None, real: &[], lines: None, made: &[JSON] },
+    Origin { kind: "openweathermap", keys: None, real: &[], lines: None, made: &[ONE_CALL] },
 ];
 
 const OPEN_METEO_KEYS: &str =
@@ -66,12 +68,20 @@ const METAR_LINE: &str = "[{\"icaoId\":\"OEJN\",\"obsTime\":1765238400,\"temp\":
 const TAF: &str = "[{\"icaoId\":\"OEJN\",\"issueTime\":\"2025-12-09T05:00:00Z\",\"rawTAF\":\"TAF OEJN 090500Z 0906/1012 30018G30KT 7000 FEW040 PROB30 TEMPO 0909/0915 3000 BLDU BECMG 0918/0920 CAVOK\"}]";
 const TAF_LINE: &str =
     "[{\"icaoId\":\"OEJN\",\"rawTAF\":\"TAF OEJN 181100Z 1812/1918 32014KT 9999\",\"rawOb\":\"{}\"}]";
-const MET_NORWAY: &str = "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[39.19,21.49,12]},\"properties\":{\"meta\":{\"updated_at\":\"2025-12-09T00:00:00Z\",\
+const MET_NORWAY: &str = "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[39.2321,21.5405,12]},\"properties\":{\"meta\":{\"updated_at\":\"2025-12-09T00:00:00Z\",\
     \"units\":{\"air_temperature\":\"celsius\",\"precipitation_amount\":\"mm\",\"wind_speed\":\"m/s\"}},\"timeseries\":[{\"time\":\"2025-12-09T01:00:00Z\",\"data\":{\"instant\":\
     {\"details\":{\"air_temperature\":25.1,\"wind_speed\":4.2}},\"next_1_hours\":{\"summary\":{\"symbol_code\":\"rain\"},\"details\":{\"precipitation_amount\":1.2}}}}]}}";
 const WIS2: &str = "{\"id\":\"31e9d66a-cd83-4174-9429-b932f1abe1be\",\"type\":\"Feature\",\"conformsTo\":[\"http://wis.wmo.int/spec/wnm/1/conf/core\"],\"geometry\":null,\
     \"properties\":{\"data_id\":\"sa-ncm/data/core/x\",\"pubtime\":\"2025-12-09T00:00:00Z\",\"integrity\":{\"method\":\"sha512\",\"value\":\"AAAA\"},\"content\":{\"encoding\":\"base64\",\
     \"value\":\"PGFsZXJ0Lz4=\",\"size\":8}},\"links\":[{\"rel\":\"canonical\",\"href\":\"https://example.org/1.xml\",\"length\":100}]}";
+const JSON: &str = "{\"data\":[{\"observed\":1765238400,\"station\":{\"id\":41024},\"rain\":{\"value\":1.5,\"unit\":\"mm\"},\"gust\":12},\
+    {\"observed\":1765239000,\"station\":{\"id\":41030},\"rain\":{\"value\":null,\"unit\":\"mm\"},\"gust\":\"-\"}]}";
+const ONE_CALL: &str = "{\"lat\":21.5405,\"lon\":39.2321,\"timezone\":\"Asia/Riyadh\",\"timezone_offset\":10800,\"current\":{\"dt\":1765239000,\"temp\":30.1,\
+    \"humidity\":40,\"wind_speed\":4.1,\"visibility\":10000,\"weather\":[{\"id\":800}]},\"hourly\":[{\"dt\":1765242000,\"temp\":31,\"rain\":{\"1h\":1.2},\
+    \"weather\":[{\"id\":211}]}],\"alerts\":[{\"sender_name\":\"NCM\",\"event\":\"Red\",\"start\":1765239000,\"end\":1765249000,\"description\":\"x\"}]}";
+const CSV_KEYS: &str = "kind = \"csv\"\nurl = \"https://stations.example/a.csv\"\ndelimiter = \";\"\ndecimal = \",\"\ntime = { column = \"time\", zone = \"Asia/Riyadh\" }\n\
+    station = { column = \"station\", governorates = { ST1 = [\"jeddah\"] } }\nbasis = \"observed\"\ncovers = \"10min\"\n\
+    values = [{ column = \"rain mm\", metric = \"precipitation\", unit = \"mm\" }]\n";
 const CSV: &str = "station;time;rain mm;wind\nST1;2025-12-09T00:00:00+03:00;1,5;12.0\n\"ST 2\";09/12/2025 01:00;;-\n";
 
 /// The keys in TOML that a feed of a kind is made of, when not those of its own example.

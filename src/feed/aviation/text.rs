@@ -8,6 +8,11 @@ use crate::time::Timestamp;
 /// The most reports of one text that are read.
 pub const MAX_REPORTS: usize = 1000;
 
+/// The most lines that are kept because they are no report.
+const MAX_STRANGE: usize = 100;
+/// The longest line that may be a report or a part of one, in bytes; real ones have some hundred.
+const MAX_LINE: usize = 4000;
+
 /// One report of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
@@ -22,7 +27,7 @@ pub struct Piece {
 pub struct Pieces {
     /// The reports in their order.
     pub reports: Vec<Piece>,
-    /// Lines that are neither a report nor a heading: their number, from 1, and how they begin.
+    /// The first lines that are neither a report nor a heading: their number, from 1, and how they begin.
     pub strange: Vec<(usize, String)>,
     /// True when there was a heading of a bulletin, reports or not.
     pub has_heading: bool,
@@ -33,6 +38,14 @@ pub struct Pieces {
 /// Words that begin a line that goes on with the report above it.
 const GOES_ON: &[&str] = &["BECMG", "TEMPO", "PROB30", "PROB40", "INTER", "RMK"];
 
+impl Pieces {
+    fn note_strange(&mut self, index: usize, text: &str) {
+        if self.strange.len() < MAX_STRANGE {
+            self.strange.push((index + 1, text.chars().take(40).collect()));
+        }
+    }
+}
+
 /// Cuts a text into reports.
 ///
 /// A report begins with `METAR`, `SPECI` or `TAF`, or with a station and a time. It ends at `=`, or before the next one. A line
@@ -42,6 +55,11 @@ pub fn cut(text: &str) -> Pieces {
     let ends_by_sign = text.contains('=');
     let (mut words, mut dated, mut open): (String, Option<Timestamp>, bool) = (String::new(), None, false);
     for (index, line) in text.split(['\n', '\r', '\u{3}']).enumerate() {
+        if MAX_LINE < line.len() {
+            pieces.note_strange(index, &format!("a line of {} bytes", line.len()));
+            open = false;
+            continue;
+        }
         let is_indented = line.starts_with([' ', '\t']);
         let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let line = clean.trim();
@@ -95,7 +113,7 @@ pub fn cut(text: &str) -> Pieces {
                     last.text.push_str(part);
                 }
             } else {
-                pieces.strange.push((index + 1, part.chars().take(40).collect()));
+                pieces.note_strange(index, part);
             }
             open &= !ended;
         }
