@@ -14,8 +14,8 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | [feed] | a source that is asked: Open-Meteo, METAR, an index of CAP alerts |
-//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time; some are [derived](derive) from others |
+//! | [feed] | a source that is asked, looked into or listened to: Open-Meteo, METAR, a list of CAP alerts, a folder, a broker |
+//! | [reading] | one value of one metric at a governorate, observed, or forecast for a time; some are [derived](mod@derive) from others |
 //! | [official alert](alert) | what an authority said in CAP, placed in governorates |
 //! | [rule] | which metric over which window, where, at which thresholds is yellow, orange, red |
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
@@ -55,11 +55,12 @@
 //!   speaks of. Past a limit it is silent, whatever else it answers; the people on duty hear of it on channels that only they
 //!   listen at, by type ([`route::OnDuty`]), and what rests on it says so.
 //! * **Official before automatic.** Where an authority has spoken of a hazard, and no more mildly, the rules keep quiet; what the
-//!   authority says is relayed in its own words ([`engine`]).
+//!   authority says is relayed in its own words, part by part: no place hears of a severity, a hazard or a time that its own part
+//!   of the document does not name. What comes first under a name counts ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
-//! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the brain
-//!   ends, the service ends, for systemd to start it anew.
+//! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
+//!   brain ends, the service ends, for systemd to start it anew.
 //!
 //! # To add something
 //! A kind of feed or of sink is one file and two plain lines: `mod x;` and `x::KIND` in the table of [`feed::KINDS`] or

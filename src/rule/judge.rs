@@ -1,8 +1,8 @@
 //! What a rule sees at one governorate: which severities are reached, which are surely clear, and which nobody can tell.
 //!
 //! Missing values are never taken for calm. A window with gaps can still prove danger (a sum with an hour missing is at least
-//! the sum of the rest), but never that there is none. What voices together say is told in [`quorum`], what a window holds in
-//! [`sample`].
+//! the sum of the rest), but never that there is none. What voices together say is told in `quorum`, what a window holds in
+//! `sample`.
 
 use std::collections::BTreeMap;
 
