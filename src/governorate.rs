@@ -204,6 +204,13 @@ impl GovernorateBook {
         self
     }
 
+    /// True for a name that is one of ours or of our centres, also of a centre that two governorates claim.
+    pub fn is_ours(&self, name: &str) -> bool {
+        let name = normalise(name);
+        let ([_, own], [_, centres]) = (&self.names, &self.centres);
+        own.contains_key(&name) || centres.contains_key(&name)
+    }
+
     /// True for the whole name of a place that is known to be of another region.
     pub fn is_elsewhere(&self, name: &str) -> bool {
         self.elsewhere.contains(&normalise(name))

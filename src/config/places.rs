@@ -50,15 +50,21 @@ pub fn read(file: &Arc<SourceFile>, outlines: &Arc<SourceFile>, problems: &Probl
     });
     outlines.finish(&list, problems);
     let fallback = (region.clone(), bounds);
-    GovernorateBook::new(region, bounds, list)
-        .unwrap_or_else(|clashes| {
-            for clash in clashes {
-                let span = last_mention(&file.text, &clash.name);
-                problems.error(file, span, clash.to_string(), None);
-            }
-            empty(fallback.0, fallback.1)
-        })
-        .beside(&elsewhere_names(&elsewhere, file, problems))
+    let book = GovernorateBook::new(region, bounds, list).unwrap_or_else(|clashes| {
+        for clash in clashes {
+            let span = last_mention(&file.text, &clash.name);
+            problems.error(file, span, clash.to_string(), None);
+        }
+        empty(fallback.0, fallback.1)
+    });
+    for name in elsewhere.iter().filter(|name| book.is_ours(&name.value)) {
+        let help =
+            "take it out of `elsewhere`, with its name in the other language: staff would not be shown its alerts";
+        let message = format!("`{}` is a governorate or a centre of this region", name.value);
+        problems.error(file, name.span.clone(), message, Some(help.to_owned()));
+    }
+    let names = elsewhere_names(&elsewhere, file, problems);
+    book.beside(&names)
 }
 
 /// The names of places elsewhere; more than are read is a mistake.

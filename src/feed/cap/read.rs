@@ -141,6 +141,9 @@ impl<'b> Reader<'b> {
         }
         if 0 < left_out {
             defects.push(format!("only the first {MAX_INFOS} infos were read"));
+            if let Some(last) = infos.last_mut() {
+                hold_unread(last, "infos");
+            }
         }
         if infos.is_empty() {
             defects.push("it has no info".to_owned());
@@ -242,6 +245,7 @@ impl<'b> Reader<'b> {
         info.expires = date("expires", expires);
         if left_out {
             defects.push(format!("only the first {MAX_AREAS} areas were read"));
+            hold_unread(&mut info, "areas");
         }
         defects.truncate(MAX_DEFECTS);
         info.defects = defects;
@@ -260,11 +264,15 @@ impl<'b> Reader<'b> {
                 "areaDesc" => self.keep(child, &mut area.description, defects),
                 name @ ("polygon" | "circle") => {
                     self.print.open(child);
-                    let Some(text) = own_text(child) else { continue };
+                    let Some(text) = own_text(child) else {
+                        is_clear = false;
+                        continue;
+                    };
                     self.print.add(text.as_bytes());
                     let count = if name == "polygon" { &mut area.polygons } else { &mut area.circles };
                     *count += 1;
                     if MAX_SHAPES < area.polygons + area.circles {
+                        is_clear = false;
                         continue;
                     }
                     let read = match name {
@@ -293,6 +301,7 @@ impl<'b> Reader<'b> {
             }
         }
         self.print.close();
+        is_clear &= area.geocodes <= MAX_SHAPES;
         if MAX_SHAPES < area.polygons + area.circles {
             defects.push(format!("only the first {MAX_SHAPES} polygons and circles of an area were read"));
         }
@@ -319,6 +328,12 @@ impl<'b> Reader<'b> {
         area.governorates.extend(named.found);
         area
     }
+}
+
+/// Holds for staff that a document says more than was read: nobody knows which places that is for.
+fn hold_unread(info: &mut CapInfo<'_>, what: &str) {
+    let unplaced = vec![format!("further {what} that were not read")];
+    info.areas.push(CapArea { unplaced, ..CapArea::default() });
 }
 
 /// The name and the value of a geocode or parameter; CAP 1.0 wrote them as `name=value`.

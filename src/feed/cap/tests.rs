@@ -523,3 +523,29 @@ proptest! {
 fn alerts_give_no_rule_anything_to_judge() {
     assert_eq!(feed(&KIND, CONFIG).gives(), Some(BTreeSet::new()));
 }
+
+/// A far square, and one over Jeddah.
+const FAR: &str = "<polygon>50,8 51,8 51,9 50,9 50,8</polygon>";
+const HERE: &str = "<polygon>21.3,39.0 21.8,39.0 21.8,39.5 21.3,39.5 21.3,39.0</polygon>";
+
+#[test]
+fn what_was_not_read_is_never_taken_to_be_elsewhere() {
+    let unplaced = |areas: &str| {
+        let alert = only(&red().replace("<area><areaDesc>محافظة جدة</areaDesc></area>", areas));
+        assert!(alert.areas.is_empty());
+        alert.unplaced.len()
+    };
+    let area = |inside: &str| format!("<area><areaDesc>x</areaDesc>{inside}</area>");
+    assert_eq!(unplaced(&area(FAR)), 0, "all of it was read, and lies far away");
+    assert_eq!(unplaced(&area(&format!("{}{HERE}", FAR.repeat(500)))), 1);
+    assert_eq!(unplaced(&area(&format!("{FAR}<polygon> </polygon>"))), 1);
+    assert_eq!(unplaced(&area(&format!("{FAR}<circle/>"))), 1);
+    assert_eq!(unplaced(&format!("{}{}", area(FAR).repeat(2000), area(HERE))), 1);
+    let info = |inside: &str| format!("<info><language>en</language><event>Rain</event>{inside}</info>");
+    let infos = format!("{}{}", info(&area(FAR)).repeat(64), info(&area(HERE)));
+    let alerts = decode(ALERT_HEAD.replace("{}", &infos).as_bytes()).unwrap().alerts;
+    assert!(alerts.iter().any(|alert| !alert.unplaced.is_empty()), "{alerts:?}");
+}
+
+const ALERT_HEAD: &str = "<alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\"><identifier>i</identifier><sender>s</sender>\
+    <sent>2025-12-09T00:30:00+03:00</sent><status>Actual</status><msgType>Alert</msgType><scope>Public</scope>{}</alert>";
