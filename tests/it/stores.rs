@@ -507,6 +507,26 @@ async fn what_takes_the_place_of_another_warning_overtakes_it_where_both_are_owe
 }
 
 #[tokio::test]
+async fn a_part_that_splits_off_does_not_end_the_newer_word_of_the_warning_it_leaves() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        store.commit(lease, said(0, "MKH-2025-000001", 1, &["desk"])).await.unwrap();
+        // One update: the first warning goes on, and a part of it is from now on a warning of its own.
+        let mut update = said(1, "MKH-2025-000001", 2, &["desk"]);
+        update.bulletins[0].replaces = vec![BulletinId::new("MKH-2025-000001", 1)];
+        let mut part = said(1, "MKH-2025-000002", 1, &["desk"]);
+        part.bulletins[0].replaces = vec![BulletinId::new("MKH-2025-000001", 1)];
+        update.bulletins.extend(part.bulletins);
+        update.messages.extend(part.messages);
+        update.deliveries.extend(part.deliveries);
+        store.commit(lease, update).await.unwrap();
+        let standings = standings(&*store, "desk").await;
+        assert_eq!(standings, [Standing::Superseded, Standing::Owed, Standing::Owed]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_on_its_way_is_not_tried_again_once_another_warning_has_taken_its_place() {
     on_every_store(|store| async move {
         let lease = store.lead(at(0)).await.unwrap();

@@ -188,18 +188,21 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
     Ok(())
 }
 
-/// Ends what is still owed of other warnings that a bulletin takes the place of, to the channels that are owed the bulletin: an
+/// Ends what is still owed of other warnings that a bulletin takes the place of, up to the edition that it names (a newer one may go
+/// on beside it, when an update has split a warning), to the channels that are owed the bulletin: an
 /// authority's word takes the place of a rule's, and one update that of several alerts. What a courier holds cannot be ended under
 /// its hands: it becomes an older edition of the bulletin's own number, so that a try that fails is not repeated after the newer
 /// word.
 fn overtake_others(db: &Connection, bulletin: &Bulletin, commit: &Commit) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET standing = ?3, settled_at = ?4, note = ?5
         WHERE standing = 0 AND lease_until IS NULL AND channel = (SELECT id FROM channels WHERE name = ?1)
-            AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?6)";
+            AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?6)
+            AND edition <= (SELECT edition FROM bulletins WHERE id = ?2)";
     let mut end = db.prepare_cached(sql)?;
     let held = "UPDATE deliveries SET number = ?3, edition = 0
         WHERE standing = 0 AND lease_until IS NOT NULL AND channel = (SELECT id FROM channels WHERE name = ?1)
-            AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?3)";
+            AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?3)
+            AND edition <= (SELECT edition FROM bulletins WHERE id = ?2)";
     let mut join = db.prepare_cached(held)?;
     let note = format!("superseded by {}, which takes its place", bulletin.id);
     let owed = commit.deliveries.iter().filter(|delivery| delivery.bulletin == bulletin.id);
