@@ -16,7 +16,7 @@ use crate::warning::{OfficialPart, Warning, WarningKey};
 use super::automatic;
 use super::seen::Seen;
 use super::state::Draft;
-use editions::{Edition, finish, speak};
+use editions::{Beside, Edition, finish, speak};
 
 pub(super) mod editions;
 pub(super) mod twins;
@@ -102,6 +102,9 @@ impl<'a> Document<'a> {
             draft.write(now, "held", &alert.identity, text);
             return draft.notify(held(self.feed, Holding::NotPublic, alert, ""));
         }
+        if twins::is_behind(draft, alert, now) {
+            return draft.write(now, "held", &alert.identity, NEWER.to_owned());
+        }
         match alert.msg_type {
             MsgType::Alert | MsgType::Update if self.parts.iter().all(|part| part.all_clear) => {
                 self.lift(draft, book, now);
@@ -146,11 +149,15 @@ impl<'a> Document<'a> {
         twins::forget(draft, self.first, now);
         for reference in &self.first.references {
             let triple = reference.to_string();
-            if draft.seen(&triple).is_none() {
-                let text =
-                    format!("{} speaks of it before it has arrived: it is not told any more", self.first.identity);
-                draft.write(now, "held", &triple, text);
-                draft.put_seen(triple, Seen::new(self.first.expires.max(now) + REMEMBER_ALERTS, 0));
+            match draft.seen(&triple).cloned() {
+                // What is held is of the past as well, also when its places become known one day.
+                Some(seen) => draft.put_seen(triple, seen.let_go()),
+                None => {
+                    let text =
+                        format!("{} speaks of it before it has arrived: it is not told any more", self.first.identity);
+                    draft.write(now, "held", &triple, text);
+                    draft.put_seen(triple, Seen::new(self.first.expires.max(now) + REMEMBER_ALERTS, 0));
+                }
             }
         }
     }
@@ -192,10 +199,18 @@ impl<'a> Document<'a> {
         if !unplaced.is_empty() {
             let text = format!("these places are not known here: {}", unplaced.join("; "));
             draft.write(now, "unplaced", &self.first.identity, text);
+            draft.notify(held(self.feed, Holding::Unplaced, self.first, &unplaced.join("; ")));
         }
+        let is_unclear = !unplaced.is_empty();
         self.overtake(draft, now);
         let Referred { live: referred, was_any } = self.referred(draft, now);
         if was_any && referred.is_empty() {
+            // The same update in another language may have been sent a moment earlier and still be news to its readers.
+            for part in placed {
+                if let Some(key) = twins::twin(draft, part) {
+                    twins::join(draft, &key, part, now);
+                }
+            }
             return;
         }
         let mut parts = placed;
@@ -203,16 +218,17 @@ impl<'a> Document<'a> {
         let twin_of: Vec<Option<WarningKey>> = parts.iter().map(|part| twins::twin(draft, part)).collect();
         if referred.iter().all(|(key, _)| twin_of.contains(&Some(key.clone()))) {
             let mut others = Vec::new();
-            for (part, twin) in parts.into_iter().zip(twin_of) {
-                match twin {
+            for part in parts {
+                // Looked for anew each time: what one part has joined is no twin of the next any more.
+                match twins::twin(draft, part) {
                     Some(key) => twins::join(draft, &key, part, now),
                     None => others.push(part),
                 }
             }
             parts = others;
-            self.announce(book, draft, &parts, Vec::new(), now);
+            self.announce(book, draft, &parts, (Vec::new(), is_unclear), now);
         } else {
-            self.announce(book, draft, &parts, referred, now);
+            self.announce(book, draft, &parts, (referred, is_unclear), now);
         }
     }
 
@@ -231,7 +247,7 @@ impl<'a> Document<'a> {
         book: &RuleBook,
         draft: &mut Draft<'_>,
         parts: &[&Alert],
-        referred: Vec<(WarningKey, Warning)>,
+        (referred, is_unclear): (Vec<(WarningKey, Warning)>, bool),
         now: Timestamp,
     ) {
         let (parts, over): (Vec<&Alert>, Vec<&Alert>) = parts.iter().partition(|part| !part.has_expired(now));
@@ -253,11 +269,12 @@ impl<'a> Document<'a> {
                 .filter(|(other, alert)| *other != number && alert.hazard == part.hazard)
                 .flat_map(|(_, alert)| alert.areas.iter().cloned())
                 .collect();
+            let beside = Beside { elsewhere, is_unclear };
             let heir = heirs.remove(&number).unwrap_or_default();
             if heir.before.is_empty() {
-                begin(book, draft, &Beginning { feed: self.feed, part, left_to_it: heir.left_to_it }, &elsewhere, now);
+                begin(book, draft, &Beginning { feed: self.feed, part, left_to_it: heir.left_to_it }, &beside, now);
             } else {
-                go_on(draft, self.feed, part, &heir, &elsewhere, now);
+                go_on(draft, self.feed, part, &heir, &beside, now);
             }
         }
     }
@@ -329,20 +346,14 @@ struct Beginning<'a> {
     left_to_it: Vec<Warning>,
 }
 
-fn begin(
-    book: &RuleBook,
-    draft: &mut Draft<'_>,
-    beginning: &Beginning<'_>,
-    elsewhere: &BTreeSet<GovernorateId>,
-    now: Timestamp,
-) {
+fn begin(book: &RuleBook, draft: &mut Draft<'_>, beginning: &Beginning<'_>, beside: &Beside, now: Timestamp) {
     let Beginning { feed, part, left_to_it } = beginning;
     if left_to_it.is_empty() && twins::wait(book, draft, feed, part, now) {
         return;
     }
     let line = vec![part.identity.to_string()];
     let official = OfficialPart { feed: (*feed).clone(), alert: (*part).clone(), line };
-    issue(book, draft, official, left_to_it, elsewhere, now);
+    issue(book, draft, official, left_to_it, beside, now);
 }
 
 /// Says an alert under a number of its own.
@@ -351,7 +362,7 @@ fn issue(
     draft: &mut Draft<'_>,
     official: OfficialPart,
     left_to_it: &[Warning],
-    elsewhere: &BTreeSet<GovernorateId>,
+    beside: &Beside,
     now: Timestamp,
 ) {
     let mut taken = automatic::yield_to(draft, &official.alert, now);
@@ -362,7 +373,7 @@ fn issue(
         change: Change::Issued,
         before: &[],
         taken: &taken,
-        elsewhere,
+        beside,
         only_in: Vec::new(),
     };
     let key = WarningKey::Official { root: root(&official.alert) };
@@ -378,14 +389,7 @@ fn root(alert: &Alert) -> String {
 }
 
 /// Takes an update: the first warning that goes on in it does so in its words, and any others end in it.
-fn go_on(
-    draft: &mut Draft<'_>,
-    feed: &FeedId,
-    alert: &Alert,
-    heir: &Heir,
-    elsewhere: &BTreeSet<GovernorateId>,
-    now: Timestamp,
-) {
+fn go_on(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, heir: &Heir, beside: &Beside, now: Timestamp) {
     let Some((key, told)) = heir.before.first() else { return };
     let worst = heir.before.iter().map(|(_, told)| told.severity).max().unwrap_or(told.severity);
     let change = if worst < alert.severity {
@@ -415,7 +419,7 @@ fn go_on(
         change,
         before: &before,
         taken: &taken,
-        elsewhere,
+        beside,
         only_in: Vec::new(),
     };
     speak(draft, key.clone(), official, edition, now);

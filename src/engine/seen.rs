@@ -57,6 +57,11 @@ impl Seen {
         Self { is_held: true, ..self }
     }
 
+    /// The same, once another alert has corrected or ended it: it is not told any more.
+    pub(super) fn let_go(self) -> Self {
+        Self { is_held: false, ..self }
+    }
+
     /// True when it is held and comes again in the very same words.
     pub(super) fn waits_for(&self, fingerprint: u64) -> bool {
         self.is_held && self.fingerprint == fingerprint

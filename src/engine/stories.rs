@@ -23,6 +23,7 @@ use crate::unit::{Metric, Unit};
 
 mod authority;
 mod clocks;
+mod corrections;
 mod derived;
 mod documents;
 mod voices;

@@ -11,6 +11,15 @@ use crate::rule::RuleBook;
 use crate::time::Timestamp;
 use crate::warning::{OfficialPart, Warning, WarningKey};
 
+/// What a document says beside one of its parts.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// Places that another part speaks of: nobody is told that a warning has left them.
+    pub(super) elsewhere: BTreeSet<GovernorateId>,
+    /// True when a place of it was not understood, in whichever part: then nobody is told that a warning has left any.
+    pub(super) is_unclear: bool,
+}
+
 /// Where a bulletin stands in the life of its warning.
 pub(super) struct Edition<'a> {
     pub(super) number: String,
@@ -21,8 +30,8 @@ pub(super) struct Edition<'a> {
     /// The warnings that it takes the place of and that were told under other numbers: the rules' own, and those of the
     /// authority that go on elsewhere and leave some of their places to it.
     pub(super) taken: &'a [Warning],
-    /// Places that another part of the same alert speaks of: nobody is told that a warning has left them.
-    pub(super) elsewhere: &'a BTreeSet<GovernorateId>,
+    /// What the same document says beside it.
+    pub(super) beside: &'a Beside,
     /// The languages that alone have something new to hear; none is named when all have.
     pub(super) only_in: Vec<Language>,
 }
@@ -42,9 +51,8 @@ pub(super) fn speak(
     replaced().for_each(|told| reach.take_in(&told.reach));
     let mut left: Vec<GovernorateId> = Vec::new();
     for area in edition.before.iter().flat_map(|told| &told.areas) {
-        // While a place of the new word is not understood, nobody is told that it has left them.
-        let is_gone = !alert.areas.contains(area) && !edition.elsewhere.contains(area);
-        if alert.unplaced.is_empty() && is_gone && !left.contains(area) {
+        let is_gone = !alert.areas.contains(area) && !edition.beside.elsewhere.contains(area);
+        if !edition.beside.is_unclear && is_gone && !left.contains(area) {
             left.push(area.clone());
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::editions::{Edition, speak};
+use super::editions::{Beside, Edition, speak};
 use super::{issue, root, speaks_of};
 use crate::alert::{Alert, Words};
 use crate::bulletin::Change;
@@ -43,13 +43,14 @@ fn languages(words: &[Words]) -> Vec<Language> {
     Language::ALL.into_iter().filter(|language| words.iter().any(|words| is_in(words, *language))).collect()
 }
 
-/// True when two alerts say the same in different languages.
+/// True when an authority says the same in two alerts of different languages.
 fn are_twins(told: &Alert, alert: &Alert) -> bool {
     let tags = |alert: &Alert| -> BTreeSet<String> {
         alert.words.iter().map(|words| words.language.to_ascii_lowercase()).collect()
     };
     (told.hazard, told.severity, told.onset, told.expires) == (alert.hazard, alert.severity, alert.onset, alert.expires)
         && told.areas == alert.areas
+        && told.identity.sender == alert.identity.sender
         && tags(told).is_disjoint(&tags(alert))
 }
 
@@ -83,7 +84,7 @@ pub(super) fn join(draft: &mut Draft<'_>, key: &WarningKey, alert: &Alert, now: 
         change: Change::Updated,
         before: std::slice::from_ref(&told),
         taken: &[],
-        elsewhere: &BTreeSet::new(),
+        beside: &Beside::default(),
         only_in,
     };
     speak(draft, key.clone(), official, edition, now);
@@ -97,7 +98,7 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
         pending.official.line.push(alert.identity.to_string());
         pending.official.alert.words.extend(alert.words.iter().cloned());
         draft.write(now, "twin", &alert.identity, "the same alert in another language: told together".to_owned());
-        issue(book, draft, pending.official, &[], &BTreeSet::new(), now);
+        issue(book, draft, pending.official, &[], &Beside::default(), now);
         return true;
     }
     let patience = book.feeds.get(feed).map(|terms| terms.twin_wait).unwrap_or_default();
@@ -112,6 +113,14 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
     let text = format!("it waits until {} for its twin in the other language", due.format("%T UTC"));
     draft.write(now, "twin", &alert.identity, text);
     true
+}
+
+/// Whether an alert speaks of one that waits and is newer: then it arrives too late to say anything of it.
+pub(super) fn is_behind(draft: &Draft<'_>, alert: &Alert, now: Timestamp) -> bool {
+    draft.pending().any(|(_, pending)| {
+        let newest = pending.official.alert.identity.sent;
+        newest <= now && alert.identity.sent < newest && speaks_of(alert, &pending.official)
+    })
 }
 
 /// Forgets alerts that wait and that a newer one corrects or ends: they are not told any more.
@@ -135,7 +144,7 @@ pub(in crate::engine) fn speak_up(book: &RuleBook, draft: &mut Draft<'_>, now: T
     for (key, pending) in due {
         draft.put_pending(key, None);
         if !pending.official.alert.has_expired(now) {
-            issue(book, draft, pending.official, &[], &BTreeSet::new(), now);
+            issue(book, draft, pending.official, &[], &Beside::default(), now);
         } else {
             // The service stood still over its end; it is told neither late nor silently forgotten.
             let text = "its time ran out while it waited: not sent".to_owned();
