@@ -70,12 +70,16 @@ pub struct Series {
     /// over one hour here and over six there, and a sum must know which is which.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     odd: Vec<(i64, i64)>,
+    /// The moments of which something was told and is told no more, in order: a forecast that leaves out an hour which it had named
+    /// has not said that the hour is calm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    withdrawn: Vec<i64>,
 }
 
 impl Series {
     /// A series without points.
     pub fn new(learned: Timestamp, covers: TimeDelta) -> Self {
-        Self { learned, covers, points: Vec::new(), odd: Vec::new() }
+        Self { learned, covers, points: Vec::new(), odd: Vec::new(), withdrawn: Vec::new() }
     }
 
     /// Takes a value for the period of a length that ends at a moment; true when that says something new.
@@ -85,6 +89,9 @@ impl Series {
             self.covers = covers;
         }
         let is_longer_or_shorter = self.put_length(second, covers);
+        if let Ok(place) = self.withdrawn.binary_search(&second) {
+            self.withdrawn.remove(place);
+        }
         let is_new = match self.points.binary_search_by_key(&second, |point| point.0) {
             Ok(place) => match self.points.get_mut(place) {
                 Some(point) if point.1.to_bits() != value.to_bits() => {
@@ -153,12 +160,23 @@ impl Series {
         self.points.drain(..old.max(surplus));
         let first = self.points.first().map_or(i64::MAX, |point| point.0);
         self.odd.drain(..self.odd.partition_point(|odd| odd.0 < first));
+        self.withdrawn.retain(|moment| second < *moment);
+        self.withdrawn.truncate(MAX_POINTS);
     }
 
     /// Forgets what is said of a moment and of all that follows.
     pub fn forget_from(&mut self, moment: Timestamp) {
-        self.points.truncate(self.points.partition_point(|point| point.0 < moment.timestamp()));
+        let kept = self.points.partition_point(|point| point.0 < moment.timestamp());
+        self.withdrawn.extend(self.points.drain(kept..).map(|point| point.0));
+        self.withdrawn.sort_unstable();
+        self.withdrawn.dedup();
         self.odd.truncate(self.odd.partition_point(|odd| odd.0 < moment.timestamp()));
+    }
+
+    /// True when something was told of a moment in `(from, to]` and is told no more.
+    pub fn is_withdrawn_within(&self, from: Timestamp, to: Timestamp) -> bool {
+        let next = self.withdrawn.partition_point(|moment| *moment <= from.timestamp());
+        self.withdrawn.get(next).is_some_and(|moment| *moment <= to.timestamp())
     }
 
     /// The points whose moment lies in `(from, to]`: seconds since 1970 and value, in order.

@@ -128,6 +128,10 @@ pub fn judge(
                 eye.weigh(tally, threshold, view, &Look { sample: &sample, is_over, also, end });
             }
         }
+        // An hour ahead that was told and is told no more may be as bad as it was: nobody can tell.
+        if view.key.basis == Basis::Forecast && view.series.is_withdrawn_within(now, now + rule.look_ahead) {
+            tallies.iter_mut().for_each(|tally| tally.unknown += 1);
+        }
         for ((threshold, ballot), tally) in ballots.iter_mut().zip(tallies) {
             if rule.may_raise(threshold.severity, &view.key.feed, kind, view.key.basis) {
                 ballot.vote(rule, view.key, tally);

@@ -92,3 +92,24 @@ fn what_a_correction_leaves_open_is_taken_back() {
     );
     assert_eq!(known(&[(0, report(30.0)), (5, report(95.0))]), [0], "that it is none is told");
 }
+
+/// Hourly rain ahead, told anew from the hour 1 on.
+fn rain_ahead(hours: &[(i64, f64)]) -> Event {
+    let readings = hours.iter().map(|(hour, millimetres)| reading(hour * 60, Basis::Forecast, *millimetres)).collect();
+    let retold = vec![Retold { governorate: jeddah(), metric: Metric::Precipitation, station: None, from: at(60) }];
+    asked("model", Batch { readings, retold, ..Batch::default() })
+}
+
+#[test]
+fn an_hour_that_a_newer_forecast_leaves_out_lifts_no_warning() {
+    let dry = |but: Option<i64>| (1..=12).filter(|hour| Some(*hour) != but).map(|hour| (hour, 0.0)).collect::<Vec<_>>();
+    let mut wet = dry(Some(8));
+    wet.push((8, 30.0));
+    let said = |last: &[(i64, f64)]| {
+        let events = [(10, rain_ahead(&wet)), (60, rain_ahead(last))];
+        tell(&live(&book(rain(0, 20)), &events, 200).1)
+    };
+    assert_eq!(said(&dry(None)), "00:10 issued orange; 01:20 lifted orange");
+    assert_eq!(said(&dry(Some(8))), "00:10 issued orange", "the hour in question is not calm but unknown");
+    assert_eq!(said(&dry(None)[..6]), "00:10 issued orange", "nor is it when the forecast ends before it");
+}
