@@ -296,6 +296,7 @@ pub fn readings(given: &[Reading], wanted: &BTreeSet<Metric>, known: impl Fn(&Sp
                 let told = told.iter().rfind(|reading| reading.metric == input).map(|reading| reading.value);
                 told.or_else(|| known(&spot, input))
             });
+            let has = |input: Metric| told.iter().any(|one| one.metric == input) || known(&spot, input).is_some();
             match found {
                 Some(value) => derived.readings.push(Reading {
                     governorate: spot.governorate.clone(),
@@ -306,12 +307,22 @@ pub fn readings(given: &[Reading], wanted: &BTreeSet<Metric>, known: impl Fn(&Sp
                     at: spot.at,
                     covers,
                 }),
-                None if known(&spot, *metric).is_some() => derived.undone.push((spot.clone(), *metric)),
+                // A humidity or dew point may be measured as well as derived: it follows from its inputs only where all are known.
+                None if known(&spot, *metric).is_some()
+                    && (!is_measured(*metric) || inputs.iter().all(|input| has(*input))) =>
+                {
+                    derived.undone.push((spot.clone(), *metric))
+                }
                 None => {}
             }
         }
     }
     derived
+}
+
+/// True for what instruments measure and a formula gives as well.
+fn is_measured(metric: Metric) -> bool {
+    matches!(metric, Metric::Humidity | Metric::DewPoint)
 }
 
 #[cfg(test)]

@@ -284,3 +284,10 @@ proptest! {
         prop_assert!(wbgt(t, rh) < wbgt(t + 0.5, rh) && wbgt(t, rh) < wbgt(t, rh + 1.0));
     }
 }
+
+#[test]
+fn a_humidity_that_was_measured_is_not_undone_by_a_temperature_that_comes_alone() {
+    let measured = |_: &Spot, metric: Metric| (metric == Metric::Humidity).then_some(40.0);
+    let alone = [reading(Metric::Temperature, 35.0)];
+    assert!(readings(&alone, &BTreeSet::from([Metric::Humidity]), measured).undone.is_empty());
+}

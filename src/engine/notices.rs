@@ -46,7 +46,7 @@ pub(super) fn settle(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
         tell_lasting(book, draft, topic, now);
     }
     end_what_is_over(book, draft, &lasting, now);
-    if let Some(topic) = ran_out(draft) {
+    if let Some(topic) = ran_out(book, draft) {
         draft.notify(topic);
     }
     for topic in draft.take_topics() {
@@ -128,12 +128,15 @@ fn end_what_is_over(book: &RuleBook, draft: &mut Draft<'_>, lasting: &[Topic], n
 
 /// The warnings that ran out in this step although nobody said that the danger has passed: rules that had no data any more, and
 /// an authority's word that could not be followed to its end.
-fn ran_out(draft: &Draft<'_>) -> Option<Topic> {
+fn ran_out(book: &RuleBook, draft: &Draft<'_>) -> Option<Topic> {
     let is_unknown = |bulletin: &&Bulletin| {
         bulletin.change == Change::Expired
             && match &bulletin.origin {
                 Origin::Automatic { .. } => true,
-                Origin::Official { feed, .. } => draft.feed(feed).is_some_and(|feed| !feed.silent.is_empty()),
+                Origin::Official { feed, .. } => {
+                    // Nobody asks a feed that is configured no more, so nobody could follow its word to the end.
+                    !book.feeds.contains_key(feed) || draft.feed(feed).is_some_and(|feed| !feed.silent.is_empty())
+                }
             }
     };
     let told = draft.said().iter().filter(is_unknown).map(|bulletin| RanOut {

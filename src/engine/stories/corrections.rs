@@ -133,3 +133,27 @@ fn an_older_edition_does_not_end_a_newer_one_that_waits() {
     let Origin::Official { identity, .. } = &told[0].origin else { panic!() };
     assert_eq!((told.len(), identity.sent), (1, at(20)));
 }
+
+#[test]
+fn a_warning_that_its_authority_moves_to_another_region_ends_here() {
+    let mut here = alert(10, Severity::Red, 300);
+    (here.line, here.fingerprint) = (Some("ews-7".to_owned()), 1);
+    let mut moved = Alert { fingerprint: 2, areas: Vec::new(), ..here.clone() };
+    (moved.identity.identifier, moved.identity.sent) = ("ews-7.2".to_owned(), at(60));
+    let (told, topics) = step_by_step(&book(rain(0, 20)), &[(10, said(here)), (60, said(moved))]);
+    assert_eq!(tell(&told), "00:10 issued red official; 01:00 lifted red official");
+    assert!(topics.is_empty(), "{topics:?}");
+}
+
+#[test]
+fn a_warning_of_a_feed_that_is_configured_no_more_does_not_run_out_unseen() {
+    let configured = book(rain(0, 20));
+    let mut without = book(rain(0, 20));
+    without.feeds.remove(&feed("ncm"));
+    let begun = step(&configured, &State::default(), &said(alert(10, Severity::Red, 60)), at(10));
+    let mut state = State::default();
+    state.adopt(begun.changes);
+    let outcome = step(&without, &state, &Event::Tick, at(61));
+    assert_eq!(tell(&outcome.bulletins), "01:01 expired red official");
+    assert!(outcome.notices.iter().any(|notice| matches!(notice.topic, Topic::RanOut { .. })));
+}

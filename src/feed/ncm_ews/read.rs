@@ -29,14 +29,17 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads one warning into the batch: as an alert, as something strange, or as both; one of another region leaves no trace.
+    /// Reads one warning into the batch: as an alert, as something strange, or as both; one of another region as an alert without a place.
     pub(super) fn alert(&self, fields: &Fields<'_>, part: &str, batch: &mut Batch) {
         let mut defects = Vec::new();
         let places = region::places(fields, self.book, &mut defects);
-        if places.is_elsewhere {
-            return;
-        }
-        let mut strange = |why: String| batch.strange.push(Skip { part: part.to_owned(), why });
+        // One of another region may have been one of ours before it was edited. What is odd about it is nobody's trouble here.
+        let is_elsewhere = places.is_elsewhere;
+        let mut strange = |why: String| {
+            if !is_elsewhere {
+                batch.strange.push(Skip { part: part.to_owned(), why });
+            }
+        };
         if places.found.is_empty() {
             strange(format!("none of its places is known: {}", places.unknown.join("; ")));
         }
