@@ -400,3 +400,19 @@ fn a_broker_is_trusted_by_its_certificate_and_by_nothing_else() {
     service.says(said, "not valid for name");
     assert_eq!(stop(service).0.code, Some(0));
 }
+
+#[test]
+fn a_copy_that_is_damaged_at_one_broker_does_not_hide_the_good_one_of_another() {
+    let (one, two) = (Broker::start(), Broker::start());
+    let scene = scene(&[&plain(&one), &plain(&two)]);
+    let mut service = Process::start(&mut scene.command());
+    service.says(0, "pushed is connected and listens");
+    let good = inline("whole");
+    let mut damaged: Value = serde_json::from_str(&good).unwrap();
+    damaged["properties"]["content"]["value"] = "<alert".into();
+    one.publish(&damaged.to_string());
+    service.says(0, "parts were skipped");
+    two.publish(&good);
+    is_told(&scene, "whole");
+    assert_eq!(stop(service).0.code, Some(0));
+}
