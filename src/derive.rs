@@ -311,7 +311,7 @@ pub fn readings(given: &[Reading], wanted: &BTreeSet<Metric>, known: impl Fn(&Sp
                 None if known(&spot, *metric).is_some()
                     && (!is_measured(*metric) || inputs.iter().all(|input| has(*input))) =>
                 {
-                    derived.undone.push((spot.clone(), *metric))
+                    derived.undone.push((spot.clone(), *metric));
                 }
                 None => {}
             }
