@@ -51,7 +51,7 @@ struct Try {
     #[arg(long, default_value = crate::feed::cap::KIND.name, value_parser = kinds(), requires = "file")]
     kind: String,
     /// The directory of the configuration; without it the configuration inside the program.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "NADHIR_CONFIG")]
     config: Option<PathBuf>,
     /// The state directory, where relative paths of folders and secrets begin [default: as `nadhir run`].
     #[arg(long, value_name = "DIR", requires = "name")]

@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod feeds;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
 mod notices;

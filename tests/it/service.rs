@@ -52,8 +52,13 @@ impl Scene {
         std::fs::write(self.dir.path().join("config").join(name), content).unwrap();
     }
 
+    /// The directory of the configuration.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.path().join("config")
+    }
+
     pub(crate) fn command(&self) -> Command {
-        nadhir(["run", "--config", text(&self.dir.path().join("config")), "--state", text(&self.state)])
+        nadhir(["run", "--config", text(&self.config()), "--state", text(&self.state)])
     }
 
     /// The journal as `nadhir journal` shows it, while the service runs.

@@ -10,7 +10,7 @@ use super::super::check::{EX_IOERR, EX_OK, counted, drawn, plain};
 use super::super::{EX_UNAVAILABLE, complain, run::runtime};
 use super::pieces::{Asker, Came, Piece, Stopped, open};
 use crate::daemon::watcher::folder::Look;
-use crate::feed::{Batch, Skip};
+use crate::feed::{Batch, Context, Skip};
 use crate::reading::Basis;
 use crate::time::Timestamp;
 use crate::unit::Metric;
@@ -66,6 +66,8 @@ pub(super) struct Report {
     skipped: Vec<SkipRow>,
     /// In a shape that is not known here.
     strange: Vec<SkipRow>,
+    /// What is good to know and raises nothing.
+    context: Vec<ContextRow>,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,6 +112,22 @@ struct AlertRow {
     governorates: Vec<String>,
     event: String,
     defects: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ContextRow {
+    identity: String,
+    title: String,
+    kind: String,
+    level: String,
+    at: Option<Timestamp>,
+    link: Option<String>,
+}
+
+impl From<Context> for ContextRow {
+    fn from(Context { identity, title, kind, level, at, link }: Context) -> Self {
+        Self { identity, title, kind, level, at, link }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -158,6 +176,7 @@ impl Report {
             alerts: alerts(&batch),
             skipped: batch.skipped.into_iter().map(SkipRow::from).collect(),
             strange: batch.strange.into_iter().map(SkipRow::from).collect(),
+            context: batch.context.into_iter().map(ContextRow::from).collect(),
         }
     }
 
@@ -221,6 +240,15 @@ impl Report {
                 ]);
             }
             text.push_str(&format!("\n{}:\n{}", counted(self.alerts.len(), "alert"), drawn(&table)));
+        }
+        if !self.context.is_empty() {
+            let mut table = plain(["at", "kind", "level", "event"]);
+            for row in &self.context {
+                let at = row.at.map(time).unwrap_or_default();
+                table.add_row([at, cut(&row.kind), cut(&row.level), cut(&row.title)]);
+            }
+            let count = counted(self.context.len(), "event");
+            text.push_str(&format!("\n{count} as context, which raises nothing:\n{}", drawn(&table)));
         }
         text.push_str(&reasons("passed over", &self.skipped));
         text.push_str(&reasons("in a shape that is not known here", &self.strange));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest::{SHA256, digest};
+use url::Url;
 
 use super::super::{EX_CONFIG, EX_UNAVAILABLE, check, place};
 use crate::config::{self, FeedConfig};
@@ -127,28 +128,40 @@ impl Asker {
         let mut probed = Probed::default();
         let mut pieces = Vec::new();
         for request in requests {
-            let home = &request.url;
-            let piece = self.ask_one(request, None, home, probed.is_first(home)).await;
-            let follow = match &piece.came {
-                Came::Body(body) => body.read.as_ref().map(|batch| batch.follow.clone()).unwrap_or_default(),
-                Came::Nothing | Came::Failed { .. } => Vec::new(),
-            };
-            pieces.push(piece);
-            for follow in follow.iter().take(MAX_FOLLOWED) {
-                let is_first = probed.is_first(&follow.request.url);
-                pieces.push(self.ask_one(&follow.request, Some(follow), home, is_first).await);
-            }
+            let home = Some(&request.url);
+            let piece = self.ask_one(request, None, home, probed.is_first(&request.url)).await;
+            self.with_documents(piece, home, &mut probed, &mut pieces).await;
         }
         pieces
     }
 
-    async fn ask_one(&self, request: &Request, follow: Option<&Follow>, home: &url::Url, is_first: bool) -> Piece {
+    /// Adds an answer and the documents that it leads to. Those for which there is no room are told, or it would look like all.
+    async fn with_documents(&self, piece: Piece, home: Option<&Url>, probed: &mut Probed, pieces: &mut Vec<Piece>) {
+        let follow = match &piece.came {
+            Came::Body(body) => body.read.as_ref().map(|batch| batch.follow.clone()).unwrap_or_default(),
+            Came::Nothing | Came::Failed { .. } => Vec::new(),
+        };
+        let from = piece.from.clone();
+        pieces.push(piece);
+        for follow in follow.iter().take(MAX_FOLLOWED) {
+            let is_first = probed.is_first(&follow.request.url);
+            pieces.push(self.ask_one(&follow.request, Some(follow), home, is_first).await);
+        }
+        let more = follow.len().saturating_sub(MAX_FOLLOWED);
+        if 0 < more {
+            let why = format!("it leads to {more} more documents; only {MAX_FOLLOWED} are asked for at one time");
+            let now = self.clock.now();
+            pieces.push(Piece { from, asked: now, answered: now, came: Came::Failed { why, status: None } });
+        }
+    }
+
+    async fn ask_one(&self, request: &Request, follow: Option<&Follow>, home: Option<&Url>, is_first: bool) -> Piece {
         let limits = Limits {
             timeout: self.feed.timeout.to_std().unwrap_or_default(),
             max_body: usize::try_from(self.feed.max_body).unwrap_or(usize::MAX),
         };
         let asked = self.clock.now();
-        let ask = Ask { request, limits: &limits, known: None, home: Some(home), is_first };
+        let ask = Ask { request, limits: &limits, known: None, home, is_first };
         let answer = self.fetcher.ask(&ask, asked).await;
         let answered = self.clock.now();
         let came = match answer {
@@ -196,17 +209,19 @@ impl Asker {
             Err(why) => return vec![failed(path.display().to_string(), why)],
         };
         let mut pieces: Vec<Piece> = found.skipped.into_iter().map(|skip| failed(skip.part, skip.why)).collect();
+        let mut probed = Probed::default();
         for delivery in found.new {
             let bytes = Arc::new(delivery.body);
             let read = decode(&self.feed.feed, Arc::clone(&bytes), asked).await;
             let headers = vec![("last-modified".to_owned(), delivery.modified.to_rfc2822())];
             let body = Body { bytes, status: None, headers, skew: None, fresh_for: None, read };
-            pieces.push(Piece {
-                from: delivery.name,
-                asked,
-                answered: self.clock.now(),
-                came: Came::Body(Box::new(body)),
-            });
+            let came = Came::Body(Box::new(body));
+            let piece = Piece { from: delivery.name, asked, answered: self.clock.now(), came };
+            self.with_documents(piece, None, &mut probed, &mut pieces).await;
+        }
+        if 0 < found.postponed {
+            let why = format!("{} more files are there; so many are not read at one time", found.postponed);
+            pieces.push(failed(path.display().to_string(), why));
         }
         pieces
     }

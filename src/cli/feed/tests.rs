@@ -13,7 +13,8 @@ use super::asked::Report;
 use super::pieces::{Asker, Stopped, asker, open};
 use super::record::{Recorded, Until, record};
 use crate::daemon::clock::Clock;
-use crate::daemon::watcher::folder::Look;
+use crate::daemon::watcher::MAX_FOLLOWED;
+use crate::daemon::watcher::folder::{Look, MAX_READ};
 use crate::time::{TimeDelta, Timestamp};
 
 const LIST: &str = "<feed xmlns=\"http://www.w3.org/2005/Atom\"><entry><id>1</id><link href=\"1.xml?key=hush\"/></entry>\
@@ -28,6 +29,17 @@ const HOURS: &str = "{\"hourly_units\":{\"time\":\"iso8601\",\"temperature_2m\":
     \"latitude\":21.5,\"longitude\":39.2,\"hourly\":{\"time\":[\"2025-12-09T03:00\",\"2025-12-09T04:00\"],\
     \"temperature_2m\":[24.5,null]}}";
 
+const STORMS: &str = "<rss xmlns:gdacs=\"http://www.gdacs.org\" xmlns:georss=\"http://www.georss.org/georss\"><channel><item>\
+    <title>Synthetic cyclone</title><guid>TC1</guid><georss:point>21.5 39.2</georss:point><gdacs:eventtype>TC</gdacs:eventtype>\
+    <gdacs:alertlevel>Orange</gdacs:alertlevel></item></channel></rss>";
+
+/// A list that leads to more documents than are asked for at one time.
+fn many() -> String {
+    let entry = |number| format!("<entry><id>{number}</id><link href=\"1.xml?{number}\"/></entry>");
+    let entries: String = (0..MAX_FOLLOWED + 20).map(entry).collect();
+    format!("<feed xmlns=\"http://www.w3.org/2005/Atom\">{entries}</feed>")
+}
+
 async fn serve() -> String {
     let head = [("etag", "\"v1\""), ("date", "Tue, 09 Dec 2025 00:05:00 GMT"), ("set-cookie", "id=hush")];
     let on_time = [("date", "Tue, 09 Dec 2025 00:00:00 GMT"), ("content-type", "text/plain")];
@@ -36,6 +48,8 @@ async fn serve() -> String {
         .route("/1.xml", get(move || async move { (on_time, ALERT) }))
         .route("/hours", get(move || async move { (on_time, HOURS) }))
         .route("/nothing", get(|| async { StatusCode::NO_CONTENT }))
+        .route("/storms", get(|| async { STORMS }))
+        .route("/many", get(|| async { many() }))
         .route("/page", get(|| async { "<html>maintenance" }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -100,6 +114,35 @@ async fn readings_are_counted_by_place_and_metric_with_their_unit() {
         insta::assert_snapshot!("hours", text);
     });
     assert_eq!(code, 0);
+}
+
+#[tokio::test]
+async fn what_raises_nothing_is_shown_as_well() {
+    let (base, dir) = (serve().await, tempfile::tempdir().unwrap());
+    let (code, text, json) = tried(&format!("kind = \"gdacs\"\nurl = \"{base}/storms\""), &base, dir.path()).await;
+    assert_eq!(code, 0);
+    assert!(text.contains("1 event as context") && text.contains("Synthetic cyclone"), "{text}");
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&told["context"][0]["kind"], &told["context"][0]["level"]), (&"TC".into(), &"Orange".into()));
+}
+
+#[tokio::test]
+async fn what_there_is_no_room_for_is_never_called_all_of_it() {
+    let (base, dir) = (serve().await, tempfile::tempdir().unwrap());
+    let (code, text, _) = tried(&format!("kind = \"cap\"\nurl = \"{base}/many\""), &base, dir.path()).await;
+    assert_eq!(code, 1);
+    assert!(text.contains("20 more documents") && text.contains("Not all of it was had"), "{text}");
+    fs::create_dir(dir.path().join("drops")).unwrap();
+    for number in 0..MAX_READ + 3 {
+        let path = dir.path().join(format!("drops/{number}.xml"));
+        fs::write(&path, ALERT).unwrap();
+        let at = std::time::SystemTime::from(now() - TimeDelta::hours(1));
+        fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+    }
+    let keys = "kind = \"dir\"\npath = \"drops\"\nreads = { kind = \"cap\" }";
+    let (code, text, _) = tried(keys, "no base", dir.path()).await;
+    assert_eq!(code, 1);
+    assert!(text.contains("3 more files"), "{text}");
 }
 
 #[tokio::test]
@@ -207,4 +250,16 @@ async fn a_folder_is_tried_and_recorded_like_a_server() {
     let (_, summary) = recorded(&asker, &dir.path().join("out"), Until::Times(1)).await.unwrap();
     assert!(summary.contains("1 answer,"), "{summary}");
     assert_eq!(fs::read_to_string(dir.path().join("out/it/2025-12-09T00-00-00Z/0001.body")).unwrap(), ALERT);
+    // A list in a folder leads to its documents, as it does in the service.
+    let base = serve().await;
+    fs::write(
+        &path,
+        format!(
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><entry><id>1</id><link href=\"{base}/1.xml\"/></entry></feed>"
+        ),
+    )
+    .unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+    let (_, text, _) = tried(keys, &base, dir.path()).await;
+    assert!(text.contains("http://HOST/1.xml"), "{text}");
 }

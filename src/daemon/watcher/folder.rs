@@ -2,7 +2,8 @@
 //! one of them; that one is gone says nothing.
 //!
 //! A folder that nobody fills any more looks exactly as it did yesterday. So the newest file is its pulse: once that is older than the
-//! feed may be silent, the folder counts as a server that does not answer.
+//! feed may be silent, the folder counts as a server that does not answer. A file that cannot be taken, since it is too large, may not
+//! be read or never comes to rest, is no pulse: nobody stands by what was said before because of it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -73,8 +74,12 @@ pub struct Found {
     pub skipped: Vec<Skip>,
     /// How many files count.
     pub count: usize,
-    /// When the newest was written, by a clock that can be right.
+    /// When the newest that can be taken was written, by a clock that can be right.
     pub newest: Option<Timestamp>,
+    /// The last of the files that are still being written.
+    pub unfinished: Option<String>,
+    /// How many new files are left for the next look, since so many are read at one time.
+    pub postponed: usize,
 }
 
 impl Look {
@@ -100,49 +105,62 @@ impl Look {
         files.sort_by(|(a, one), (b, other)| (other.modified, b).cmp(&(one.modified, a)));
         files.truncate(MAX_FILES);
         files.reverse();
+        // Those that were read and not taken come last, so that many which are no good never keep all the others from being read.
+        files.sort_by_key(|(name, file)| {
+            self.before(name, file).and_then(|before| before.identity.as_deref()).is_some_and(|old| !is_known(old))
+        });
         found.count = files.len();
         let mut seen = BTreeMap::new();
         let mut bytes = 0;
         for (name, mut file) in files {
-            let before = self.0.get(&name).filter(|before| before.len == file.len && before.modified == file.modified);
+            let before = self.before(&name, &file);
             let is_plausible = file.modified <= now + MAX_AHEAD;
-            if is_plausible {
-                found.newest = found.newest.max(Some(file.modified));
-            }
             file.identity = before.and_then(|before| before.identity.clone());
             let is_taken = file.identity.as_deref().is_some_and(&is_known);
             let is_whole = if is_plausible { file.modified + SETTLED <= now } else { before.is_some() };
-            if !is_taken && is_whole && found.new.len() < MAX_READ && bytes + file.len <= MAX_READ_BYTES {
-                if max_body < file.len {
-                    let why = format!("it has {} bytes; at most {max_body} are read", file.len);
-                    found.skipped.push(Skip { part: shown(&name), why });
-                } else {
-                    match read(&path.join(&name), &file) {
-                        Ok(Some(body)) => {
-                            bytes += file.len;
-                            let identity = format!("file {} {}", shown(&name), hash(&body));
-                            file.identity = Some(identity.clone());
-                            if !is_known(&identity) {
-                                found.new.push(Delivery {
-                                    name: shown(&name),
-                                    identity,
-                                    modified: file.modified,
-                                    body,
-                                });
-                            }
-                        }
-                        // It was written just now; the next look finds it whole.
-                        Ok(None) => {}
-                        Err(why) => {
-                            found.skipped.push(Skip { part: shown(&name), why: format!("it cannot be read: {why}") });
+            let mut is_pulse = is_plausible && (is_taken || is_whole);
+            if !is_taken && !is_whole {
+                found.unfinished = Some(shown(&name));
+            } else if !is_taken && max_body < file.len {
+                is_pulse = false;
+                let why = format!("it has {} bytes; at most {max_body} are read", file.len);
+                found.skipped.push(Skip { part: shown(&name), why });
+            } else if !is_taken && found.new.len() < MAX_READ && bytes + file.len <= MAX_READ_BYTES {
+                match read(&path.join(&name), &file) {
+                    Ok(Some(body)) => {
+                        bytes += file.len;
+                        let identity = format!("file {} {}", shown(&name), hash(&body));
+                        file.identity = Some(identity.clone());
+                        if !is_known(&identity) {
+                            found.new.push(Delivery { name: shown(&name), identity, modified: file.modified, body });
                         }
                     }
+                    // It was written just now; the next look finds it whole.
+                    Ok(None) => {
+                        is_pulse = false;
+                        found.unfinished = Some(shown(&name));
+                    }
+                    Err(why) => {
+                        is_pulse = false;
+                        found.skipped.push(Skip { part: shown(&name), why: format!("it cannot be read: {why}") });
+                    }
                 }
+            } else if !is_taken {
+                found.postponed += 1;
+            }
+            if is_pulse {
+                found.newest = found.newest.max(Some(file.modified));
             }
             seen.insert(name, file);
         }
+        found.new.sort_by_key(|delivery| delivery.modified);
         self.0 = seen;
         Ok(found)
+    }
+
+    /// The same file as it was seen the last time, when nobody has written to it since.
+    fn before(&self, name: &str, file: &Seen) -> Option<&Seen> {
+        self.0.get(name).filter(|before| before.len == file.len && before.modified == file.modified)
     }
 }
 
@@ -252,7 +270,11 @@ impl Watcher {
 
     /// What a folder says in which nothing is new.
     fn nothing_new(&self, found: &Found, path: &str, now: Timestamp) -> Heard {
-        let passed = found.skipped.first().map(|skip| format!("; {}: {}", skip.part, skip.why)).unwrap_or_default();
+        let mut passed = found.skipped.first().map(|skip| format!("; {}: {}", skip.part, skip.why)).unwrap_or_default();
+        if let Some(name) = &found.unfinished {
+            passed.push_str("; still being written: ");
+            passed.push_str(name);
+        }
         match found.newest {
             Some(newest) if now - newest <= self.feed.stale_after => Heard::Unchanged,
             Some(newest) => {
@@ -263,7 +285,7 @@ impl Watcher {
                 Heard::Unreachable { why }
             }
             None if passed.is_empty() => Heard::Nothing,
-            None => Heard::Unreachable { why: format!("no file in {path} can be read{passed}") },
+            None => Heard::Unreachable { why: format!("no file in {path} can be read now{passed}") },
         }
     }
 

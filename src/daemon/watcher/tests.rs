@@ -196,6 +196,22 @@ async fn an_answer_that_cannot_be_read_is_kept_aside_and_its_place_is_told() {
     assert!(note.contains("/list") && note.contains("web page") && !note.contains("hush"), "{note}");
 }
 
+#[tokio::test]
+async fn a_part_in_an_unknown_shape_has_the_answer_kept_aside_and_its_place_told_while_the_rest_counts() {
+    const BODY: &str = "[{\"colour\":\"red\",\"where\":\"جدة\"}]";
+    let base = listen(Router::new().route("/list", get(|| async { BODY }))).await;
+    let dir = tempfile::tempdir().unwrap();
+    let kind = KINDS.iter().find(|kind| kind.name == "ncm-ews").unwrap();
+    let feed = crate::feed::keys::tests::feed(kind, &format!("url = \"{base}/list\""));
+    let watcher = watcher_of(config(feed), dir.path());
+    let asked = watcher.ask(None, &mut Memory::default(), clock_at(now())).await;
+    let Heard::Batch { batch, .. } = asked.heard else { panic!("{:?}", asked.heard) };
+    let [part] = batch.strange.as_slice() else { panic!("{:?}", batch.strange) };
+    let (why, place) = part.why.split_once("; kept aside as ").unwrap();
+    assert!(why.contains("colour"), "{why}");
+    assert_eq!(std::fs::read_to_string(place).unwrap(), BODY);
+}
+
 #[test]
 fn waits_are_bounded_by_the_patience_of_the_feed() {
     let dir = tempfile::tempdir().unwrap();
