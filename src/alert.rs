@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hazard::{Hazard, Severity};
 use crate::ids::GovernorateId;
+use crate::language::Language;
 use crate::time::Timestamp;
 
 /// What makes an alert itself and no other: the CAP triple.
@@ -99,6 +100,13 @@ pub struct Words {
     pub sender_name: Option<String>,
     /// CAP `web`.
     pub web: Option<String>,
+}
+
+impl Words {
+    /// True when they are in a language, by the first part of the tag.
+    pub fn is_in(&self, language: Language) -> bool {
+        self.language.split(['-', '_']).next().is_some_and(|tag| tag.eq_ignore_ascii_case(language.tag()))
+    }
 }
 
 /// One alert of an authority, or one part of it: what one document says of one hazard at one severity over one time and place.

@@ -14,7 +14,7 @@ use crate::alert::Alert;
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::problem::SourceFile;
-use crate::reading::Reading;
+use crate::reading::{Basis, Reading};
 use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -197,6 +197,25 @@ pub struct Retold {
     pub station: Option<Arc<str>>,
     /// The first moment that the answer speaks of.
     pub from: Timestamp,
+}
+
+impl Retold {
+    /// What the forecasts among readings tell anew, each from its first moment on.
+    pub fn by(readings: &[Reading]) -> Vec<Self> {
+        let mut begins: BTreeMap<(&GovernorateId, Metric, Option<&Arc<str>>), Timestamp> = BTreeMap::new();
+        for reading in readings.iter().filter(|reading| reading.basis == Basis::Forecast) {
+            let of = (&reading.governorate, reading.metric, reading.station.as_ref());
+            let first = begins.entry(of).or_insert(reading.at);
+            *first = reading.at.min(*first);
+        }
+        let told = |((governorate, metric, station), from): ((&GovernorateId, _, Option<&Arc<str>>), _)| Self {
+            governorate: governorate.clone(),
+            metric,
+            station: station.cloned(),
+            from,
+        };
+        begins.into_iter().map(told).collect()
+    }
 }
 
 /// An event that is good to know of and no ground for a warning: what a list of disasters tells, or an alert that somebody else

@@ -11,6 +11,17 @@ pub const DATABASE: &str = "nadhir.sqlite3";
 /// The file that is locked while a nadhir uses the directory.
 const LOCK: &str = "nadhir.lock";
 
+/// Where what the service lives by is: for the commands that look at both.
+#[derive(Debug, clap::Args)]
+pub struct Dirs {
+    /// The directory of the configuration; what it lacks, and all without it, is taken from inside the program.
+    #[arg(long, value_name = "DIR", env = "NADHIR_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
 /// The state directory: the one asked for, the configured one, the one systemd gives, or the user's own.
 pub fn state_dir(asked: Option<&Path>, configured: Option<&Path>) -> PathBuf {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);

@@ -1,6 +1,5 @@
 //! `nadhir run`: the service.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,18 +13,14 @@ use crate::store::sqlite::SqliteStore;
 /// What `nadhir run` takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The directory of the configuration; what it lacks, and all without it, is taken from inside the program.
-    #[arg(long, value_name = "DIR", env = "NADHIR_CONFIG")]
-    config: Option<PathBuf>,
-    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    dirs: place::Dirs,
 }
 
 /// Runs the service until it is told to stop.
 pub fn run(arguments: &Arguments) -> u8 {
     logs::start("info");
-    let config = match config::load(arguments.config.as_deref()) {
+    let config = match config::load(arguments.dirs.config.as_deref()) {
         Ok((config, warnings)) => {
             check::report(&warnings, &mut anstream::stderr());
             config
@@ -46,7 +41,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
-    let dir = place::state_dir(arguments.state.as_deref(), config.settings.store.as_deref());
+    let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
     let held = place::hold(&dir)?;
     let store = SqliteStore::open(held.database()).context("the store could not be opened")?;
     tracing::info!("The state is kept in {}", held.dir.display());
@@ -57,7 +52,7 @@ fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
         dir: held.dir.clone(),
         sights: Sights::default(),
     };
-    runtime()?.block_on(lifecycle::run(config, arguments.config.clone(), ground))
+    runtime()?.block_on(lifecycle::run(config, arguments.dirs.config.clone(), ground))
 }
 
 /// The runtime of the service and of the demo.

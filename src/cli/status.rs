@@ -2,7 +2,7 @@
 //!
 //! The clocks are read against the present: of a service that stopped an hour ago, every feed is an hour late.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -36,12 +36,8 @@ pub const COUNTS_FOR: TimeDelta = TimeDelta::hours(24);
 /// What `nadhir status` takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The directory of the configuration; what it lacks, and all without it, is taken from inside the program.
-    #[arg(long, value_name = "DIR", env = "NADHIR_CONFIG")]
-    config: Option<PathBuf>,
-    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    dirs: place::Dirs,
     /// One JSON object.
     #[arg(long)]
     json: bool,
@@ -49,7 +45,7 @@ pub struct Arguments {
 
 /// Shows how the service is; the exit code says whether all is well.
 pub fn run(arguments: &Arguments) -> u8 {
-    let config = match config::load(arguments.config.as_deref()) {
+    let config = match config::load(arguments.dirs.config.as_deref()) {
         Ok((config, _)) => config,
         Err(problems) => {
             check::report(&problems, &mut anstream::stderr());
@@ -57,7 +53,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             return EX_CONFIG;
         }
     };
-    let dir = place::state_dir(arguments.state.as_deref(), config.settings.store.as_deref());
+    let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
     match look(&dir, &config, Clock::System.now()) {
         Ok(status) => {
             show(&status, &config, arguments.json);

@@ -206,30 +206,17 @@ impl<'a> Document<'a> {
         let Referred { live: referred, was_any } = self.referred(draft, now);
         if was_any && referred.is_empty() {
             // The same update in another language may have been sent a moment earlier and still be news to its readers.
-            for part in placed {
-                if let Some(key) = twins::twin(draft, part) {
-                    twins::join(draft, &key, part, now);
-                }
-            }
+            twins::join_all(draft, placed, now);
             return;
         }
-        let mut parts = placed;
         // The words of a twin join what was told, unless the document speaks of something else as well.
-        let twin_of: Vec<Option<WarningKey>> = parts.iter().map(|part| twins::twin(draft, part)).collect();
-        if referred.iter().all(|(key, _)| twin_of.contains(&Some(key.clone()))) {
-            let mut others = Vec::new();
-            for part in parts {
-                // Looked for anew each time: what one part has joined is no twin of the next any more.
-                match twins::twin(draft, part) {
-                    Some(key) => twins::join(draft, &key, part, now),
-                    None => others.push(part),
-                }
-            }
-            parts = others;
-            self.announce(book, draft, &parts, (Vec::new(), is_unclear), now);
+        let twin_of: BTreeSet<WarningKey> = placed.iter().filter_map(|part| twins::twin(draft, part)).collect();
+        let (parts, referred) = if referred.iter().all(|(key, _)| twin_of.contains(key)) {
+            (twins::join_all(draft, placed, now), Vec::new())
         } else {
-            self.announce(book, draft, &parts, (referred, is_unclear), now);
-        }
+            (placed, referred)
+        };
+        self.announce(book, draft, &parts, (referred, is_unclear), now);
     }
 
     /// Takes a document that speaks of other places only: what it refers to has left ours.

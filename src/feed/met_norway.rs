@@ -4,7 +4,7 @@
 //! Source: <https://api.met.no/weatherapi/locationforecast/2.0/documentation>; data under CC BY 4.0 and NLOD. Their terms: an
 //! identifying User-Agent, four decimals at most, not before `Expires`, below 20 requests a second; the fetching keeps to them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -107,7 +107,7 @@ impl Feed for MetNorway {
         let mut series = Series { id: &place.id, units, now, readings: Vec::new(), faults: Faults::default() };
         series.take(moments);
         let mut batch = Batch {
-            retold: series.retold(),
+            retold: Retold::by(&series.readings),
             readings: series.readings,
             skipped: series.faults.into_skips(),
             made: made.and_then(|text| Some(values::civil(text)?.at.and_utc())),
@@ -212,19 +212,6 @@ impl Series<'_> {
     fn fault(&mut self, kind: &str, index: usize, why: impl FnOnce() -> String) {
         let id = self.id;
         self.faults.note(kind, || format!("{id} timeseries[{index}]"), why);
-    }
-
-    /// What is told anew: every metric from its first moment on.
-    fn retold(&self) -> Vec<Retold> {
-        let mut begins: BTreeMap<Metric, Timestamp> = BTreeMap::new();
-        for reading in &self.readings {
-            let first = begins.entry(reading.metric).or_insert(reading.at);
-            *first = reading.at.min(*first);
-        }
-        begins
-            .into_iter()
-            .map(|(metric, from)| Retold { governorate: self.id.clone(), metric, station: None, from })
-            .collect()
     }
 }
 

@@ -12,6 +12,7 @@ use geo::Coord;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::values::MAX_FROM_NOW;
 use super::{
     Batch, DecodeError, Feed, Key, KeyGoes, Kind, Request, Retold, Skip, Source, Surroundings, keys, look_of, values,
 };
@@ -49,8 +50,6 @@ const MAX_HOURS: i64 = 384;
 const MAX_OFF_DEGREES: f64 = 0.3;
 /// The farthest that a zone lies from UTC, s.
 const MAX_OFFSET_S: i64 = 18 * 3600;
-/// Hours farther from now than this, either way, are a fault of the answer.
-const MAX_FROM_NOW: TimeDelta = TimeDelta::days(93);
 
 /// Their names for what we measure: today's, the one used before, and ours.
 const VARIABLES: &[(&str, Option<&str>, Metric)] = &[

@@ -4,7 +4,7 @@
 //! and carry no identity, so that nobody could tell an edition from a new one: they are kept as context and never relayed.
 //! Source: <https://openweathermap.org/api/one-call-3>. It needs a key; attribution is a condition of its licence.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -115,7 +115,7 @@ impl Feed for OpenWeatherMap {
         for (index, hour) in hours.into_iter().flatten().take(MAX_HOURS).enumerate() {
             hand.moment(hour, || format!("hourly[{index}]"), true);
         }
-        let retold = hand.retold();
+        let retold = Retold::by(&hand.readings);
         if let Some(current) = answer.get("current") {
             // Its rain is of the last hour up to an odd minute and would be counted beside that of the full hours.
             hand.moment(current, || "current".to_owned(), false);
@@ -171,19 +171,6 @@ impl Hand<'_> {
             covers: HOUR,
         };
         self.readings.extend(told.into_iter().map(reading));
-    }
-
-    /// What is told anew: every metric from its first hour on.
-    fn retold(&self) -> Vec<Retold> {
-        let mut begins: BTreeMap<Metric, Timestamp> = BTreeMap::new();
-        for reading in &self.readings {
-            let first = begins.entry(reading.metric).or_insert(reading.at);
-            *first = reading.at.min(*first);
-        }
-        begins
-            .into_iter()
-            .map(|(metric, from)| Retold { governorate: self.id.clone(), metric, station: None, from })
-            .collect()
     }
 }
 

@@ -295,7 +295,7 @@ impl<W> Taker<'_, W> {
             };
             self.faults.note("twice", || "rows".to_owned(), why);
         }
-        let retold = retold(&self.readings);
+        let retold = Retold::by(&self.readings);
         let skipped: Vec<Skip> = self.faults.into_skips();
         Batch { readings: self.readings, retold, skipped, ..Batch::default() }
     }
@@ -318,19 +318,4 @@ fn last_word(readings: &mut Vec<Reading>) -> usize {
         is_same
     });
     differ
-}
-
-/// The forecasts that rows tell anew, each from its first moment on.
-fn retold(readings: &[Reading]) -> Vec<Retold> {
-    let mut begins: BTreeMap<(&GovernorateId, Metric, Option<&Arc<str>>), Timestamp> = BTreeMap::new();
-    for reading in readings.iter().filter(|reading| reading.basis == Basis::Forecast) {
-        let of = (&reading.governorate, reading.metric, reading.station.as_ref());
-        let first = begins.entry(of).or_insert(reading.at);
-        *first = reading.at.min(*first);
-    }
-    let told = |((governorate, metric, station), from): (_, Timestamp)| -> Retold {
-        let (governorate, station): (&GovernorateId, Option<&Arc<str>>) = (governorate, station);
-        Retold { governorate: governorate.clone(), metric, station: station.cloned(), from }
-    };
-    begins.into_iter().map(told).collect()
 }

@@ -21,13 +21,9 @@ pub(super) struct Source<'a> {
     pub(super) words: &'a [Words],
 }
 
-/// The words in one language, by the first part of the tag.
+/// The words in one language.
 fn in_language(words: &[Words], language: Language) -> Option<&Words> {
-    words.iter().find(|words| is_in(words, language))
-}
-
-fn is_in(words: &Words, language: Language) -> bool {
-    words.language.split(['-', '_']).next().is_some_and(|tag| tag.eq_ignore_ascii_case(language.tag()))
+    words.iter().find(|words| words.is_in(language))
 }
 
 impl Source<'_> {
@@ -109,7 +105,7 @@ fn relayed(telling: &Telling<'_>, source: Source<'_>, authority: &str) -> Told {
     let (Some(words), Some(quote)) = (words, quote) else {
         return telling.say("notice.relayed", &[(Slot::Authority, authority)]);
     };
-    let key = match Language::ALL.into_iter().find(|known| is_in(words, *known)) {
+    let key = match Language::ALL.into_iter().find(|known| words.is_in(*known)) {
         _ if telling.bulletin.change.is_end() => "notice.cancelled",
         Some(Language::Ar) => "notice.quoted_ar",
         Some(Language::En) => "notice.quoted_en",
@@ -122,7 +118,7 @@ fn relayed(telling: &Telling<'_>, source: Source<'_>, authority: &str) -> Told {
 
 /// The texts of an authority one under the other; the headline only where the one above is ours.
 fn quotation(telling: &Telling<'_>, words: &Words) -> Option<String> {
-    let is_own = is_in(words, telling.language);
+    let is_own = words.is_in(telling.language);
     let headline = words.headline.as_deref().filter(|_| !is_own || telling.bulletin.change.is_end());
     let texts: Vec<String> = [headline, words.description.as_deref(), words.instruction.as_deref()]
         .into_iter()

@@ -5,6 +5,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
 use super::{ClockStatus, FeedStatus, Status};
+use crate::cli::check::counted;
 use crate::ids::{FeedId, GovernorateId};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -59,10 +60,6 @@ fn feeds(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
         text.push('\n');
     }
     text
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// How a feed is, in words.

@@ -37,10 +37,7 @@ impl Pending {
 
 /// The languages of ours that words are in.
 fn languages(words: &[Words]) -> Vec<Language> {
-    let is_in = |words: &Words, language: Language| {
-        words.language.split(['-', '_']).next().is_some_and(|tag| tag.eq_ignore_ascii_case(language.tag()))
-    };
-    Language::ALL.into_iter().filter(|language| words.iter().any(|words| is_in(words, *language))).collect()
+    Language::ALL.into_iter().filter(|language| words.iter().any(|words| words.is_in(*language))).collect()
 }
 
 /// True when an authority says the same in two alerts of different languages.
@@ -64,7 +61,7 @@ pub(super) fn twin(draft: &Draft<'_>, alert: &Alert) -> Option<WarningKey> {
 
 /// Adds an alert to the warning that says the same in another language. Readers of a language that was not told yet hear it in
 /// an edition of their own.
-pub(super) fn join(draft: &mut Draft<'_>, key: &WarningKey, alert: &Alert, now: Timestamp) {
+fn join(draft: &mut Draft<'_>, key: &WarningKey, alert: &Alert, now: Timestamp) {
     let Some(told) = draft.warning(key).cloned() else { return };
     let Some(mut official) = told.official.clone() else { return };
     let known = languages(&official.alert.words);
@@ -88,6 +85,19 @@ pub(super) fn join(draft: &mut Draft<'_>, key: &WarningKey, alert: &Alert, now: 
         only_in,
     };
     speak(draft, key.clone(), official, edition, now);
+}
+
+/// Adds each part of a document that has a twin to it, and gives the others.
+pub(super) fn join_all<'a>(draft: &mut Draft<'_>, parts: Vec<&'a Alert>, now: Timestamp) -> Vec<&'a Alert> {
+    let mut others = Vec::new();
+    for part in parts {
+        // Looked for anew each time: what one part has joined is no twin of the next any more.
+        match twin(draft, part) {
+            Some(key) => join(draft, &key, part, now),
+            None => others.push(part),
+        }
+    }
+    others
 }
 
 /// Lets a new alert wait for its twin when it may have one and can wait; true when it need not be said now.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::number;
+use crate::derive::humidity;
 use crate::feed::aviation::{Report, Said, weather};
 use crate::unit::{Metric, Unit};
 
@@ -39,7 +40,7 @@ pub(super) fn observed(raw: Option<&Report>, fields: Option<&Map<String, Value>>
     let dew_point = found.choose("dew point", "°C", &report.dew_point, field("dewp"), MAX_APART_CELSIUS);
     found.put(Metric::Temperature, temperature);
     found.put(Metric::DewPoint, dew_point);
-    found.put(Metric::Humidity, temperature.zip(dew_point).map(|(air, dew)| relative_humidity(air, dew)));
+    found.put(Metric::Humidity, temperature.zip(dew_point).map(|(air, dew)| humidity(air, dew)));
 
     let conditions = &report.conditions;
     let wind = match &conditions.wind {
@@ -110,13 +111,4 @@ impl Observed {
             (Said::Nothing, field) => field,
         }
     }
-}
-
-/// Relative humidity from air temperature and dew point by the Magnus formula, %.
-///
-/// Coefficients over water: Alduchov and Eskridge, "Improved Magnus form approximation of saturation vapor pressure",
-/// Journal of Applied Meteorology 35 (1996), 601-609.
-pub(super) fn relative_humidity(air: f64, dew: f64) -> f64 {
-    let exponent = |celsius: f64| 17.625 * celsius / (243.04 + celsius);
-    100.0 * (exponent(dew) - exponent(air)).exp()
 }

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::observed::relative_humidity;
 use super::*;
+use crate::derive::humidity;
 use crate::feed::keys;
 use crate::feed::keys::tests::{feed, read};
 
@@ -109,8 +109,8 @@ fn a_corrected_report_overtakes_the_one_it_corrects_wherever_it_stands() {
 
 #[test]
 fn humidity_follows_magnus() {
-    assert!((relative_humidity(34.0, 20.0) - 43.9).abs() < 0.3);
-    assert!((relative_humidity(10.0, 10.0) - 100.0).abs() < 1e-9);
+    assert!((humidity(34.0, 20.0) - 43.9).abs() < 0.3);
+    assert!((humidity(10.0, 10.0) - 100.0).abs() < 1e-9);
 }
 
 #[test]
