@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod check;
+mod columns;
 pub mod demo;
 pub mod feed;
 pub mod journal;

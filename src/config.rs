@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
-use crate::ids::ChannelId;
+use crate::ids::{ChannelId, RuleId};
 use crate::language::Style;
 use crate::message::wording::Wording;
 use crate::message::{Issuer, Speaker};
@@ -22,12 +22,16 @@ use crate::table::Table;
 pub mod bytes;
 pub mod channels;
 pub mod clocks;
+mod conditions;
 pub mod connection;
+mod defaults;
 pub mod directory;
 pub mod embedded;
 pub mod feeds;
+pub mod overrides;
 pub mod places;
 pub mod rules;
+pub mod seasons;
 pub mod selection;
 pub mod settings;
 pub mod threshold;
@@ -64,6 +68,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// The rules.
     pub rules: Arc<RuleBook>,
+    /// The rules that staff switched off.
+    pub switched_off: Vec<RuleId>,
     /// Who speaks, how, and in which words.
     pub speaker: Speaker,
     /// Every file that was read, wherever it came from.
@@ -148,9 +154,12 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
     };
     let feeds = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let channels = channels::read(file("channels.toml")?, &governorates, problems);
+    let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
+    let rules::Read { rules, switched_off } = rules::read(files, &governorates, &seasons, &feeds, problems);
     let rules = RuleBook {
         code: settings.issuer.code.clone(),
-        rules: rules::read(files, &governorates, &feeds, problems),
+        rules,
+        seasons,
         governorates: Arc::clone(&governorates),
         gazetteer: xxh3_64(
             format!("{}\0{}", file("governorates.toml")?.text, file("outlines.geojson")?.text).as_bytes(),
@@ -172,6 +181,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         feeds,
         channels,
         rules: Arc::new(rules),
+        switched_off,
         files: files.values().map(Arc::clone).collect(),
     })
 }

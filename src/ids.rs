@@ -69,6 +69,10 @@ id!(
     GovernorateId
 );
 id!(
+    /// A season that rules speak of: `hajj`.
+    SeasonId
+);
+id!(
     /// A rule: `rain-sum-6h`.
     RuleId
 );

@@ -1,5 +1,6 @@
 //! Rules: which metric, over which window, in which governorates, at which thresholds, is yellow, orange or red.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,11 +10,16 @@ use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::reading::Basis;
-use crate::time::TimeDelta;
+use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
+use season::Seasons;
 
 pub mod judge;
 pub mod latch;
+pub mod season;
+pub mod overrides;
+
+pub use overrides::{Changes, Override};
 
 /// How the values of a window become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,15 +31,25 @@ pub enum Statistic {
     Max,
     /// The smallest.
     Min,
+    /// The mean, each value for as long as it speaks for.
+    Mean,
+    /// How fast it goes, by the hour: what fell in the window, and of every other metric how much it changed from the beginning of
+    /// the window to its end, through the length of the window.
+    Rate,
 }
 
 impl Statistic {
+    /// Every statistic.
+    pub const ALL: [Self; 5] = [Self::Sum, Self::Max, Self::Min, Self::Mean, Self::Rate];
+
     /// Its name in TOML and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
             Self::Max => "max",
             Self::Min => "min",
+            Self::Mean => "mean",
+            Self::Rate => "rate",
         }
     }
 }
@@ -108,8 +124,10 @@ pub struct Condition {
     pub window: Window,
     /// Which way.
     pub direction: Direction,
-    /// From where, canonical.
+    /// From where, canonical; by the hour for a rate.
     pub threshold: f64,
+    /// The unit it was written in, for people.
+    pub unit: Unit,
 }
 
 /// How many voices must say that a threshold is reached before it counts as reached, each for itself within what the rule looks
@@ -165,6 +183,8 @@ pub struct Rule {
     pub rise_after: TimeDelta,
     /// How long it must be clear before the latch opens.
     pub ease_after: TimeDelta,
+    /// For how long on end every window must reach a threshold before it counts as reached; zero asks for one window alone.
+    pub lasts: TimeDelta,
     /// The worst severity that a forecast alone may give, where `may_raise` does not speak of it.
     pub highest_from_forecast: Severity,
     /// Who alone may raise a severity. Whoever may not neither raises nor holds it, and its silence is not waited for.
@@ -175,13 +195,29 @@ pub struct Rule {
     pub governorates: BTreeSet<GovernorateId>,
     /// What must hold as well, all of it.
     pub also: Vec<Condition>,
+    /// Of this at least one must hold as well, when there is any.
+    pub either: Vec<Condition>,
+    /// What is otherwise in some governorates or seasons; the last one that holds counts.
+    pub overrides: Vec<Override>,
     /// Where its thresholds come from.
     pub source: String,
     /// The meteorologist who signed it off, when one has.
     pub signed_off_by: Option<String>,
+    /// What staff wrote down for each other.
+    pub notes: Option<String>,
 }
 
 impl Rule {
+    /// Every further condition, of either kind.
+    pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.also.iter().chain(&self.either)
+    }
+
+    /// Every metric that it looks at.
+    pub fn metrics(&self) -> impl Iterator<Item = Metric> {
+        std::iter::once(self.metric).chain(self.conditions().map(|condition| condition.metric))
+    }
+
     /// True when what a feed says on a basis may raise a severity.
     pub fn may_raise(&self, severity: Severity, feed: &FeedId, kind: Option<&str>, basis: Basis) -> bool {
         match self.may_raise.get(&severity) {
@@ -222,16 +258,20 @@ pub struct RuleBook {
     pub times: WarningTimes,
     /// What holds of each feed; a feed that is not here is not configured.
     pub feeds: BTreeMap<FeedId, FeedTerms>,
+    /// The seasons that rules speak of.
+    pub seasons: Seasons,
 }
 
 impl RuleBook {
     /// The metrics that any rule looks at.
     pub fn metrics(&self) -> BTreeSet<Metric> {
-        let of = |rule: &Rule| {
-            let also: Vec<Metric> = rule.also.iter().map(|also| also.metric).collect();
-            std::iter::once(rule.metric).chain(also)
-        };
-        self.rules.iter().flat_map(of).collect()
+        self.rules.iter().flat_map(Rule::metrics).collect()
+    }
+
+    /// The rules of a hazard as they hold in a governorate at a moment: those that are switched off there and then are left out.
+    pub fn rules_for(&self, hazard: Hazard, governorate: &GovernorateId, now: Timestamp) -> Vec<Cow<'_, Rule>> {
+        let own = self.rules.iter().filter(|rule| rule.hazard == hazard && rule.governorates.contains(governorate));
+        own.filter_map(|rule| rule.at(governorate, &self.seasons, now)).collect()
     }
 }
 

@@ -52,31 +52,7 @@ impl Schedule {
     /// # Errors
     /// A sentence that says which field is wrong and what to write.
     pub fn cron(line: &str, zone: Tz) -> Result<Self, String> {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [second, minute, hour, day, month, weekday] = match fields.as_slice() {
-            [minute, hour, day, month, weekday] => ["0", *minute, *hour, *day, *month, *weekday],
-            [second, minute, hour, day, month, weekday] => [*second, *minute, *hour, *day, *month, *weekday],
-            _ => {
-                return Err(format!(
-                    "`{line}` has {} fields: write 5 (minute hour day month weekday) or 6 (second first)",
-                    fields.len()
-                ));
-            }
-        };
-        for (name, field) in [("second", second), ("minute", minute), ("hour", hour), ("day", day), ("month", month)] {
-            check_field(name, field)?;
-        }
-        let days = weekdays(weekday)?;
-        let day = if day == "?" { "*" } else { day };
-        if day != "*" && days != "*" {
-            return Err(format!(
-                "`{line}` restricts both the day of the month and the weekday, which cron programs read in two ways: \
-                 leave one of them `*`"
-            ));
-        }
-        let quartz = format!("{second} {minute} {hour} {day} {month} {days}");
-        let schedule = cron::Schedule::from_str(&quartz).map_err(|why| format!("`{line}` is not a schedule: {why}"))?;
-        let schedule = Self::Cron(Box::new(schedule), zone);
+        let schedule = Self::Cron(Box::new(quartz(line)?), zone);
         schedule.is_bearable(line)?;
         Ok(schedule)
     }
@@ -122,6 +98,71 @@ impl fmt::Display for Schedule {
             Self::Cron(schedule, zone) => write!(f, "at `{schedule}` in {zone}"),
         }
     }
+}
+
+/// The minutes that a cron line names: not when something runs, but for how long something holds.
+#[derive(Debug, Clone)]
+pub struct Minutes(Box<cron::Schedule>);
+
+impl Minutes {
+    /// Reads a cron line of 5 fields.
+    ///
+    /// # Errors
+    /// A sentence that says which field is wrong and what to write.
+    pub fn new(line: &str) -> Result<Self, String> {
+        if line.split_whitespace().count() != 5 {
+            return Err(format!(
+                "`{line}` does not have 5 fields: minute hour day month weekday, such as `* 22-23,0-5 * * *`"
+            ));
+        }
+        let minutes = quartz(line)?;
+        match minutes.after(&DateTime::UNIX_EPOCH).next() {
+            Some(_) => Ok(Self(Box::new(minutes))),
+            None => Err(format!("`{line}` never holds: no day is like that")),
+        }
+    }
+
+    /// True when the minute of a moment is one of them, in a zone.
+    pub fn holds(&self, now: Timestamp, zone: Tz) -> bool {
+        let into_the_minute = TimeDelta::seconds(now.timestamp().rem_euclid(60));
+        let nanoseconds = TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos()));
+        self.0.includes((now - into_the_minute - nanoseconds).with_timezone(&zone))
+    }
+}
+
+impl fmt::Display for Minutes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.0.source();
+        f.write_str(line.split_once(' ').map_or(line, |(_, minutes)| minutes))
+    }
+}
+
+/// A cron line as the library takes it, with weekdays as Unix counts them.
+fn quartz(line: &str) -> Result<cron::Schedule, String> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [second, minute, hour, day, month, weekday] = match fields.as_slice() {
+        [minute, hour, day, month, weekday] => ["0", *minute, *hour, *day, *month, *weekday],
+        [second, minute, hour, day, month, weekday] => [*second, *minute, *hour, *day, *month, *weekday],
+        _ => {
+            return Err(format!(
+                "`{line}` has {} fields: write 5 (minute hour day month weekday) or 6 (second first)",
+                fields.len()
+            ));
+        }
+    };
+    for (name, field) in [("second", second), ("minute", minute), ("hour", hour), ("day", day), ("month", month)] {
+        check_field(name, field)?;
+    }
+    let days = weekdays(weekday)?;
+    let day = if day == "?" { "*" } else { day };
+    if day != "*" && days != "*" {
+        return Err(format!(
+            "`{line}` restricts both the day of the month and the weekday, which cron programs read in two ways: \
+             leave one of them `*`"
+        ));
+    }
+    let quartz = format!("{second} {minute} {hour} {day} {month} {days}");
+    cron::Schedule::from_str(&quartz).map_err(|why| format!("`{line}` is not a schedule: {why}"))
 }
 
 /// Refuses the letters of other dialects (`L`, `W`, `#`) and steps of zero before the library sees them.
@@ -247,6 +288,21 @@ mod tests {
         }
         let every = Schedule::every(TimeDelta::minutes(15)).unwrap();
         assert_eq!(every.next_after(now), now + TimeDelta::minutes(15));
+    }
+
+    #[test]
+    fn a_line_of_minutes_holds_in_its_minutes_to_the_last_second() {
+        let night = Minutes::new("* 22-23,0-5 * * *").unwrap();
+        let at = |hour, minute, second| Riyadh.with_ymd_and_hms(2025, 11, 23, hour, minute, second).unwrap().to_utc();
+        assert!(night.holds(at(22, 0, 0), Riyadh) && night.holds(at(5, 59, 59), Riyadh));
+        assert!(!night.holds(at(6, 0, 0), Riyadh) && !night.holds(at(21, 59, 59), Riyadh));
+        let sunday = Minutes::new("* * * * 0").unwrap();
+        assert!(sunday.holds(at(12, 0, 0), Riyadh));
+        assert!(!sunday.holds(at(12, 0, 0) + TimeDelta::days(1), Riyadh));
+        assert_eq!(night.to_string(), "* 22-23,0-5 * * *");
+        for wrong in ["0 * * * * *", "* 25 * * *", "* * 31 2 *", "* * 1 * 5"] {
+            assert!(Minutes::new(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

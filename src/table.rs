@@ -48,14 +48,17 @@ pub fn read_file<T>(file: &Arc<SourceFile>, problems: &Problems, read: impl FnOn
             twice = table_from(&file.text, span.start);
         }
     }
-    read(Table {
-        file,
-        problems,
-        entries: root.get_ref(),
-        span: 0..0,
-        name: String::new(),
-        asked: RefCell::new(Vec::new()),
-    })
+    read(top(file, problems, root.get_ref()))
+}
+
+/// Hands the top table of a file to a reader once more: what is wrong with its syntax is noted elsewhere.
+pub fn read_again<T>(file: &Arc<SourceFile>, problems: &Problems, read: impl FnOnce(Table<'_>) -> T) -> T {
+    let (root, _) = DeTable::parse_recoverable(&file.text);
+    read(top(file, problems, root.get_ref()))
+}
+
+fn top<'a>(file: &'a Arc<SourceFile>, problems: &'a Problems, entries: &'a DeTable<'a>) -> Table<'a> {
+    Table { file, problems, entries, span: 0..0, name: String::new(), asked: RefCell::new(Vec::new()) }
 }
 
 /// The part of a text that belongs to the table header at a place, up to the next header: where a whole table is written

@@ -234,6 +234,21 @@ pub fn parse_quantity(text: &str) -> Result<(f64, Unit), String> {
     Ok((unit.to_canonical(value), unit))
 }
 
+/// Reads how fast a quantity goes as people write it, `10 mm/h` or `-2 hPa/h`: canonical by the hour, and the unit of the quantity.
+///
+/// # Errors
+/// A sentence that says what to write instead.
+pub fn parse_rate(text: &str) -> Result<(f64, Unit), String> {
+    let (amount, hours) = [("/min", 60.0), ("/h", 1.0), ("/d", 1.0 / 24.0)]
+        .into_iter()
+        .find_map(|(end, times)| Some((text.trim().strip_suffix(end)?, times)))
+        .ok_or_else(|| format!("`{}` is no rate: write by which time, such as `10 mm/h`", text.trim()))?;
+    // `km/h` is a speed, and its change by the hour is `km/h/h`.
+    let (value, unit) = parse_quantity(amount)?;
+    // A difference has no offset: 9 °F more are 5 °C more.
+    Ok(((value - unit.to_canonical(0.0)) * hours, unit))
+}
+
 /// What is measured or forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -408,6 +423,23 @@ mod tests {
         close("2 km", 2000.0);
         close("95", 95.0);
         assert_eq!(Unit::parse("\u{3bc}g/m³"), Unit::parse("\u{b5}g/m³"));
+    }
+
+    #[test]
+    fn a_rate_is_a_difference_by_the_hour() {
+        let close = |text: &str, expected: f64| {
+            let (value, _) = parse_rate(text).unwrap();
+            assert!((value - expected).abs() < 1e-9, "{text}: {value}");
+        };
+        close("10 mm/h", 10.0);
+        close("1 mm/min", 60.0);
+        close("-2 hPa/h", -2.0);
+        close("9 °F/h", 5.0);
+        close("24 °C/d", 1.0);
+        close("36 km/h/h", 10.0);
+        for wrong in ["10 mm", "mm/h", "10 mm/s"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("outlines.geojson", include_str!("../../config/outlines.geojson")),
     ("feeds.toml", include_str!("../../config/feeds.toml")),
     ("channels.toml", include_str!("../../config/channels.toml")),
+    ("seasons.toml", include_str!("../../config/seasons.toml")),
     ("rules/rain.toml", include_str!("../../config/rules/rain.toml")),
     ("rules/flash-flood.toml", include_str!("../../config/rules/flash-flood.toml")),
     ("rules/thunderstorm.toml", include_str!("../../config/rules/thunderstorm.toml")),

@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::problem::{advice, nearest};
-use crate::table::{Found, Table};
+use crate::table::{Found, Table, as_text};
+use crate::unit::{Dimension, parse_quantity};
 
-/// Reads a key that chooses governorates: `"all"`, `["jeddah"]`, `{ tags = ["coastal"] }` or `{ without_tags = ["highland"] }`.
+use toml::de::DeValue;
+
+/// Reads a key that chooses governorates: `"all"`, `["jeddah"]`, `{ tags = ["coastal"] }`, `{ without_tags = ["highland"] }` or
+/// `{ at_least = "1500 m" }` and `{ at_most = "300 m" }` by the height of the seat; of several all must be true.
 /// None when the key is absent, says all, or is wrong; what is wrong is noted.
 pub fn governorates(table: &Table<'_>, key: &'static str, book: &GovernorateBook) -> Option<BTreeSet<GovernorateId>> {
     let form = table.get(key, |value| Ok(value.type_str()))?;
@@ -16,7 +20,7 @@ pub fn governorates(table: &Table<'_>, key: &'static str, book: &GovernorateBook
             all(table, key, book);
             return None;
         }
-        "table" => tagged(&table.table(key)?, book),
+        "table" => tagged(table.table(key)?, book),
         _ => listed(table, &table.texts(key)?, book),
     };
     if chosen.is_empty() && !book.is_empty() {
@@ -77,30 +81,18 @@ pub fn known(name: &str, book: &GovernorateBook) -> Result<GovernorateId, Option
     Err(advice(name, &ids))
 }
 
-fn tagged(table: &Table<'_>, book: &GovernorateBook) -> BTreeSet<GovernorateId> {
+fn tagged(table: Table<'_>, book: &GovernorateBook) -> BTreeSet<GovernorateId> {
     let wanted = table.texts("tags");
     let unwanted = table.texts("without_tags");
-    if wanted.is_none() && unwanted.is_none() {
-        table.error(
-            &table.span,
-            "neither `tags` nor `without_tags` is written",
-            Some("such as { tags = [\"coastal\"] }".to_owned()),
-        );
+    let height = |key| Some(table.get(key, height)?.value);
+    let (least, most) = (height("at_least"), height("at_most"));
+    let is_written = KEYS.iter().any(|key| table.has(key));
+    if !is_written {
+        let help = "such as { tags = [\"coastal\"] } or { at_least = \"1500 m\" }".to_owned();
+        table.error(&table.span, "it says neither `tags` nor a height", Some(help));
     }
-    let all_tags: BTreeSet<&str> = book.iter().flat_map(|g| g.tags.iter().map(String::as_str)).collect();
-    let mut has_fault = wanted.is_none() && unwanted.is_none();
-    for tag in wanted.iter().chain(&unwanted).flatten() {
-        if !all_tags.contains(tag.value.as_str()) {
-            has_fault = true;
-            let help = match nearest(&tag.value, all_tags.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => {
-                    format!("tags of governorates.toml: {}", all_tags.iter().copied().collect::<Vec<_>>().join(", "))
-                }
-            };
-            table.error(&tag.span, format!("no governorate has the tag `{}`", tag.value), Some(help));
-        }
-    }
+    let has_fault = !is_written || has_unknown_tag(&table, wanted.iter().chain(&unwanted).flatten(), book);
+    table.finish();
     if has_fault {
         return everybody(book);
     }
@@ -109,6 +101,37 @@ fn tagged(table: &Table<'_>, book: &GovernorateBook) -> BTreeSet<GovernorateId> 
     };
     book.iter()
         .filter(|g| has(&g.tags, &wanted).unwrap_or(true) && !has(&g.tags, &unwanted).unwrap_or(false))
+        .filter(|g| least.is_none_or(|least| least <= g.elevation_m) && most.is_none_or(|most| g.elevation_m <= most))
         .map(|g| g.id.clone())
         .collect()
+}
+
+/// The keys of a choice by what governorates are like.
+const KEYS: [&str; 4] = ["tags", "without_tags", "at_least", "at_most"];
+
+/// A height above mean sea level, m.
+fn height(value: &DeValue<'_>) -> Result<f64, String> {
+    let (value, unit) = parse_quantity(as_text(value)?)?;
+    match unit.dimension() {
+        Dimension::Length => Ok(value),
+        other => Err(format!("{} is no height: write metres, such as `1500 m`", other.name())),
+    }
+}
+
+fn has_unknown_tag<'f>(
+    table: &Table<'_>,
+    tags: impl Iterator<Item = &'f Found<String>>,
+    book: &GovernorateBook,
+) -> bool {
+    let all_tags: BTreeSet<&str> = book.iter().flat_map(|g| g.tags.iter().map(String::as_str)).collect();
+    let mut has_unknown = false;
+    for tag in tags.filter(|tag| !all_tags.contains(tag.value.as_str())) {
+        has_unknown = true;
+        let help = match nearest(&tag.value, all_tags.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("tags of governorates.toml: {}", all_tags.iter().copied().collect::<Vec<_>>().join(", ")),
+        };
+        table.error(&tag.span, format!("no governorate has the tag `{}`", tag.value), Some(help));
+    }
+    has_unknown
 }

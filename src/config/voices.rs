@@ -53,6 +53,8 @@ pub(super) struct Around<'a> {
     pub(super) sight: Sight,
     /// The severities that it has thresholds for; none when they could not be read.
     pub(super) severities: Option<Vec<Severity>>,
+    /// The highest that a forecast may raise, when the defaults of the hazard say.
+    pub(super) highest: Option<Severity>,
 }
 
 /// Reads `highest_from_forecast`, `may_raise` and `agree`.
@@ -69,7 +71,7 @@ pub(super) fn read(table: &Table<'_>, around: &Around<'_>) -> Voices {
         can_agree(table, agree, metric, &may_raise, around);
     }
     Voices {
-        highest_from_forecast: highest.map_or(Severity::Orange, |found| found.value),
+        highest_from_forecast: highest.map(|found| found.value).or(around.highest).unwrap_or(Severity::Orange),
         may_raise: may_raise.into_iter().map(|(severity, found)| (severity, found.value)).collect(),
         agree: agree.map_or(Agreement::Feeds(1), |found| found.value),
     }

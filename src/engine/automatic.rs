@@ -24,11 +24,7 @@ const JUST_ENDED: TimeDelta = TimeDelta::hours(1);
 /// Judges what was touched and says what has to be said.
 pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, now: Timestamp) {
     for (hazard, governorate) in cases(book, draft, touched) {
-        let rules: Vec<&Rule> = book
-            .rules
-            .iter()
-            .filter(|rule| rule.hazard == hazard && rule.governorates.contains(&governorate))
-            .collect();
+        let rules = book.rules_for(hazard, &governorate, now);
         let mut so = what_is_so(book, draft, &rules, &governorate, now);
         so.silent = silence(draft, &so, hazard, &governorate);
         settle(book, draft, hazard, &governorate, &so, now);
@@ -42,10 +38,7 @@ fn cases(book: &RuleBook, draft: &Draft<'_>, touched: &Touched) -> BTreeSet<(Haz
         for governorate in &rule.governorates {
             let is_touched = match touched {
                 Touched::All => true,
-                Touched::Only(touched) => {
-                    let metrics = std::iter::once(rule.metric).chain(rule.also.iter().map(|also| also.metric));
-                    metrics.into_iter().any(|metric| touched.contains(&(governorate.clone(), metric)))
-                }
+                Touched::Only(touched) => rule.metrics().any(|metric| touched.contains(&(governorate.clone(), metric))),
             };
             if is_touched {
                 cases.insert((rule.hazard, governorate.clone()));
@@ -66,7 +59,7 @@ fn cases(book: &RuleBook, draft: &Draft<'_>, touched: &Touched) -> BTreeSet<(Haz
 fn what_is_so(
     book: &RuleBook,
     draft: &mut Draft<'_>,
-    rules: &[&Rule],
+    rules: &[Cow<'_, Rule>],
     governorate: &GovernorateId,
     now: Timestamp,
 ) -> So {

@@ -83,6 +83,29 @@ fn name(names: &[[&'static str; 2]], place: usize, language: Language) -> &'stat
     }
 }
 
+/// The number of a month, and whether it is one of the Hijri year, by its name in either language as it is written here; hyphens,
+/// apostrophes, case and a final h are forgiven.
+pub fn month_of(name: &str) -> Option<(bool, u8)> {
+    let plain = |name: &str| {
+        let kept: String = name.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
+        kept.strip_suffix('h').map_or(kept.clone(), str::to_owned)
+    };
+    // «1 ذي الحجة» stands in a sentence, «ذو الحجة» on a calendar.
+    let wanted = plain(&name.replace("ذي", "ذو"));
+    let find = |names: &[[&str; 2]]| names.iter().position(|both| both.iter().any(|name| plain(name) == wanted));
+    let number = |place: usize| u8::try_from(place + 1).ok();
+    match (find(&HIJRI_MONTHS), find(&GREGORIAN_MONTHS)) {
+        (Some(place), _) => Some((true, number(place)?)),
+        (None, place) => Some((false, number(place?)?)),
+    }
+}
+
+/// A day of every year in English, of the Hijri year or the Gregorian one: "14 Dhu al-Hijjah".
+pub fn year_day_text(is_hijri: bool, month: u8, day: u8) -> String {
+    let names = if is_hijri { &HIJRI_MONTHS } else { &GREGORIAN_MONTHS };
+    format!("{day} {}", name(names, usize::from(month).saturating_sub(1), Language::En))
+}
+
 /// The name of a day of the week.
 pub fn weekday(language: Language, date: NaiveDate) -> &'static str {
     name(&WEEKDAYS, usize::try_from(date.weekday().num_days_from_monday()).unwrap_or_default(), language)

@@ -93,6 +93,8 @@ slots! {
     Replaced = "replaced",
     /// A value with its unit.
     Value = "value",
+    /// What is measured, as a noun with its article.
+    Quantity = "quantity",
     /// A length of time.
     Window = "window",
     /// A moment.
@@ -172,6 +174,8 @@ pub(super) fn sections() -> Vec<Section> {
         by_hazard("effects", &[]),
         by_hazard("advice", &[S::EmergencyNumber]),
         Section { name: "evidence", shape: evidence(), may_be_empty: false },
+        Section { name: "evidence_over", shape: evidence_over(), may_be_empty: false },
+        plain("quantity", each(Metric::ALL.iter().map(|metric| metric.name()).collect(), &[])),
         plain("weather", each(vec!["thunderstorm", "fog", "dust", "rain", "other"], &[])),
         plain("dust", each(vec!["light", "moderate", "heavy"], &[])),
         counted("unit", UNITS.to_vec()),
@@ -188,6 +192,15 @@ fn evidence() -> Shape {
         Metric::ALL.iter().map(|metric| metric.name()).collect(),
         vec![("forecast", &[S::Value, S::Window, S::Place]), ("observed", &[S::Value, S::Window, S::Place, S::At])],
     )
+}
+
+/// What is told of a whole window: its mean, or how far a value rose or fell in it.
+fn evidence_over() -> Shape {
+    use Slot as S;
+    let slots: [&'static [Slot]; 2] =
+        [&[S::Quantity, S::Value, S::Window, S::Place], &[S::Quantity, S::Value, S::Window, S::Place, S::At]];
+    let [forecast, observed] = slots;
+    Shape::Grouped(vec!["mean", "rise", "fall"], vec![("forecast", forecast), ("observed", observed)])
 }
 
 /// The units that the public reads.

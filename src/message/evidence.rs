@@ -15,6 +15,7 @@ use crate::message::catalogue::Slot;
 use crate::message::telling::{Telling, Told};
 use crate::message::wording::{Wording, WordingError};
 use crate::reading::Basis;
+use crate::rule::Statistic;
 use crate::time::TimeDelta;
 use crate::unit::{Metric, Unit};
 
@@ -60,18 +61,35 @@ pub(super) fn sentences(telling: &Telling<'_>) -> Result<Vec<String>, WordingErr
 }
 
 fn sentence(telling: &Telling<'_>, evidence: &Evidence) -> Told {
-    let value = value(telling, evidence)?;
+    let (topic, told) = topic(evidence);
+    let value = value(telling, evidence.metric, told)?;
     let window = span(telling, evidence.window)?;
     let place = place(telling, evidence)?;
-    let key = |basis: &str| format!("evidence.{}.{basis}", evidence.metric);
-    let slots = [(Slot::Value, value.as_str()), (Slot::Window, &window), (Slot::Place, &place)];
+    let quantity = telling.say(&format!("quantity.{}", evidence.metric), &[])?;
+    let at = at(telling, evidence)?;
+    let mut slots = vec![(Slot::Value, value.as_str()), (Slot::Window, &window), (Slot::Place, &place)];
+    if topic.starts_with("evidence_over") {
+        slots.push((Slot::Quantity, &quantity));
+    }
     match evidence.basis {
-        Basis::Forecast => telling.say(&key("forecast"), &slots),
+        Basis::Forecast => telling.say(&format!("{topic}.forecast"), &slots),
         Basis::Observed => {
-            let at = at(telling, evidence)?;
-            let [value, window, place] = slots;
-            telling.say(&key("observed"), &[value, window, place, (Slot::At, &at)])
+            slots.push((Slot::At, &at));
+            telling.say(&format!("{topic}.observed"), &slots)
         }
+    }
+}
+
+/// Which sentence tells of a value, and the number that it tells: of a rate, how much that made in the window.
+fn topic(evidence: &Evidence) -> (String, f64) {
+    let own = || format!("evidence.{}", evidence.metric);
+    let hours = evidence.window.as_seconds_f64() / 3600.0;
+    match evidence.statistic {
+        Statistic::Sum | Statistic::Max | Statistic::Min => (own(), evidence.value),
+        Statistic::Mean => ("evidence_over.mean".to_owned(), evidence.value),
+        Statistic::Rate if evidence.metric == Metric::Precipitation => (own(), evidence.value * hours),
+        Statistic::Rate if evidence.value < 0.0 => ("evidence_over.fall".to_owned(), -evidence.value * hours),
+        Statistic::Rate => ("evidence_over.rise".to_owned(), evidence.value * hours),
     }
 }
 
@@ -113,16 +131,15 @@ fn unit_key(metric: Metric) -> &'static str {
     }
 }
 
-fn value(telling: &Telling<'_>, evidence: &Evidence) -> Told {
-    if evidence.metric == Metric::WeatherCode {
-        return telling.say(weather_key(evidence.value), &[]);
+fn value(telling: &Telling<'_>, metric: Metric, value: f64) -> Told {
+    if metric == Metric::WeatherCode {
+        return telling.say(weather_key(value), &[]);
     }
-    if evidence.metric == Metric::DustLevel {
-        return telling.say(dust_key(evidence.value), &[]);
+    if metric == Metric::DustLevel {
+        return telling.say(dust_key(value), &[]);
     }
-    let public = evidence.metric.public_unit().from_canonical(evidence.value);
-    let number = Rounded::new(public, decimal_places(evidence.metric));
-    telling.wording.count(telling.language, telling.style, unit_key(evidence.metric), &number)
+    let number = Rounded::new(metric.public_unit().from_canonical(value), decimal_places(metric));
+    telling.wording.count(telling.language, telling.style, unit_key(metric), &number)
 }
 
 /// The kind of weather of a WMO 4677 code.

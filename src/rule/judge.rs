@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use self::quorum::{Ballot, Tally};
 use self::sample::{Answer, Sample};
-use super::{Condition, FeedTerms, Rule, Threshold};
+use super::{Condition, Direction, FeedTerms, Rule, Threshold};
 use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Basis, Series, SeriesKey};
@@ -124,8 +124,10 @@ pub fn judge(
             let sample = Sample::take(view.series, rule.metric, rule.window, end);
             let is_over = sample.is_over(now);
             let also = eye.conditions(view.key.basis, end);
+            let is_unbroken = rule.lasts.is_zero() || Sample::is_unbroken(view.series, end - rule.lasts, end);
+            let look = Look { sample, earlier: eye.earlier(view, end), is_unbroken, is_over, also, end };
             for ((threshold, _), tally) in ballots.iter().zip(&mut tallies) {
-                eye.weigh(tally, threshold, view, &Look { sample: &sample, is_over, also, end });
+                eye.weigh(tally, threshold, view, &look);
             }
         }
         // An hour ahead that was told and is told no more may be as bad as it was: nobody can tell.
@@ -188,45 +190,47 @@ impl<'a, R: Readings> Eye<'a, R> {
         ends
     }
 
-    /// Whether all further conditions of the rule hold for windows that end at a moment.
-    fn conditions(&self, basis: Basis, end: Timestamp) -> Answer {
-        let mut all = Answer::Yes;
-        for condition in &self.rule.also {
-            match self.holds(condition, basis, end) {
-                Answer::No => return Answer::No,
-                Answer::Unknown => all = Answer::Unknown,
-                Answer::Yes => {}
-            }
+    /// The windows that end before a moment, for as long back as a threshold must have been reached on end.
+    fn earlier(&self, view: &View<'a>, end: Timestamp) -> Vec<Sample<'a>> {
+        let Rule { metric, window, lasts, .. } = *self.rule;
+        if lasts <= TimeDelta::zero() {
+            return Vec::new();
         }
-        all
+        let from = end - lasts;
+        let points = view.series.within(from, end).iter().filter_map(|point| Timestamp::from_timestamp(point.0, 0));
+        let ends = std::iter::once(from).chain(points).filter(|moment| *moment < end);
+        ends.map(|end| Sample::take(view.series, metric, window, end)).collect()
+    }
+
+    /// Whether the further conditions of the rule hold for windows that end at a moment: all of `also`, one of `either`.
+    fn conditions(&self, basis: Basis, end: Timestamp) -> Answer {
+        let also = self.rule.also.iter().map(|condition| self.holds(condition, basis, end));
+        let either = self.rule.either.iter().map(|condition| self.holds(condition, basis, end));
+        let either = if self.rule.either.is_empty() { Answer::Yes } else { Answer::any(either) };
+        Answer::all(also.chain([either]))
     }
 
     fn holds(&self, condition: &Condition, basis: Basis, end: Timestamp) -> Answer {
-        let Condition { metric, window, direction, threshold } = *condition;
-        let mut has_no = false;
-        let mut has_unknown = false;
-        for view in self.of(metric, basis) {
-            match Sample::take(view.series, metric, window, end).reaches(direction, threshold) {
-                _ if view.is_stale => has_unknown = true,
-                Answer::Yes => return Answer::Yes,
-                Answer::No => has_no = true,
-                Answer::Unknown => has_unknown = true,
-            }
-        }
-        if has_no && !has_unknown { Answer::No } else { Answer::Unknown }
+        let Condition { metric, window, direction, threshold, .. } = *condition;
+        Answer::any(self.of(metric, basis).map(|view| match view.is_stale {
+            true => Answer::Unknown,
+            false => Sample::take(view.series, metric, window, end).reaches(direction, threshold),
+        }))
     }
 
     /// Adds what one window says of one threshold.
     fn weigh(&self, tally: &mut Tally, threshold: &Threshold, view: &View<'_>, look: &Look<'_>) {
-        let is_beyond = |mark: f64| match look.sample.reaches(self.rule.direction, mark) {
+        let direction = self.rule.direction;
+        let settled = |answer: Answer| match answer {
             _ if view.is_stale => Answer::Unknown,
             Answer::Yes if look.is_over => Answer::No,
             answer => answer,
         };
-        if is_beyond(threshold.raise) == Answer::Yes && look.also == Answer::Yes {
+        // How long it must last asks for more to begin with; what has begun ends by what is so now, and not by an hour before it.
+        if settled(look.lasts(direction, threshold.raise)) == Answer::Yes && look.also == Answer::Yes {
             return tally.keep(self.rule, look.sample.sighting(self.rule, view.key, threshold.raise, look.end));
         }
-        match (is_beyond(threshold.clear), look.also) {
+        match (settled(look.sample.reaches(direction, threshold.clear)), look.also) {
             (Answer::No, _) | (_, Answer::No) => tally.clear += 1,
             (Answer::Yes, Answer::Yes) => tally.between += 1,
             (Answer::Unknown | Answer::Yes, Answer::Unknown) | (Answer::Unknown, Answer::Yes) => tally.unknown += 1,
@@ -236,10 +240,23 @@ impl<'a, R: Readings> Eye<'a, R> {
 
 /// What is seen of one window.
 struct Look<'a> {
-    sample: &'a Sample<'a>,
+    sample: Sample<'a>,
+    /// The windows before it that must reach a threshold as well.
+    earlier: Vec<Sample<'a>>,
+    /// Whether nothing is missing between them.
+    is_unbroken: bool,
     /// Its sum is of the past.
     is_over: bool,
     /// Whether the further conditions hold.
     also: Answer,
     end: Timestamp,
+}
+
+impl Look<'_> {
+    /// Whether a threshold is reached, for as long as the rule asks.
+    fn lasts(&self, direction: Direction, mark: f64) -> Answer {
+        let samples = std::iter::once(&self.sample).chain(&self.earlier).map(|sample| sample.reaches(direction, mark));
+        let unbroken = if self.is_unbroken { Answer::Yes } else { Answer::Unknown };
+        Answer::all(samples.chain([unbroken]))
+    }
 }

@@ -44,7 +44,7 @@ fn every_mistake_is_told_with_its_place_and_what_to_do() {
         .filter(|path| path.extension().is_some_and(|end| end == "toml"))
         .collect();
     cases.sort();
-    assert!(25 <= cases.len(), "only {} cases were found", cases.len());
+    assert!(50 <= cases.len(), "only {} cases were found", cases.len());
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(golden());
     settings.set_prepend_module_to_snapshot(false);

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::check::{EX_IOERR, EX_OK, counted, drawn, plain};
+use super::super::check::{EX_IOERR, EX_OK, counted};
+use super::super::columns::{drawn, plain};
 use super::super::{EX_UNAVAILABLE, complain, run::runtime};
 use super::pieces::{Asker, Came, Piece, Stopped, open};
 use crate::daemon::watcher::folder::Look;

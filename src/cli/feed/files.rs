@@ -12,7 +12,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use url::Url;
 
-use super::super::check::{self, EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_OK, counted, drawn, plain};
+use super::super::check::{self, EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_OK, counted};
+use super::super::columns::{drawn, plain};
 use super::super::complain;
 use crate::config;
 use crate::daemon::clock::Clock;

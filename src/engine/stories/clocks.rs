@@ -1,5 +1,7 @@
 //! Stories of feeds that fall silent, each by one of its clocks, and of what the people on duty hear.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::engine::notices::{GATHER, MAX_REMINDERS, REMIND_EVERY};
 use crate::feed::Skip as Strange;

@@ -105,15 +105,20 @@ fn every_evidence_can_be_told() {
     for metric in Metric::ALL {
         for basis in [Basis::Observed, Basis::Forecast] {
             for value in [0.0, 0.4, 1.0, 2.0, 3.0, 11.0, 47.26, 95.0, 100.0, 99_999.0, -2.0, f64::NAN] {
-                let told = Bulletin {
-                    origin: Origin::Automatic { evidence: vec![evidence(*metric, basis, 1, value)] },
-                    ..automatic(Change::Issued, Hazard::Other, Severity::Orange)
-                };
-                for language in Language::ALL {
-                    let text = text(&told, &[language]);
-                    let unit_letters = ["mm", "km/h", "J/kg", "µg/m³"];
-                    assert!(language == Language::En || !unit_letters.iter().any(|unit| text.contains(unit)), "{text}");
-                    check_text(&text, language, &format!("{metric} {value}"));
+                let usual = evidence(*metric, basis, 1, value);
+                for statistic in [usual.statistic, Statistic::Mean, Statistic::Rate] {
+                    let evidence = vec![Evidence { statistic, ..usual.clone() }];
+                    let told = Bulletin {
+                        origin: Origin::Automatic { evidence },
+                        ..automatic(Change::Issued, Hazard::Other, Severity::Orange)
+                    };
+                    for language in Language::ALL {
+                        let text = text(&told, &[language]);
+                        let unit_letters = ["mm", "km/h", "J/kg", "µg/m³"];
+                        let is_spelt = !unit_letters.iter().any(|unit| text.contains(unit));
+                        assert!(language == Language::En || is_spelt, "{text}");
+                        check_text(&text, language, &format!("{metric} {} {value}", statistic.name()));
+                    }
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! One window of one series: between which bounds its sum, maximum or minimum must lie.
+//! One window of one series: between which bounds its sum, extreme, mean or rate must lie.
 //!
 //! A gap leaves one side open, and a value whose period lies only partly in the window is not cut: six hours of rain may all have
 //! fallen in the one that counts, or in the five that do not. So rain is never made up, and never taken away.
@@ -21,12 +21,42 @@ pub(super) enum Answer {
     Unknown,
 }
 
+impl Answer {
+    /// Whether all hold: one that does not is enough for no.
+    pub(super) fn all(answers: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = Self::Yes;
+        for answer in answers {
+            match answer {
+                Self::No => return Self::No,
+                Self::Unknown => all = Self::Unknown,
+                Self::Yes => {}
+            }
+        }
+        all
+    }
+
+    /// Whether any holds: one is enough for yes, and nobody can tell where there is none.
+    pub(super) fn any(answers: impl IntoIterator<Item = Self>) -> Self {
+        let mut any = None;
+        for answer in answers {
+            match answer {
+                Self::Yes => return Self::Yes,
+                Self::Unknown => any = Some(Self::Unknown),
+                Self::No => any = any.or(Some(Self::No)),
+            }
+        }
+        any.unwrap_or(Self::Unknown)
+    }
+}
+
 /// What one window holds.
 #[derive(Debug)]
 pub(super) struct Sample<'a> {
     series: &'a Series,
     window: Window,
     points: &'a [(i64, f64)],
+    /// Whether its value is an amount that fell, in all or by the hour.
+    is_amount: bool,
     /// The window's value lies nowhere below this.
     least: f64,
     /// The window's value lies nowhere above this.
@@ -40,7 +70,50 @@ impl<'a> Sample<'a> {
         match window.statistic {
             Statistic::Sum => Self::sum(series, metric, window, end),
             Statistic::Max | Statistic::Min => Self::extreme(series, window, end),
+            Statistic::Mean => Self::mean(series, metric, window, end),
+            Statistic::Rate if metric == Metric::Precipitation => {
+                let sum = Self::sum(series, metric, window, end);
+                let hours = hours(window);
+                Self { least: sum.least / hours, most: sum.most / hours, ..sum }
+            }
+            Statistic::Rate => Self::change(series, window, end),
         }
+    }
+
+    /// The mean of the window's values, each for as long as it speaks for. What nobody speaks for may be anything possible.
+    /// Like a sum, the window is the one that ended with the last word while that still speaks.
+    fn mean(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
+        let end = last_moment(series, end);
+        let from = end - window.span;
+        let points = series.within(from, end);
+        let is_whole = is_whole(series, points, from, end);
+        let mut reached = from.timestamp();
+        let (mut covered, mut sum) = (0_i64, 0.0);
+        for (at, value) in points {
+            // A period counts from where the one before it ended, or from the edge of the window.
+            let length = (at - reached.max(at - series.length_of(*at))).max(0);
+            covered += length;
+            sum += value * length as f64;
+            reached = reached.max(*at);
+        }
+        let open = if is_whole { 0 } else { (window.span.num_seconds() - covered).max(0) };
+        let whole = (covered + open) as f64;
+        let possible = metric.possible();
+        let bound = |unknown: f64| if covered == 0 { unknown } else { (sum + unknown * open as f64) / whole };
+        let (least, most) = (bound(*possible.start()), bound(*possible.end()));
+        Self { series, window, points, is_amount: false, least, most, is_whole }
+    }
+
+    /// How much the last word of the window differs from the last word at its beginning, by the hour.
+    fn change(series: &'a Series, window: Window, end: Timestamp) -> Self {
+        let from = end - window.span;
+        let (before, after) = (last_word(series, from), last_word(series, end));
+        let moved = before.first().zip(after.first()).filter(|(before, after)| before.0 < after.0);
+        let (points, is_whole) =
+            if moved.is_some() { (series.within(from, end), true) } else { ([].as_slice(), false) };
+        let rate = moved.map(|(before, after)| (after.1 - before.1) / hours(window));
+        let (least, most) = (rate.unwrap_or(f64::NEG_INFINITY), rate.unwrap_or(f64::INFINITY));
+        Self { series, window, points, is_amount: false, least, most, is_whole }
     }
 
     /// The largest or smallest of the window's values. With gaps it is at least, or at most, that.
@@ -57,18 +130,18 @@ impl<'a> Sample<'a> {
                 let found = values.fold(f64::INFINITY, f64::min);
                 (if is_whole { found } else { f64::NEG_INFINITY }, found)
             }
-            Statistic::Max | Statistic::Sum => {
+            Statistic::Max | Statistic::Sum | Statistic::Mean | Statistic::Rate => {
                 let found = values.fold(f64::NEG_INFINITY, f64::max);
                 (found, if is_whole { found } else { f64::INFINITY })
             }
         };
-        Self { series, window, points, least, most, is_whole }
+        Self { series, window, points, is_amount: false, least, most, is_whole }
     }
 
     /// The sum over the window. While the last word still speaks for the time since, the window is the one that ended with it:
     /// an hourly value does not fall apart because it is twenty past.
     fn sum(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
-        let end = last_word(series, end).first().and_then(|point| Timestamp::from_timestamp(point.0, 0)).unwrap_or(end);
+        let end = last_moment(series, end);
         let from = end - window.span;
         let points = series.within(from, end);
         let is_whole = is_whole(series, points, from, end);
@@ -86,7 +159,12 @@ impl<'a> Sample<'a> {
             let least = most_apart(&spells().filter(is_within).collect::<Vec<_>>());
             (least, least_over(&spells().collect::<Vec<_>>(), from, end.timestamp()).max(least))
         };
-        Self { series, window, points, least, most, is_whole }
+        Self { series, window, points, is_amount: true, least, most, is_whole }
+    }
+
+    /// True when a series has no gap between two moments.
+    pub(super) fn is_unbroken(series: &Series, from: Timestamp, end: Timestamp) -> bool {
+        is_whole(series, series.within(from, end), from, end)
     }
 
     /// Whether the window's value reaches a threshold.
@@ -108,7 +186,7 @@ impl<'a> Sample<'a> {
     /// True when a sum is of what has fallen and nothing of it is still falling: then it is the past, and `ease_after` says how
     /// long the warning outlives it. Only a window without gaps can say so.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        self.window.statistic == Statistic::Sum && self.is_whole && {
+        self.is_amount && self.is_whole && {
             let wet = self.points.iter().rfind(|point| point.1 != 0.0).map(|point| point.0);
             let pause = |last: i64| DRY_AFTER.num_seconds().max(self.series.length_of(last) * 3 / 2);
             wet.is_none_or(|last| last + pause(last) <= now.timestamp())
@@ -119,8 +197,9 @@ impl<'a> Sample<'a> {
     /// the wet hours of a sum, the points beyond the threshold of an extreme.
     pub(super) fn sighting(&self, rule: &Rule, key: &SeriesKey, raise: f64, end: Timestamp) -> Sighting {
         let matters = |value: f64| match self.window.statistic {
-            Statistic::Sum => value != 0.0,
+            _ if self.is_amount => value != 0.0,
             Statistic::Max | Statistic::Min => rule.direction.reaches(value, raise),
+            Statistic::Sum | Statistic::Mean | Statistic::Rate => true,
         };
         let begins = |second: i64| Timestamp::from_timestamp(second - self.series.length_of(second), 0);
         let mut moments = self.points.iter().filter(|point| matters(point.1)).map(|point| point.0);
@@ -128,9 +207,11 @@ impl<'a> Sample<'a> {
         let last = moments.next_back().or(first);
         Sighting {
             key: key.clone(),
-            value: match self.window.statistic {
-                Statistic::Sum | Statistic::Max => self.least,
-                Statistic::Min => self.most,
+            value: match (self.window.statistic, rule.direction) {
+                (Statistic::Sum | Statistic::Max, _) | (Statistic::Mean | Statistic::Rate, Direction::AtLeast) => {
+                    self.least
+                }
+                (Statistic::Min, _) | (Statistic::Mean | Statistic::Rate, Direction::AtMost) => self.most,
             },
             at: end,
             begins: first.and_then(begins).unwrap_or(end - self.window.span),
@@ -139,12 +220,22 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// The length of a window in hours.
+fn hours(window: Window) -> f64 {
+    window.span.num_seconds() as f64 / 3600.0
+}
+
 /// The last point before a moment, when it still speaks for it: an hourly report does until the next one is late.
 fn last_word(series: &Series, end: Timestamp) -> &[(i64, f64)] {
     let all = series.within(Timestamp::MIN_UTC, end);
     let last = all.get(all.len().saturating_sub(1)..).unwrap_or(&[]);
     let still_speaks = last.first().is_some_and(|(at, _)| end.timestamp() - at < slack(series, *at));
     if still_speaks { last } else { &[] }
+}
+
+/// The moment of the last word while that still speaks for the time since, else the moment itself.
+fn last_moment(series: &Series, end: Timestamp) -> Timestamp {
+    last_word(series, end).first().and_then(|point| Timestamp::from_timestamp(point.0, 0)).unwrap_or(end)
 }
 
 /// How long after the point of a second the next one may be missed: one and a half of the periods they speak for.
