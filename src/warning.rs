@@ -74,6 +74,8 @@ pub struct Warning {
 pub struct So {
     /// The worst severity that holds; none when fresh data have cleared all.
     pub severity: Option<Severity>,
+    /// The worst severity that is reached by what is seen now and is not over: no warning begins or rises beyond it.
+    pub seen: Option<Severity>,
     /// When what was seen begins; none when nothing is seen now.
     pub begins: Option<Timestamp>,
     /// When it ends.
@@ -86,6 +88,8 @@ pub struct So {
     pub silent: Option<Timestamp>,
     /// True when data say that what holds it is not reached any more, or has ended: only patience keeps it.
     pub is_passing: bool,
+    /// True when what held something worse has been silent for too long to be kept alive by it.
+    pub is_lost: bool,
     /// True when data say that nothing worse than `severity` holds. While nobody can tell, or no rule speaks of it any more, a
     /// live warning is neither lifted nor lowered.
     pub is_eased: bool,
@@ -109,9 +113,13 @@ pub struct Move {
 /// Compares what was told of an automatic warning with what is so.
 pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
     let Some(told) = told else { return begin(so, times, now) };
+    let is_passing = so.is_passing && so.seen < Some(told.severity);
     if told.until <= now {
-        // The time that was told is up: with good news it is over, and with none it has only run out.
-        let is_over = so.is_passing || (so.severity.is_none() && so.is_eased);
+        // The time that was told is up. What is milder and still seen goes on; with good news it is over, with none it ran out.
+        if let Some(severity) = so.begins.and(so.severity.min(so.seen)).filter(|_| is_passing) {
+            return Some(changed(told, so, Change::Lowered, severity, times, now));
+        }
+        let is_over = is_passing || (so.severity.is_none() && so.is_eased);
         let change = if is_over { Change::Lifted } else { Change::Expired };
         let silent_since = silence(so, times, now).filter(|_| !is_over).or(told.silent_since);
         return Some(Move { silent_since, ..end(told, change, told.until) });
@@ -119,31 +127,43 @@ pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Times
     let severity = match so.severity {
         None => return so.is_eased.then(|| end(told, Change::Lifted, now)),
         Some(severity) if severity < told.severity && !so.is_eased => told.severity,
-        Some(severity) => severity,
+        // What only patience keeps above what was told is not told now.
+        Some(severity) => severity.min(told.severity.max(so.seen.unwrap_or(told.severity))),
     };
-    let silent_since = silence(so, times, now);
-    let until = until(so, times, now);
-    let changed = |change| Move { change, severity, onset: told.onset.min(onset(so, now)), until, silent_since };
+    let found = changed(told, so, Change::Extended, severity, times, now);
     if told.severity < severity {
-        return Some(changed(Change::Raised));
+        return Some(Move { change: Change::Raised, ..found });
     }
     if severity < told.severity {
-        return Some(changed(Change::Lowered));
+        return Some(Move { change: Change::Lowered, ..found });
     }
     let is_due = told.until - times.extend_before <= now;
-    let is_too_quiet = so.heard.is_none_or(|heard| times.longest_silence < now - heard);
-    if is_due && !so.is_passing && !is_too_quiet && told.until < until {
-        return Some(changed(Change::Extended));
+    let is_lost = so.is_lost && so.severity < Some(told.severity);
+    let is_too_quiet = is_lost || so.heard.is_none_or(|heard| times.longest_silence < now - heard);
+    if is_due && !is_passing && !is_too_quiet && told.until < found.until {
+        return Some(found);
     }
     // Whoever goes by a warning that stands for long hears once that the data it rests on have stopped.
-    let is_news = told.silent_since.is_none() && silent_since.is_some_and(|since| times.validity < now - since);
-    (is_news && !so.is_passing && !is_too_quiet).then(|| Move { until: told.until, ..changed(Change::Updated) })
+    let is_news = told.silent_since.is_none() && found.silent_since.is_some_and(|since| times.validity < now - since);
+    let is_said = is_news && !is_passing && !is_too_quiet;
+    is_said.then(|| Move { change: Change::Updated, until: told.until, ..found })
+}
+
+/// A change that is no end.
+fn changed(told: &Warning, so: &So, change: Change, severity: Severity, times: &WarningTimes, now: Timestamp) -> Move {
+    Move {
+        change,
+        severity,
+        onset: told.onset.min(onset(so, now)),
+        until: until(so, times, now),
+        silent_since: silence(so, times, now),
+    }
 }
 
 fn begin(so: &So, times: &WarningTimes, now: Timestamp) -> Option<Move> {
-    let severity = so.severity?;
-    // A latch that silence has kept closed says nothing new: a warning begins only on a value that is seen now.
-    so.begins?;
+    // A latch that silence or patience has kept closed says nothing new: a warning begins on a value that is seen now, and no
+    // higher than that.
+    let severity = so.begins.and(so.severity.min(so.seen))?;
     Some(Move {
         change: Change::Issued,
         severity,
@@ -197,12 +217,14 @@ mod tests {
     fn so(severity: Option<Severity>, heard: i64) -> So {
         So {
             severity,
+            seen: severity,
             begins: severity.map(|_| at(heard)),
             ends: None,
             evidence: Vec::new(),
             heard: Some(at(heard)),
             silent: None,
             is_passing: false,
+            is_lost: false,
             is_eased: true,
         }
     }
@@ -243,7 +265,7 @@ mod tests {
 
     #[test]
     fn silence_never_lifts_and_in_the_end_runs_out_openly() {
-        let quiet = So { begins: None, ..so(Some(Severity::Red), 0) };
+        let quiet = So { begins: None, seen: None, ..so(Some(Severity::Red), 0) };
         check(Some(&told(Severity::Red, 600)), &quiet, 599, Some(Change::Extended));
         check(Some(&told(Severity::Red, 800)), &quiet, 799, None);
         check(Some(&told(Severity::Red, 800)), &quiet, 800, Some(Change::Expired));
@@ -253,7 +275,7 @@ mod tests {
     #[test]
     fn a_warning_that_stands_for_long_says_once_that_its_data_have_stopped() {
         let long = told(Severity::Red, 2000);
-        let quiet = So { begins: None, ..so(Some(Severity::Red), 0) };
+        let quiet = So { begins: None, seen: None, ..so(Some(Severity::Red), 0) };
         check(Some(&long), &quiet, 180, None);
         check(Some(&long), &quiet, 181, Some(Change::Updated));
         let found = compare(Some(&long), &quiet, &times(), at(181)).unwrap();
@@ -266,7 +288,7 @@ mod tests {
         check(Some(&knows), &quiet, 600, None);
         let silent = So { silent: Some(at(300)), ..so(Some(Severity::Red), 480) };
         check(Some(&long), &silent, 480, None);
-        check(Some(&long), &So { is_passing: true, ..silent.clone() }, 481, None);
+        check(Some(&long), &So { is_passing: true, seen: None, ..silent.clone() }, 481, None);
         check(Some(&long), &silent, 481, Some(Change::Updated));
     }
 
@@ -279,9 +301,23 @@ mod tests {
 
     #[test]
     fn what_only_patience_keeps_is_not_extended_and_ends_with_its_time() {
-        let passing = So { is_passing: true, ..so(Some(Severity::Red), 170) };
+        let passing = So { is_passing: true, seen: None, ..so(Some(Severity::Red), 170) };
         check(Some(&told(Severity::Red, 180)), &passing, 170, None);
         check(Some(&told(Severity::Red, 180)), &passing, 180, Some(Change::Lifted));
+    }
+
+    #[test]
+    fn what_is_milder_and_still_seen_goes_on_when_the_time_is_up() {
+        use Severity::{Orange, Red};
+        let eased = So { is_passing: true, seen: Some(Orange), ..so(Some(Red), 170) };
+        check(Some(&told(Red, 180)), &eased, 170, None);
+        check(Some(&told(Red, 180)), &eased, 180, Some(Change::Lowered));
+        // The latch of the red is still closed; what is told of it is what is seen.
+        check(Some(&told(Orange, 360)), &eased, 190, None);
+        check(Some(&told(Orange, 240)), &eased, 190, Some(Change::Extended));
+        check(None, &eased, 180, Some(Change::Issued));
+        assert_eq!(compare(None, &eased, &times(), at(180)).unwrap().severity, Orange);
+        check(None, &So { seen: None, ..eased }, 180, None);
     }
 
     #[test]

@@ -65,12 +65,14 @@ fn what_is_so(
 ) -> So {
     let mut so = So {
         severity: None,
+        seen: None,
         begins: None,
         ends: None,
         evidence: Vec::new(),
         heard: None,
         silent: None,
         is_passing: true,
+        is_lost: false,
         is_eased: false,
     };
     let mut judgements = Vec::new();
@@ -85,18 +87,18 @@ fn what_is_so(
             tell_turn(draft, rule, governorate, latch::worst(&before), latch::worst(&after), now);
             draft.put_latches(key, after.clone());
         }
-        let unsure = latch::unsure(&after);
-        if let Some(severity) =
-            latch::worst(&after).filter(|_| unsure.is_none_or(|since| now - since <= book.times.longest_silence))
-        {
+        let held = latch::held(&after, book.times.longest_silence, now);
+        so.is_lost |= held.is_lost;
+        if let Some((severity, unsure)) = held.worst {
             // What keeps a warning alive is news of what holds it, not of anything else.
             holders = holders.max(judgement.heard.map(|heard| unsure.map_or(heard, |since| since.min(heard))));
             so.severity = so.severity.max(Some(severity));
             so.is_passing &= is_passing(&judgement, severity, now);
-            if let Some(sighting) = sighting(&judgement, severity) {
+            if let Some((reached, sighting)) = sighting(&judgement, severity) {
+                so.seen = so.seen.max(Some(reached).filter(|_| !is_past(sighting, now)));
                 so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
                 so.ends = so.ends.max(Some(sighting.ends));
-                so.evidence.push(evidence(rule, governorate, severity, sighting));
+                so.evidence.push(evidence(rule, governorate, reached, sighting));
             }
         }
         judgements.push(judgement);
@@ -104,7 +106,7 @@ fn what_is_so(
     let heard = judgements.iter().filter_map(|judgement| judgement.heard).max();
     so.is_passing &= so.severity.is_some();
     so.heard = if so.severity.is_some() { holders } else { heard };
-    so.is_eased = is_eased(&judgements, so.severity);
+    so.is_eased = !so.is_lost && is_eased(&judgements, so.severity);
     so.evidence.sort_by(|a, b| a.rule.cmp(&b.rule));
     so
 }
@@ -123,31 +125,37 @@ fn silence(draft: &Draft<'_>, so: &So, hazard: Hazard, governorate: &Governorate
 /// Whether data say that a severity which is held is not reached any more, or was and has ended.
 fn is_passing(judgement: &Judgement, severity: Severity, now: Timestamp) -> bool {
     judgement.seen.iter().find(|(of, _)| *of == severity).is_some_and(|(_, seen)| match seen {
-        Seen::Reached(sighting) => sighting.ends < now - JUST_ENDED,
+        Seen::Reached(sighting) => is_past(sighting, now),
         Seen::Between | Seen::Clear => true,
         Seen::Unknown => false,
     })
 }
 
+fn is_past(sighting: &Sighting, now: Timestamp) -> bool {
+    sighting.ends < now - JUST_ENDED
+}
+
 /// Whether data say that nothing worse than a severity holds, rather than that nobody knows: a rule that is new or has another
 /// name since a reload has latches that were never closed, and that alone is no good news.
 fn is_eased(judgements: &[Judgement], severity: Option<Severity>) -> bool {
-    let mut above = judgements
+    let above: Vec<&Seen> = judgements
         .iter()
         .filter_map(|judgement| judgement.seen.iter().find(|(of, _)| severity < Some(*of)))
-        .map(|(_, seen)| matches!(seen, Seen::Clear | Seen::Between))
-        .peekable();
-    match above.peek() {
-        Some(_) => above.any(|is_clear| is_clear),
+        .map(|(_, seen)| seen)
+        .collect();
+    if above.is_empty() {
         // No rule knows anything worse any more.
-        None => severity.is_some(),
+        return severity.is_some();
     }
+    // What is reached and still being weighed is no good news either.
+    let is_reached = above.iter().any(|seen| matches!(seen, Seen::Reached(_)));
+    !is_reached && above.iter().any(|seen| matches!(seen, Seen::Clear | Seen::Between))
 }
 
-/// What is seen now of a severity that holds, or of a milder one when the value has eased.
-fn sighting(judgement: &Judgement, severity: Severity) -> Option<&Sighting> {
-    judgement.seen.iter().rev().filter(|(of, _)| *of <= severity).find_map(|(_, seen)| match seen {
-        Seen::Reached(sighting) => Some(sighting),
+/// What is seen now of a severity that holds, or of a milder one when the value has eased; with the severity that it has reached.
+fn sighting(judgement: &Judgement, severity: Severity) -> Option<(Severity, &Sighting)> {
+    judgement.seen.iter().rev().filter(|(of, _)| *of <= severity).find_map(|(of, seen)| match seen {
+        Seen::Reached(sighting) => Some((*of, sighting)),
         Seen::Between | Seen::Clear | Seen::Unknown => None,
     })
 }
@@ -200,19 +208,23 @@ fn settle(
     let spoken = official_severity(draft, hazard, governorate, begins);
     let floor = official_severity(draft, hazard, governorate, now).max(spoken);
     let mut so = Cow::Borrowed(so);
+    let mut is_spoken_for = false;
     match &told {
         None if spoken.is_some() && so.severity <= spoken => return,
         // Told beside the authority, since it was worse or came first; it is never heard to fall below the authority's word.
         Some(warning) if floor.is_some() && so.severity <= floor => {
-            if warning.until <= now {
-                draft.put_warning(key, None);
-                let text = "its time ran out while an authority speaks of it: the rules keep quiet".to_owned();
-                return draft.write(now, "quiet", &warning.last, text);
-            }
             if Some(warning.severity) <= floor {
+                if warning.until <= now {
+                    draft.put_warning(key, None);
+                    let text = "its time ran out while an authority speaks of it: the rules keep quiet".to_owned();
+                    draft.write(now, "quiet", &warning.last, text);
+                }
                 return;
             }
             so.to_mut().severity = floor;
+            // What is worse than the authority's word ends in the open, and nothing begins beside that word.
+            so.to_mut().seen = so.seen.min(floor);
+            is_spoken_for = true;
         }
         None | Some(_) => {}
     }
@@ -220,6 +232,9 @@ fn settle(
     for _ in 0..2 {
         let Some(found) = compare(told.as_ref(), &so, &book.times, now) else { return };
         told = say(book, draft, &key, told, &so, &found, now);
+        if told.is_none() && is_spoken_for {
+            return;
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::official::twins::Pending;
 use super::seen::Seen;
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
-use crate::notice::{Notice, Subject, Topic};
+use crate::notice::{FeedClock, Notice, Subject, Topic};
 use crate::reading::{Basis, Series, SeriesKey};
 use crate::record::{Entry, Fact, Saved};
 use crate::rule::judge::Readings;
@@ -404,6 +404,12 @@ impl Readings for Draft<'_> {
             .filter_map(|(key, series)| Some((key, series.as_ref()?)));
         let all: Vec<(&SeriesKey, &Series)> = kept.chain(changed).map(|(key, series)| (key, series.as_ref())).collect();
         all.into_iter()
+    }
+
+    fn is_frozen(&self, feed: &FeedId) -> bool {
+        let is_past =
+            |state: &FeedState| [FeedClock::News, FeedClock::Age].iter().any(|one| state.silent.contains_key(one));
+        self.feed(feed).is_some_and(is_past)
     }
 
     fn confirmed(&self, key: &SeriesKey, series: &Series) -> Timestamp {

@@ -27,6 +27,7 @@ mod derived;
 mod documents;
 mod language;
 mod lives;
+mod truth;
 mod voices;
 
 const TICK: i64 = 10;

@@ -30,6 +30,9 @@ pub trait Readings {
 
     /// When the feed last stood by what a forecast series says: gave it, or answered that nothing has changed since.
     fn confirmed(&self, key: &SeriesKey, series: &Series) -> Timestamp;
+
+    /// True when a feed goes on answering and has had nothing new to say for longer than it may.
+    fn is_frozen(&self, feed: &FeedId) -> bool;
 }
 
 /// The last word of a series: for what is observed the last observation, for a forecast the last time its feed stood by it.
@@ -52,7 +55,7 @@ pub const DRY_AFTER: TimeDelta = TimeDelta::hours(1);
 /// What limits the trust in silence.
 #[derive(Debug, Clone, Copy)]
 pub struct Trust<'a> {
-    /// How old the word of each feed may be and still count.
+    /// How old the word of each feed may be and still count; what a feed says that is not configured does not.
     pub feeds: &'a BTreeMap<FeedId, FeedTerms>,
     /// A series not heard of for longer than this has no say any more, neither for danger nor against it.
     pub longest_silence: TimeDelta,
@@ -60,7 +63,7 @@ pub struct Trust<'a> {
 
 impl Trust<'_> {
     fn is_stale(&self, feed: &FeedId, heard: Timestamp, now: Timestamp) -> bool {
-        self.feeds.get(feed).map_or(DEFAULT_STALE_AFTER, |terms| terms.stale_after) < now - heard
+        self.feeds.get(feed).is_none_or(|terms| terms.stale_after < now - heard)
     }
 
     fn is_dead(&self, heard: Timestamp, now: Timestamp) -> bool {
@@ -169,7 +172,7 @@ impl<'a, R: Readings> Eye<'a, R> {
         let Self { readings, trust, now, .. } = *self;
         readings.series(self.governorate, metric, basis).filter_map(move |(key, series)| {
             let heard = last_heard(readings, key, series, now);
-            let is_stale = trust.is_stale(&key.feed, heard, now);
+            let is_stale = trust.is_stale(&key.feed, heard, now) || readings.is_frozen(&key.feed);
             (!trust.is_dead(heard, now)).then_some(View { key, series, heard, is_stale })
         })
     }

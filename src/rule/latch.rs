@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Rule;
 use super::judge::{Judgement, Seen};
 use crate::hazard::Severity;
-use crate::time::Timestamp;
+use crate::time::{TimeDelta, Timestamp};
 
 /// One latch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +33,26 @@ pub fn worst(latches: &Latches) -> Option<Severity> {
     latches.iter().rev().find(|(_, latch)| latch.is_closed).map(|(severity, _)| *severity)
 }
 
-/// Since when nobody can tell whether the worst severity that is held still is so.
-pub fn unsure(latches: &Latches) -> Option<Timestamp> {
-    latches.values().rev().find(|latch| latch.is_closed).and_then(|latch| latch.unsure)
+/// What latches still hold, where what nobody could tell of since before a moment holds nothing any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The worst severity, and since when nobody can tell whether it still is so.
+    pub worst: Option<(Severity, Option<Timestamp>)>,
+    /// Whether something worse was held, of which nobody could tell for too long.
+    pub is_lost: bool,
+}
+
+/// What latches hold.
+pub fn held(latches: &Latches, longest_silence: TimeDelta, now: Timestamp) -> Held {
+    let mut held = Held::default();
+    for (severity, latch) in latches.iter().rev().filter(|(_, latch)| latch.is_closed) {
+        if latch.unsure.is_none_or(|since| now - since <= longest_silence) {
+            held.worst = Some((*severity, latch.unsure));
+            break;
+        }
+        held.is_lost = true;
+    }
+    held
 }
 
 /// Turns the latches of a rule by what it sees now. Silence leaves a closed latch closed, and starts its easing over.

@@ -9,7 +9,7 @@ use std::fmt;
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
-use crate::language::date::{LAST_HIJRI_YEAR, hijri};
+use crate::language::date::{hijri, year_day_text};
 use crate::schedule::Minutes;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -115,14 +115,11 @@ impl Seasons {
 impl fmt::Display for Season {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Yearly(first, last) => {
-                write!(f, "every year from {:02}-{:02} to {:02}-{:02}", first.month, first.day, last.month, last.day)
+            Self::Yearly(first, last) | Self::Hijri(first, last) => {
+                let is_hijri = matches!(self, Self::Hijri(..));
+                let text = |day: &YearDay| year_day_text(is_hijri, day.month, day.day);
+                write!(f, "{} to {}", text(first), text(last))
             }
-            Self::Hijri(first, last) => write!(
-                f,
-                "every Hijri year from {:02}-{:02} to {:02}-{:02}, up to {LAST_HIJRI_YEAR} AH",
-                first.month, first.day, last.month, last.day
-            ),
             Self::Once(first, last) => write!(f, "once from {first} to {last}"),
             Self::Cron(minutes) => write!(f, "in the minutes of `{minutes}`"),
         }
