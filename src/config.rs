@@ -34,6 +34,7 @@ pub mod rules;
 pub mod seasons;
 pub mod selection;
 pub mod settings;
+pub mod stories;
 pub mod threshold;
 mod voices;
 
@@ -70,6 +71,8 @@ pub struct Config {
     pub rules: Arc<RuleBook>,
     /// The rules that staff switched off.
     pub switched_off: Vec<RuleId>,
+    /// What the staff expect of the rules.
+    pub stories: Vec<stories::Written>,
     /// Who speaks, how, and in which words.
     pub speaker: Speaker,
     /// Every file that was read, wherever it came from.
@@ -155,7 +158,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
     let feeds = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let channels = channels::read(file("channels.toml")?, &governorates, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
-    let rules::Read { rules, switched_off } = rules::read(files, &governorates, &seasons, &feeds, problems);
+    let rules::Read { rules, switched_off, stories } = rules::read(files, &governorates, &seasons, &feeds, problems);
     let rules = RuleBook {
         code: settings.issuer.code.clone(),
         rules,
@@ -182,6 +185,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         channels,
         rules: Arc::new(rules),
         switched_off,
+        stories,
         files: files.values().map(Arc::clone).collect(),
     })
 }
@@ -199,7 +203,24 @@ fn kind<T: Copy>(table: &Table<'_>, kinds: &[(&str, T)]) -> Option<T> {
     Some(table.pick("kind", &name, kinds)?.value)
 }
 
+/// Reads the configuration of a directory as [`load`] does, and lives through its stories: what `check` and a reload ask for.
+///
+/// # Errors
+/// All mistakes and warnings, by file and place; a story that ends otherwise is a mistake.
+pub fn load_and_prove(dir: Option<&Path>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let (config, warnings) = load(dir)?;
+    let untrue = config.check_stories();
+    if untrue.is_empty() { Ok((config, warnings)) } else { Err(warnings.into_iter().chain(untrue).collect()) }
+}
+
 impl Config {
+    /// Lives through the stories of the rules and returns those that end otherwise than they are told.
+    ///
+    /// Whoever starts a service goes on without them: a story is no reason to be without warnings.
+    pub fn check_stories(&self) -> Vec<Problem> {
+        self.stories.iter().filter_map(|story| story.check(&self.rules, self.settings.style.zone)).collect()
+    }
+
     /// The names of all channels that are enabled.
     pub fn channel_ids(&self) -> BTreeSet<ChannelId> {
         self.channels.iter().map(|channel| channel.listener.channel.clone()).collect()

@@ -88,6 +88,7 @@ pub mod warning;
 pub mod notice;
 pub mod record;
 pub mod engine;
+pub mod story;
 pub mod message;
 pub mod route;
 pub mod outbox;

@@ -79,6 +79,11 @@ impl<'a> Table<'a> {
         &self.name
     }
 
+    /// The file that it stands in.
+    pub fn file(&self) -> &Arc<SourceFile> {
+        self.file
+    }
+
     /// Notes an error at a place in this file.
     pub fn error(&self, span: &Range<usize>, message: impl Into<String>, help: Option<String>) {
         self.problems.error(self.file, span.clone(), message, help);

@@ -146,7 +146,7 @@ pub fn compare(told: Option<&Warning>, so: &So, times: &WarningTimes, now: Times
     // Whoever goes by a warning that stands for long hears once that the data it rests on have stopped.
     let is_news = told.silent_since.is_none() && found.silent_since.is_some_and(|since| times.validity < now - since);
     let is_said = is_news && !is_passing && !is_too_quiet;
-    is_said.then(|| Move { change: Change::Updated, until: told.until, ..found })
+    is_said.then_some(Move { change: Change::Updated, until: told.until, ..found })
 }
 
 /// A change that is no end.

@@ -48,7 +48,7 @@ pub fn check(dir: Option<&Path>, json: bool, now: Timestamp) -> (u8, String) {
         let report = if json { json_report(&Err(vec![]), Some(&message)) } else { format!("error: {message}\n") };
         return (EX_NOINPUT, report);
     }
-    let result = config::load(dir);
+    let result = config::load_and_prove(dir);
     let code = if result.is_ok() { EX_OK } else { EX_CONFIG };
     let report = if json { json_report(&result, None) } else { text_report(&result, now) };
     (code, report)

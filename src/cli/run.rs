@@ -23,6 +23,14 @@ pub fn run(arguments: &Arguments) -> u8 {
     let config = match config::load(arguments.dirs.config.as_deref()) {
         Ok((config, warnings)) => {
             check::report(&warnings, &mut anstream::stderr());
+            let untrue = config.check_stories();
+            if !untrue.is_empty() {
+                check::report(&untrue, &mut anstream::stderr());
+                tracing::error!(
+                    "{} of the rules' stories end otherwise than they are told, see above; the service starts all the same",
+                    untrue.len()
+                );
+            }
             config
         }
         Err(problems) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::conditions::{self, Giver};
 use super::defaults::{self, Defaults};
+use super::stories::{self, Written};
 use super::threshold::{self, Measure, Thresholds};
 use super::voices::{self, Speaker};
 use super::{FeedConfig, Files, overrides, selection};
@@ -55,6 +56,8 @@ pub struct Read {
     pub rules: Vec<Rule>,
     /// Those that staff switched off.
     pub switched_off: Vec<RuleId>,
+    /// What the staff expect of them.
+    pub stories: Vec<Written>,
 }
 
 /// Reads all rule files in the order of their names. What it returns may be used only when no error was noted.
@@ -80,7 +83,7 @@ pub fn read(
                     let help = Some(format!("the other one is in {first}: give this one a name of its own"));
                     table.error(&name.span, format!("two rules are called `{}`", name.value), help);
                 }
-                read.extend(rule(&name, table, &world));
+                read.extend(rule(&name, table, &world, &mut all.stories));
             }
             read
         });
@@ -110,7 +113,7 @@ pub fn read(
 }
 
 /// A rule, and whether it is in force.
-fn rule(name: &Found<String>, table: Table<'_>, world: &World<'_>) -> Option<(bool, Rule)> {
+fn rule(name: &Found<String>, table: Table<'_>, world: &World<'_>, told: &mut Vec<Written>) -> Option<(bool, Rule)> {
     let id = RuleId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
     let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
     let hazard = conditions::need_word(&table, "hazard", "\"rain\"", &conditions::names_of(Hazard::ALL, Hazard::name));
@@ -141,6 +144,7 @@ fn rule(name: &Found<String>, table: Table<'_>, world: &World<'_>) -> Option<(bo
     let either = conditions::read(&table, "either", &world.giver);
     let base = measure.zip(thresholds.as_ref());
     let overrides = overrides::read(&table, base, &governorates, world);
+    told.extend(stories::read(&table, id.as_ref(), metric, world.book));
     let source = source(&table, usual.source);
     let signed_off_by = table.text("signed_off_by", |text| Ok(text.trim().to_owned()));
     let notes = table.text("notes", short).map(|found| found.value).filter(|notes| !notes.is_empty());
@@ -252,7 +256,7 @@ mod tests {
             let world = World { giver: Giver(given), ..World::new(&config.governorates, &seasons, Vec::new()) };
             read_file(&file, &problems, |root| {
                 for (name, table) in root.named_tables() {
-                    assert!(rule(&name, table, &world).is_some());
+                    assert!(rule(&name, table, &world, &mut Vec::new()).is_some());
                 }
             });
             assert!(!problems.has_errors());

@@ -72,7 +72,10 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
 async fn reload(daemon: &mut Daemon, dir: Option<&Path>) {
     let read = {
         let dir = dir.map(Path::to_path_buf);
-        tokio::task::spawn_blocking(move || config::load(dir.as_deref()).map_err(|problems| summary(&problems))).await
+        tokio::task::spawn_blocking(move || {
+            config::load_and_prove(dir.as_deref()).map_err(|problems| summary(&problems))
+        })
+        .await
     };
     let result = match read {
         Ok(Ok((config, warnings))) => {

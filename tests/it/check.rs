@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::{TimeZone, Utc};
 use nadhir::cli::check::{EX_CONFIG, EX_NOINPUT, EX_OK, check, run};
 use nadhir::config::from_files;
-use nadhir::problem::render;
+use nadhir::problem::{Problem, render};
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/config")
@@ -31,7 +31,11 @@ fn files(text: &str) -> BTreeMap<String, String> {
 /// The report and whether the configuration can be used.
 fn report(files: BTreeMap<String, String>) -> (bool, String) {
     match from_files(files) {
-        Ok((_, warnings)) => (true, render(&warnings, false)),
+        Ok((config, warnings)) => {
+            let untrue = config.check_stories();
+            let all: Vec<Problem> = warnings.into_iter().chain(untrue.iter().cloned()).collect();
+            (untrue.is_empty(), render(&all, false))
+        }
         Err(problems) => (false, render(&problems, false)),
     }
 }
