@@ -124,6 +124,10 @@ pub struct Alert {
     /// A number of all that the document says: the same triple with another one is not the same alert. 0 when it was not taken.
     #[serde(default)]
     pub fingerprint: u64,
+    /// When it was read, for an alert that does not say when it was written: its `sent` is then its beginning, which tells
+    /// nothing of what is newer. None for all that are dated.
+    #[serde(default)]
+    pub read_at: Option<Timestamp>,
     /// Who it is meant for.
     pub status: Status,
     /// Who may see it.
@@ -156,6 +160,11 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Since when it is the authority's word, as far as can be known: since it was sent, or else since it was read.
+    pub fn written(&self) -> Timestamp {
+        self.read_at.unwrap_or(self.identity.sent)
+    }
+
     /// True when its time is up at a moment: its end is not part of it.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires <= now

@@ -19,6 +19,7 @@ use super::state::Draft;
 use editions::{Beside, Edition, finish, speak};
 
 pub(super) mod editions;
+pub(super) mod lines;
 pub(super) mod twins;
 
 /// How long after its end an alert's triple is remembered, so that a feed that shows it for long does not bring it back.
@@ -30,7 +31,11 @@ const NEWER: &str = "a newer alert of the same line is in force";
 /// Takes the alerts of one answer, oldest first; the parts of one document together.
 pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts: &[Alert], now: Timestamp) {
     let mut alerts: Vec<&Alert> = alerts.iter().collect();
-    alerts.sort_by(|a, b| (a.identity.sent, &a.identity, a.part).cmp(&(b.identity.sent, &b.identity, b.part)));
+    alerts.sort_by(|a, b| (a.written(), &a.identity, a.part).cmp(&(b.written(), &b.identity, b.part)));
+    let is_alone = |alert: &Alert| {
+        let is_other = |other: &&Alert| other.fingerprint != alert.fingerprint && is_same_line(alert, other);
+        alert.line.is_none() || !alerts.iter().any(is_other)
+    };
     for document in alerts.chunk_by(|a, b| a.identity == b.identity) {
         let Some(first) = document.first() else { continue };
         // A list may hold one document twice; what comes first counts.
@@ -38,7 +43,7 @@ pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts
         let mut parts: Vec<&Alert> = document.iter().filter(is_same).copied().collect();
         parts.dedup_by_key(|part| part.part);
         let first = parts.iter().find(|part| !part.areas.is_empty()).copied().unwrap_or(*first);
-        Document { feed, parts, first }.take(book, draft, now);
+        Document { feed, parts, first, is_alone: is_alone(first) }.take(book, draft, now);
         for other in document.iter().filter(|part| !is_same(part)) {
             is_first(draft, feed, other, now);
         }
@@ -73,12 +78,23 @@ struct Document<'a> {
     feed: &'a FeedId,
     parts: Vec<&'a Alert>,
     first: &'a Alert,
+    /// True unless the same answer says something else under the same name as well.
+    is_alone: bool,
 }
 
 impl<'a> Document<'a> {
     fn take(&self, book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
         let alert = self.first;
-        if !is_first(draft, self.feed, alert, now) {
+        let is_new = is_first(draft, self.feed, alert, now);
+        let comes_back = (is_new || self.is_alone) && lines::comes_back(draft, self.feed, alert, is_new, now);
+        if comes_back {
+            draft.write(
+                now,
+                "again",
+                &alert.identity,
+                "it says again what it had said before it said otherwise".to_owned(),
+            );
+        } else if !is_new {
             return;
         }
         if self.is_saved_again(draft) {
@@ -285,17 +301,21 @@ struct Referred {
 /// Whether an alert speaks of what an official warning was told by: it refers to one of its alerts, or bears the name that the
 /// authority keeps for both.
 fn speaks_of(alert: &Alert, official: &OfficialPart) -> bool {
-    let is_same_line = alert.line.is_some()
-        && (&alert.line, &alert.identity.sender) == (&official.alert.line, &official.alert.identity.sender);
-    is_same_line || alert.references.iter().any(|reference| official.line.contains(&reference.to_string()))
+    is_same_line(alert, &official.alert)
+        || alert.references.iter().any(|reference| official.line.contains(&reference.to_string()))
+}
+
+/// Whether two alerts bear one name that their authority keeps through all editions.
+fn is_same_line(one: &Alert, other: &Alert) -> bool {
+    one.line.is_some() && (&one.line, &one.identity.sender) == (&other.line, &other.identity.sender)
 }
 
 /// Whether a warning has gone on since an alert was sent: then the alert arrives too late to say anything of it.
 ///
 /// A date that still lies ahead is a fault of the authority's clock, and must not shut out all that it says from then on.
 fn has_gone_on(warning: &Warning, alert: &Alert, now: Timestamp) -> bool {
-    let newest = warning.official.as_ref().map(|official| official.alert.identity.sent);
-    newest.is_some_and(|newest| newest <= now && alert.identity.sent < newest)
+    let newest = warning.official.as_ref().map(|official| official.alert.written());
+    newest.is_some_and(|newest| newest <= now && alert.written() < newest)
 }
 
 /// What a part of a document has from what was told before.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Outcome;
 use super::health::FeedState;
 use super::notices::Episode;
+use super::official::lines::Line;
 use super::official::twins::Pending;
 use super::seen::Seen;
 use crate::bulletin::Bulletin;
@@ -45,6 +46,7 @@ pub struct State {
     pub(super) latches: Room<LatchKey, Latches>,
     pub(super) warnings: Room<WarningKey, Warning>,
     pub(super) seen: Room<String, Seen>,
+    pub(super) lines: Room<String, Line>,
     pub(super) pending: Room<String, Pending>,
     pub(super) feeds: Room<FeedId, FeedState>,
     pub(super) numbers: Room<i32, u32>,
@@ -59,6 +61,7 @@ pub struct Changes {
     pub(super) latches: Delta<LatchKey, Latches>,
     pub(super) warnings: Delta<WarningKey, Warning>,
     pub(super) seen: Delta<String, Seen>,
+    pub(super) lines: Delta<String, Line>,
     pub(super) pending: Delta<String, Pending>,
     pub(super) feeds: Delta<FeedId, FeedState>,
     pub(super) numbers: Delta<i32, u32>,
@@ -91,6 +94,7 @@ impl State {
                 "latch" => insert(&mut state.latches, key, value),
                 "warning" => insert(&mut state.warnings, key, value),
                 "seen" => insert(&mut state.seen, key, value),
+                "line" => insert(&mut state.lines, key, value),
                 "pending" => insert(&mut state.pending, key, value),
                 "feed" => insert(&mut state.feeds, key, value),
                 "number" => insert(&mut state.numbers, key, value),
@@ -109,6 +113,7 @@ impl State {
         apply(&mut self.latches, changes.latches);
         apply(&mut self.warnings, changes.warnings);
         apply(&mut self.seen, changes.seen);
+        apply(&mut self.lines, changes.lines);
         apply(&mut self.pending, changes.pending);
         apply(&mut self.feeds, changes.feeds);
         apply(&mut self.numbers, changes.numbers);
@@ -140,6 +145,7 @@ impl Changes {
             && self.latches.is_empty()
             && self.warnings.is_empty()
             && self.seen.is_empty()
+            && self.lines.is_empty()
             && self.pending.is_empty()
             && self.feeds.is_empty()
             && self.numbers.is_empty()
@@ -157,6 +163,7 @@ impl Changes {
         rows("latch", &self.latches, &mut facts)?;
         rows("warning", &self.warnings, &mut facts)?;
         rows("seen", &self.seen, &mut facts)?;
+        rows("line", &self.lines, &mut facts)?;
         rows("pending", &self.pending, &mut facts)?;
         rows("feed", &self.feeds, &mut facts)?;
         rows("number", &self.numbers, &mut facts)?;
@@ -335,6 +342,14 @@ impl<'a> Draft<'a> {
         self.changes.seen.insert(triple, Some(Arc::new(seen)));
     }
 
+    pub(super) fn line(&self, key: &String) -> Option<&Line> {
+        look(&self.state.lines, &self.changes.lines, key)
+    }
+
+    pub(super) fn put_line(&mut self, key: String, line: Line) {
+        self.changes.lines.insert(key, Some(Arc::new(line)));
+    }
+
     /// The alerts that wait to be told, changes included.
     pub(super) fn pending(&self) -> impl Iterator<Item = (&String, &Pending)> {
         let kept = self.state.pending.iter().filter(|(key, _)| !self.changes.pending.contains_key(*key));
@@ -346,8 +361,13 @@ impl<'a> Draft<'a> {
         self.changes.pending.insert(key, pending.map(Arc::new));
     }
 
-    /// Forgets the triples of alerts that are long over.
+    /// Forgets the names of alerts that are long over.
     pub(super) fn forget_seen(&mut self, now: Timestamp) {
+        for (key, line) in &self.state.lines {
+            if line.keep_until < now {
+                self.changes.lines.insert(key.clone(), None);
+            }
+        }
         for (triple, seen) in &self.state.seen {
             if seen.keep_until < now {
                 self.changes.seen.insert(triple.clone(), None);

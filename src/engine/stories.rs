@@ -148,6 +148,7 @@ fn alert(minute: i64, severity: Severity, until: i64) -> Alert {
         line: None,
         part: 0,
         fingerprint: 0,
+        read_at: None,
         status: Status::Actual,
         scope: Scope::Public,
         msg_type: MsgType::Alert,
@@ -479,15 +480,6 @@ fn a_clock_set_back_delays_no_warning_beyond_its_patience() {
         state.adopt(outcome.changes);
     }
     assert_eq!(tell(&said), "01:20 issued red");
-}
-
-#[test]
-fn a_feed_of_which_nothing_can_be_read_counts_as_silent() {
-    let skipped = vec![Skip { part: "entry 1".into(), why: "asked for again: 503".into() }];
-    let barren = asked("ncm", Batch { skipped, ..Batch::default() });
-    let events: Vec<(i64, Event)> = (1..=12).map(|step| (step * 10, barren.clone())).collect();
-    let (state, _) = live(&book(rain(0, 20)), &events, 120);
-    assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since(), Some(at(0)));
 }
 
 #[test]

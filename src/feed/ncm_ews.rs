@@ -68,14 +68,14 @@ impl Feed for NcmEws {
         Some(BTreeSet::new())
     }
 
-    fn decode(&self, body: &[u8], _now: Timestamp) -> Result<Batch, DecodeError> {
+    fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {
         const EXPECTED: &str = "the early warnings of NCM";
         let answer = values::json(body, EXPECTED)?;
         let items = shape::items(&answer).map_err(|found| DecodeError::NotTheFormat {
             expected: EXPECTED,
             found: if found.is_empty() { look_of(body) } else { found },
         })?;
-        let reader = read::Reader { book: &self.book, default_life: self.default_life };
+        let reader = read::Reader { book: &self.book, default_life: self.default_life, now };
         let mut batch = Batch::default();
         let count = items.len();
         for (index, item) in items.into_iter().take(MAX_ALERTS).enumerate() {

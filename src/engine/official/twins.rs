@@ -128,8 +128,8 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
 /// Whether an alert speaks of one that waits and is newer: then it arrives too late to say anything of it.
 pub(super) fn is_behind(draft: &Draft<'_>, alert: &Alert, now: Timestamp) -> bool {
     draft.pending().any(|(_, pending)| {
-        let newest = pending.official.alert.identity.sent;
-        newest <= now && alert.identity.sent < newest && speaks_of(alert, &pending.official)
+        let newest = pending.official.alert.written();
+        newest <= now && alert.written() < newest && speaks_of(alert, &pending.official)
     })
 }
 

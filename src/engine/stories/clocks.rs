@@ -511,3 +511,12 @@ fn every_clock_that_is_past_is_known_and_one_explains_the_others() {
     assert_eq!(silent, FeedClock::ALL);
     assert_eq!(lines(&notices), ["00:15:30 #1.1 begun feed-silent fetch"], "nobody is told three times");
 }
+
+#[test]
+fn a_feed_of_which_nothing_can_be_read_counts_as_silent() {
+    let skipped = vec![Strange { part: "entry 1".into(), why: "asked for again: 503".into() }];
+    let barren = asked("ncm", Batch { skipped, ..Batch::default() });
+    let events: Vec<(i64, Event)> = (1..=12).map(|step| (step * 10, barren.clone())).collect();
+    let (state, _) = live(&book(rain(0, 20)), &events, 120);
+    assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since(), Some(at(0)));
+}

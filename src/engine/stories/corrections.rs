@@ -157,3 +157,104 @@ fn a_warning_of_a_feed_that_is_configured_no_more_does_not_run_out_unseen() {
     assert_eq!(tell(&outcome.bulletins), "01:01 expired red official");
     assert!(outcome.notices.iter().any(|notice| matches!(notice.topic, Topic::RanOut { .. })));
 }
+
+/// What an early warning under one name says at a minute, without a word on when it was written.
+fn undated(read: i64, severity: Severity) -> Alert {
+    let mut edition = alert(10, severity, 300);
+    edition.identity.identifier = format!("ews-41.{severity}");
+    (edition.line, edition.fingerprint) = (Some("ews-41".to_owned()), 1 + severity as u64);
+    edition.read_at = Some(at(read));
+    edition
+}
+
+/// Says what is told when feeds give answers, each with the severities that one line has in it.
+#[track_caller]
+fn check_line(answers: &[(i64, &str, &[Severity])], expected: &str) -> Vec<Topic> {
+    let answer = |(minute, name, severities): &(i64, &str, &[Severity])| {
+        let alerts = severities.iter().map(|severity| undated(*minute, *severity)).collect();
+        (*minute, asked(name, Batch { alerts, ..Batch::default() }))
+    };
+    let events: Vec<(i64, Event)> = answers.iter().map(answer).collect();
+    let (told, topics) = step_by_step(&book(rain(0, 20)), &events);
+    assert_eq!(tell(&told), expected);
+    topics
+}
+
+const YELLOW: &[Severity] = &[Severity::Yellow];
+const RED: &[Severity] = &[Severity::Red];
+
+#[test]
+fn an_undated_warning_that_comes_back_to_its_first_words_is_told_again() {
+    check_line(
+        &[(10, "ncm", YELLOW), (20, "ncm", RED), (30, "ncm", YELLOW), (40, "ncm", YELLOW), (50, "ncm", RED)],
+        "00:10 issued yellow official; 00:20 raised red official; 00:30 lowered yellow official; \
+         00:50 raised red official",
+    );
+}
+
+#[test]
+fn an_undated_warning_that_was_cancelled_and_stands_again_is_told_again() {
+    let cancel = Alert { msg_type: MsgType::Cancel, fingerprint: 9, ..undated(20, Severity::Red) };
+    let cancel = Alert { identity: Identity { identifier: "ews-41.over".into(), ..cancel.identity.clone() }, ..cancel };
+    let events = [undated(10, Severity::Red), cancel, undated(30, Severity::Red), undated(40, Severity::Red)];
+    let events: Vec<(i64, Event)> = (1..).map(|step| step * 10).zip(events.map(said)).collect();
+    let (told, _) = step_by_step(&book(rain(0, 20)), &events);
+    assert_eq!(tell(&told), "00:10 issued red official; 00:20 lifted red official; 00:30 issued red official");
+}
+
+#[test]
+fn a_second_feed_that_lags_behind_takes_nothing_back() {
+    check_line(
+        &[(10, "ncm", YELLOW), (11, "twin", YELLOW), (20, "ncm", RED), (21, "twin", YELLOW), (30, "twin", RED)],
+        "00:10 issued yellow official; 00:20 raised red official",
+    );
+}
+
+#[test]
+fn an_answer_with_two_words_under_one_name_is_not_told_at_every_poll() {
+    let both: &[Severity] = &[Severity::Yellow, Severity::Red];
+    check_line(
+        &[(10, "ncm", both), (20, "ncm", both), (30, "ncm", both), (40, "ncm", RED)],
+        "00:10 issued red official; 00:10 lowered yellow official; 00:40 raised red official",
+    );
+}
+
+#[test]
+fn a_warning_that_goes_to_and_fro_is_told_a_few_times_and_then_only_when_it_stands() {
+    let mut answers: Vec<(i64, &str, &[Severity])> =
+        (10..40).map(|minute| (minute, "ncm", if minute % 2 == 0 { YELLOW } else { RED })).collect();
+    answers.extend([(40, "ncm", YELLOW), (60, "ncm", YELLOW), (69, "ncm", YELLOW), (70, "ncm", YELLOW)]);
+    let told = |minutes: std::ops::Range<i64>| {
+        let line = |minute: i64| match minute {
+            10 => "00:10 issued yellow official".to_owned(),
+            _ if minute % 2 == 0 => format!("00:{minute} lowered yellow official"),
+            _ => format!("00:{minute} raised red official"),
+        };
+        minutes.map(line).collect::<Vec<_>>().join("; ")
+    };
+    let topics = check_line(&answers, &format!("{}; 01:10 lowered yellow official", told(10..20)));
+    let incidents = topics.iter().filter(|topic| matches!(topic, Topic::AlertHeld { why: Holding::Incident, .. }));
+    assert_eq!(incidents.count(), 1, "{topics:?}");
+}
+
+#[test]
+fn a_delayed_edition_with_a_date_never_overtakes_a_newer_one_and_one_without_is_as_old_as_its_reading() {
+    let dated = |sent: i64, severity: Severity| {
+        let mut edition = Alert { read_at: None, ..undated(0, severity) };
+        edition.identity.sent = at(sent);
+        edition.identity.identifier = format!("ews-41.{sent}");
+        edition.fingerprint = u64::try_from(sent).unwrap() + 100;
+        edition
+    };
+    let events = [
+        (20, said(dated(20, Severity::Red))),
+        (30, said(dated(15, Severity::Yellow))),
+        (40, said(undated(40, Severity::Orange))),
+        (50, said(dated(20, Severity::Red))),
+        (60, said(dated(35, Severity::Yellow))),
+        (70, said(dated(65, Severity::Yellow))),
+    ];
+    let (told, _) = step_by_step(&book(rain(0, 20)), &events);
+    let expected = "00:20 issued red official; 00:40 lowered orange official; 01:10 lowered yellow official";
+    assert_eq!(tell(&told), expected);
+}

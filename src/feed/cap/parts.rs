@@ -94,6 +94,7 @@ pub(super) fn parts(cap: &CapAlert<'_>, terms: &Terms<'_>) -> Vec<Alert> {
             part: number,
             line: None,
             fingerprint: cap.fingerprint,
+            read_at: None,
             status,
             scope,
             msg_type,

@@ -26,6 +26,7 @@ const MAX_TEXT_CHARS: usize = 20_000;
 pub(super) struct Reader<'a> {
     pub(super) book: &'a GovernorateBook,
     pub(super) default_life: TimeDelta,
+    pub(super) now: Timestamp,
 }
 
 impl Reader<'_> {
@@ -88,6 +89,7 @@ impl Reader<'_> {
             line: None,
             part: 0,
             fingerprint: 0,
+            read_at: modified.is_none().then_some(self.now),
             status: if level::is_drill(fields) { Status::Test } else { Status::Actual },
             scope: Scope::Public,
             msg_type: if level::is_cancelled(fields) { MsgType::Cancel } else { MsgType::Alert },

@@ -366,3 +366,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_warning_without_a_date_is_as_old_as_its_reading_and_the_same_at_every_one() {
+    let undated = with(serde_json::json!({"lastModified": null}));
+    let read = |minutes: i64| {
+        let now = now() + TimeDelta::minutes(minutes);
+        (now, feed(&KIND, "").decode(undated.as_bytes(), now).unwrap().alerts.remove(0))
+    };
+    let ((first_at, first), (second_at, second)) = (read(0), read(5));
+    assert_eq!((first.written(), second.written()), (first_at, second_at));
+    assert_eq!((&first.identity, first.fingerprint), (&second.identity, second.fingerprint));
+    let dated = only(JEDDAH);
+    assert_eq!(dated.written(), dated.identity.sent);
+}
