@@ -20,6 +20,7 @@ use editions::{Beside, Edition, finish, speak};
 
 pub(super) mod editions;
 pub(super) mod lines;
+mod places;
 pub(super) mod twins;
 
 /// How long after its end an alert's triple is remembered, so that a feed that shows it for long does not bring it back.
@@ -95,7 +96,7 @@ impl<'a> Document<'a> {
                 "it says again what it had said before it said otherwise".to_owned(),
             );
         } else if !is_new {
-            return;
+            return self.place_rest(book, draft, now);
         }
         if self.is_saved_again(draft) {
             return draft.write(now, "twin", &alert.identity, "saved again without a change: told already".to_owned());
@@ -163,6 +164,18 @@ impl<'a> Document<'a> {
     /// Takes note that what it refers to is of the past, even when that has not arrived yet: feeds do not keep the order.
     fn overtake(&self, draft: &mut Draft<'_>, now: Timestamp) {
         twins::forget(draft, self.first, now);
+        let of_the_past: BTreeSet<String> = draft
+            .officials()
+            .filter_map(|(_, warning)| warning.official.as_ref())
+            .filter(|official| speaks_of(self.first, official))
+            .flat_map(|official| official.line.iter().cloned())
+            .collect();
+        for triple in of_the_past {
+            // Its other parts and its twins are of the past with it.
+            if let Some(seen) = draft.seen(&triple).filter(|seen| seen.waits()).cloned() {
+                draft.put_seen(triple, seen.let_go());
+            }
+        }
         for reference in &self.first.references {
             let triple = reference.to_string();
             match draft.seen(&triple).cloned() {
@@ -192,12 +205,7 @@ impl<'a> Document<'a> {
 
     fn hold_or_announce(&self, book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
         let live: Vec<&Alert> = self.parts.iter().filter(|part| !part.all_clear).copied().collect();
-        let mut unplaced: Vec<&str> = Vec::new();
-        for place in live.iter().flat_map(|part| &part.unplaced) {
-            if !unplaced.contains(&place.as_str()) && !book.governorates.is_elsewhere(place) {
-                unplaced.push(place);
-            }
-        }
+        let unplaced = self.unplaced(book);
         let placed: Vec<&Alert> = live.into_iter().filter(|part| !part.areas.is_empty()).collect();
         if placed.is_empty() && unplaced.is_empty() {
             return self.leave(book, draft, now);
@@ -233,6 +241,11 @@ impl<'a> Document<'a> {
             (placed, referred)
         };
         self.announce(book, draft, &parts, (referred, is_unclear), now);
+        // A warning that keeps its name through all editions goes on by itself when more of its places are known.
+        if is_unclear && self.first.line.is_none() {
+            let seen = Seen::new(self.first.expires.max(now) + REMEMBER_ALERTS, self.first.fingerprint);
+            draft.put_seen(self.first.identity.to_string(), seen.lacking(unplaced.len()));
+        }
     }
 
     /// Takes a document that speaks of other places only: what it refers to has left ours.
@@ -383,7 +396,8 @@ fn issue(
         beside,
         only_in: Vec::new(),
     };
-    let key = WarningKey::Official { root: root(&official.alert) };
+    let is_taken = |root: &str| draft.warning(&WarningKey::Official { root: root.to_owned() }).is_some();
+    let key = WarningKey::Official { root: free(root(&official.alert), is_taken) };
     speak(draft, key, official, edition, now);
 }
 
@@ -393,6 +407,17 @@ fn root(alert: &Alert) -> String {
         0 => alert.identity.to_string(),
         part => format!("{}#{part}", alert.identity),
     }
+}
+
+/// A name that nothing is kept under yet: what is placed later than the rest of its part needs one of its own.
+fn free(name: String, is_taken: impl Fn(&str) -> bool) -> String {
+    if !is_taken(&name) {
+        return name;
+    }
+    (2..)
+        .map(|number| format!("{name}+{number}"))
+        .find(|other| !is_taken(other))
+        .expect("numbers do not end before memory does")
 }
 
 /// Takes an update: the first warning that goes on in it does so in its words, and any others end in it.

@@ -19,6 +19,8 @@ pub(super) struct Seen {
     others: Vec<u64>,
     /// True while it is held because none of its places is known here: with a mended gazetteer it is told after all.
     is_held: bool,
+    /// How many of its places were not known when the rest of it was told; none when all were, or when others have corrected it.
+    lacking: Option<usize>,
 }
 
 /// As it was written: by this version, or by one that kept the time alone.
@@ -32,6 +34,8 @@ enum Row {
         others: Vec<u64>,
         #[serde(default)]
         is_held: bool,
+        #[serde(default)]
+        lacking: Option<usize>,
     },
 }
 
@@ -39,8 +43,8 @@ impl From<Row> for Seen {
     fn from(row: Row) -> Self {
         match row {
             Row::Until(keep_until) => Self::new(keep_until, 0),
-            Row::Whole { keep_until, fingerprint, others, is_held } => {
-                Self { keep_until, fingerprint, others, is_held }
+            Row::Whole { keep_until, fingerprint, others, is_held, lacking } => {
+                Self { keep_until, fingerprint, others, is_held, lacking }
             }
         }
     }
@@ -49,7 +53,7 @@ impl From<Row> for Seen {
 impl Seen {
     /// One that was not known.
     pub(super) fn new(keep_until: Timestamp, fingerprint: u64) -> Self {
-        Self { keep_until, fingerprint, others: Vec::new(), is_held: false }
+        Self { keep_until, fingerprint, others: Vec::new(), is_held: false, lacking: None }
     }
 
     /// The same, held for want of a known place.
@@ -59,7 +63,22 @@ impl Seen {
 
     /// The same, once another alert has corrected or ended it: it is not told any more.
     pub(super) fn let_go(self) -> Self {
-        Self { is_held: false, ..self }
+        Self { is_held: false, lacking: None, ..self }
+    }
+
+    /// The same, told but for some places that are not known.
+    pub(super) fn lacking(self, places: usize) -> Self {
+        Self { lacking: (0 < places).then_some(places), ..self }
+    }
+
+    /// How many places it lacks when it comes again in the very same words; none when it lacks none.
+    pub(super) fn lacks(&self, fingerprint: u64) -> Option<usize> {
+        self.lacking.filter(|_| self.fingerprint == fingerprint)
+    }
+
+    /// True when a mended gazetteer may still have it told, or more of it.
+    pub(super) fn waits(&self) -> bool {
+        self.is_held || self.lacking.is_some()
     }
 
     /// True when it is held and comes again in the very same words.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::editions::{Beside, Edition, speak};
-use super::{issue, root, speaks_of};
+use super::{free, issue, root, speaks_of};
 use crate::alert::{Alert, Words};
 use crate::bulletin::Change;
 use crate::engine::state::Draft;
@@ -119,7 +119,8 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
     }
     let line = vec![alert.identity.to_string()];
     let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
-    draft.put_pending(root(alert), Some(Pending { official, due }));
+    let key = free(root(alert), |key| draft.pending().any(|(known, _)| known == key));
+    draft.put_pending(key, Some(Pending { official, due }));
     let text = format!("it waits until {} for its twin in the other language", due.format("%T UTC"));
     draft.write(now, "twin", &alert.identity, text);
     true

@@ -3,6 +3,9 @@
 
 use super::super::FeedState;
 use super::*;
+use crate::feed::{Surroundings, cap};
+use crate::problem::{Problems, SourceFile};
+use crate::table::read_file;
 
 fn taif() -> GovernorateId {
     GovernorateId::new("taif").unwrap()
@@ -247,4 +250,120 @@ fn what_is_of_other_regions_alone_is_nobodys_here_and_takes_the_warning_along() 
     let outcome = step(&book, &State::default(), &said(far), at(5));
     assert!(outcome.notices.is_empty() && outcome.journal.iter().any(|entry| entry.kind == "elsewhere"));
     assert!(!book.governorates.is_elsewhere("الطائف"), "a name of ours stays ours");
+}
+
+#[test]
+fn a_part_that_was_held_beside_one_that_was_told_is_told_when_a_mended_gazetteer_places_it() {
+    let before = document(10, 300, &[(Severity::Red, &[jeddah()]), (Severity::Yellow, &[])]);
+    let after = document(10, 300, &[(Severity::Red, &[jeddah()]), (Severity::Yellow, &[taif()])]);
+    check_documents(
+        &[(10, before.clone()), (20, before.clone()), (30, after.clone()), (40, after.clone()), (50, before)],
+        "00:10 issued red official jeddah; 00:30 issued yellow official taif; \
+         05:00 expired red official jeddah; 05:00 expired yellow official taif",
+    );
+    // Placed in full, it goes on and ends as one document.
+    let before = document(10, 300, &[(Severity::Red, &[jeddah()]), (Severity::Yellow, &[])]);
+    let cancel = referring(document(60, 300, &[(Severity::Red, &[])]), MsgType::Cancel, &before[0]);
+    check_documents(
+        &[(10, before), (30, after), (60, cancel)],
+        "00:10 issued red official jeddah; 00:30 issued yellow official taif; \
+         01:00 lifted red official jeddah; 01:00 lifted yellow official taif",
+    );
+}
+
+#[test]
+fn a_place_of_a_part_that_was_told_elsewhere_is_told_when_it_is_known_and_alone() {
+    let mut before = document(10, 300, &[(Severity::Red, &[jeddah()])]);
+    before[0].unplaced = vec!["Atlantis".to_owned()];
+    let after = document(10, 300, &[(Severity::Red, &[jeddah(), taif()])]);
+    check_documents(
+        &[(10, before), (30, after)],
+        "00:10 issued red official jeddah; 00:30 issued red official taif; \
+         05:00 expired red official jeddah; 05:00 expired red official taif",
+    );
+}
+
+#[test]
+fn a_part_that_was_held_and_has_been_corrected_or_ended_is_not_told_any_more() {
+    let before = document(10, 300, &[(Severity::Red, &[jeddah()]), (Severity::Yellow, &[])]);
+    let after = document(10, 300, &[(Severity::Red, &[jeddah()]), (Severity::Yellow, &[taif()])]);
+    let cancel = referring(document(20, 300, &[(Severity::Red, &[])]), MsgType::Cancel, &before[0]);
+    check_documents(
+        &[(10, before.clone()), (20, cancel), (30, after.clone())],
+        "00:10 issued red official jeddah; 00:20 lifted red official jeddah",
+    );
+    let update = referring(document(20, 300, &[(Severity::Orange, &[jeddah()])]), MsgType::Update, &before[0]);
+    check_documents(
+        &[(10, before), (20, update), (30, after)],
+        "00:10 issued red official jeddah; 00:20 lowered orange official jeddah; 05:00 expired orange official jeddah",
+    );
+}
+
+#[test]
+fn what_was_told_in_one_language_is_told_in_the_other_when_that_one_is_placed() {
+    let mut both = document(10, 300, &[(Severity::Red, &[jeddah()]), (Severity::Red, &[])]);
+    both[1].words[0].language = "en".into();
+    let words = both.iter().flat_map(|part| part.words.clone()).collect();
+    let joined = vec![Alert { words, ..document(10, 300, &[(Severity::Red, &[jeddah()])]).remove(0) }];
+    let said = check_documents(
+        &[(10, both), (30, joined)],
+        "00:10 issued red official jeddah; 00:30 updated red official jeddah; 05:00 expired red official jeddah",
+    );
+    assert_eq!(said[1].only_in, [Language::En]);
+}
+
+/// The alerts of a CAP document as the feed reads them, where Taif has another name as well or none.
+fn read_with(other_name: Option<&str>, document: &str, minute: i64) -> Vec<Alert> {
+    let known = places();
+    let named = known.iter().cloned().map(|mut place| {
+        if place.id == taif() {
+            place.variants.extend(other_name.map(str::to_owned));
+        }
+        place
+    });
+    let bounds = Rect::new(Coord { x: 38.0, y: 18.0 }, Coord { x: 45.0, y: 25.0 });
+    let region = Both { ar: "المنطقة".into(), en: "the region".into() };
+    let book = Arc::new(GovernorateBook::new(region, bounds, named.collect()).unwrap());
+    let around = Surroundings { book, zone: chrono_tz::Asia::Riyadh, beside: Arc::default(), is_within: true };
+    let file = Arc::new(SourceFile { name: "feeds.toml".into(), text: String::new() });
+    let feed = read_file(&file, &Problems::new(), |table| (cap::KIND.parse)(&table, &around)).unwrap();
+    feed.decode(document.as_bytes(), at(minute)).unwrap().alerts
+}
+
+#[test]
+fn a_document_of_which_a_place_was_misspelt_is_told_there_once_the_name_is_known() {
+    let info = |language: &str, event: &str, severity: &str, area: &str| {
+        format!(
+            "<info><language>{language}</language><category>Met</category><event>{event}</event>\
+             <urgency>Immediate</urgency><severity>{severity}</severity><certainty>Likely</certainty>\
+             <expires>{}</expires><area><areaDesc>{area}</areaDesc></area></info>",
+            at(300).format("%Y-%m-%dT%H:%M:%S+00:00")
+        )
+    };
+    let head = format!(
+        "<identifier>i1</identifier><sender>ncm</sender><sent>{}</sent><status>Actual</status><msgType>Alert</msgType>\
+         <scope>Public</scope>",
+        at(10).format("%Y-%m-%dT%H:%M:%S+00:00")
+    );
+    let document = |infos: &[String]| {
+        format!("<alert xmlns=\"urn:oasis:names:tc:emergency:cap:1.2\">{head}{}</alert>", infos.concat())
+    };
+    let two_places =
+        document(&[info("ar", "أمطار غزيرة", "Severe", "جدة"), info("ar", "أمطار غزيرة", "Moderate", "الطايئف")]);
+    let (before, after) = (read_with(None, &two_places, 10), read_with(Some("الطايئف"), &two_places, 30));
+    check_documents(
+        &[(10, before.clone()), (20, before), (30, after.clone()), (40, after)],
+        "00:10 issued orange official jeddah; 00:30 issued yellow official taif; \
+         05:00 expired orange official jeddah; 05:00 expired yellow official taif",
+    );
+    // The same place in two languages, one of them misspelt: who reads the other alone hears it then, and nobody twice.
+    let two_languages =
+        document(&[info("ar", "أمطار غزيرة", "Severe", "الطائف"), info("en", "Heavy rain", "Severe", "Tayef")]);
+    let (before, after) = (read_with(None, &two_languages, 10), read_with(Some("Tayef"), &two_languages, 30));
+    assert_eq!((before.len(), after.len()), (2, 1), "the languages are one part once both places are known");
+    let said = check_documents(
+        &[(10, before), (30, after)],
+        "00:10 issued orange official taif; 00:30 updated orange official taif; 05:00 expired orange official taif",
+    );
+    assert_eq!(said[1].only_in, [Language::En]);
 }
