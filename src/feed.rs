@@ -154,6 +154,18 @@ pub struct Follow {
     pub request: Request,
     /// What its bytes must add up to, when the one who points to it says so.
     pub integrity: Option<Integrity>,
+    /// What the index itself holds of it that is no alert: told when nothing comes of following it.
+    pub beside: Option<String>,
+}
+
+impl Follow {
+    /// Why nothing came of following it, with what the index itself holds of it.
+    pub fn in_vain(&self, why: String) -> String {
+        match &self.beside {
+            Some(beside) => format!("{why}; in the list {beside}"),
+            None => why,
+        }
+    }
 }
 
 /// What the bytes of a document must add up to.

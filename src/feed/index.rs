@@ -18,6 +18,12 @@ pub const MAX_ENTRIES: usize = 500;
 pub(super) const ACCEPT_CAP: &str = "application/cap+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1";
 /// The longest name and the longest date of an entry that are kept whole, in characters.
 const MAX_IDENTITY: usize = 1000;
+/// The most elements of CAP outside an alert that are named.
+const MAX_LOOSE: usize = 8;
+/// The longest name of an element that is shown, in characters.
+const MAX_NAME: usize = 40;
+/// What no alert is without.
+const OF_EVERY_ALERT: [&str; 3] = ["identifier", "sender", "sent"];
 
 /// What a list holds.
 #[derive(Debug, Default)]
@@ -68,7 +74,11 @@ pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url, alerts: &[Node<'a, 'i
 
 /// Where an entry leads, and what tells it from every other and from its own later versions.
 fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, String> {
-    let link = link(entry).ok_or("it holds no alert and has no link to one")?;
+    let beside = loose(entry);
+    let link = link(entry).ok_or_else(|| match &beside {
+        Some(loose) => format!("{loose}, and it has no link to one"),
+        None => "it holds no alert and has no link to one".to_owned(),
+    })?;
     let url = base.join(&link).map_err(|why| format!("its link is not an address: {why}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("its link is not an address of the web".to_owned());
@@ -83,7 +93,36 @@ fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, Strin
     let id: String = id.chars().take(MAX_IDENTITY).collect();
     let version: String = version.chars().take(MAX_IDENTITY).collect();
     let identity = format!("{id} {version}").trim().to_owned();
-    Ok(Follow { identity, request: Request::new(url, ACCEPT_CAP), integrity: None })
+    Ok(Follow { identity, request: Request::new(url, ACCEPT_CAP), integrity: None, beside })
+}
+
+/// What an entry holds of CAP outside an alert, as some lists do in the place of one. Nothing is made of it: nobody could tell
+/// whose word it is, nor what corrects or ends it.
+fn loose(entry: Node<'_, '_>) -> Option<String> {
+    let is_of_cap = |node: &Node<'_, '_>| {
+        let of_cap =
+            |space: &str| space.starts_with("urn:oasis:names:tc:emergency:cap:") || space.contains("incident.com/cap/");
+        node.tag_name().namespace().is_some_and(of_cap)
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for node in entry.descendants().filter(|node| node.is_element() && is_of_cap(node)) {
+        let name = node.tag_name().name();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return None;
+    }
+    let missing: Vec<&str> = OF_EVERY_ALERT.into_iter().filter(|name| !names.contains(name)).collect();
+    let without = if missing.is_empty() { String::new() } else { format!(" and says no {}", missing.join(", ")) };
+    let more = if MAX_LOOSE < names.len() { ", …" } else { "" };
+    names.truncate(MAX_LOOSE);
+    let names: Vec<String> = names.iter().map(|name| name.chars().take(MAX_NAME).collect()).collect();
+    Some(format!(
+        "it holds elements of CAP ({}{more}) outside an <alert>{without}: they are no alert",
+        names.join(", ")
+    ))
 }
 
 /// A number of all that an entry says.
@@ -245,5 +284,38 @@ mod tests {
              <description>أمطار غزيرة</description></item></channel></rss>",
             &["entry 1: it holds no alert and has no link to one"],
         );
+    }
+
+    /// Some authorities put the elements of an alert into the items themselves, without the alert.
+    #[test]
+    fn loose_elements_of_cap_are_no_alert_and_the_link_beside_them_is_followed() {
+        let item = |link: &str| {
+            format!(
+                "<item><title>Chuvas Intensas</title>{link}<cap:event>Chuvas</cap:event><cap:severity>Severe</cap:severity>\
+                 <cap:areaDesc>Jeddah</cap:areaDesc></item>"
+            )
+        };
+        let whole = "<item><guid isPermaLink='false'>g3</guid><cap:identifier>i</cap:identifier><cap:sender>s</cap:sender>\
+                     <cap:sent>2025-12-09T00:00:00+03:00</cap:sent></item>";
+        let text = format!(
+            "<rss version='2.0' xmlns:cap='urn:oasis:names:tc:emergency:cap:1.2'><channel>{}{}{whole}</channel></rss>",
+            item("<link>https://example.org/1.xml</link>"),
+            item("")
+        );
+        let loose = "it holds elements of CAP (event, severity, areaDesc) outside an <alert> and says no identifier, sender, sent: \
+                     they are no alert";
+        check(
+            &text,
+            &[
+                "https://example.org/1.xml -> https://example.org/1.xml",
+                &format!("entry 2: {loose}, and it has no link to one"),
+                "entry 3: it holds elements of CAP (identifier, sender, sent) outside an <alert>: they are no alert, and it has \
+                 no link to one",
+            ],
+        );
+        let document = parse(&text).unwrap();
+        let base = Url::parse("https://example.org/cap/feed").unwrap();
+        let follow = read(document.root_element(), &base, &[]).unwrap().follow.remove(0);
+        assert_eq!(follow.in_vain("a web page".to_owned()), format!("a web page; in the list {loose}"));
     }
 }

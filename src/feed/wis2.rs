@@ -260,7 +260,7 @@ impl Wis2 {
             };
             batch.skipped.extend(unproved(&notification.proof).map(skip));
             let request = Request::new(url, ACCEPT);
-            batch.follow.push(Follow { identity: notification.version.clone(), request, integrity });
+            batch.follow.push(Follow { identity: notification.version.clone(), request, integrity, beside: None });
             return batch;
         }
         batch.skipped.append(&mut refused);

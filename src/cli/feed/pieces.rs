@@ -168,8 +168,12 @@ impl Asker {
             Ok(Answer::Fresh(fresh)) => {
                 let promised = follow.and_then(|follow| follow.integrity.as_ref());
                 let bytes = Arc::new(fresh.body);
+                let in_vain = |why: String| match follow {
+                    Some(follow) => follow.in_vain(why),
+                    None => why,
+                };
                 let read = match promised.is_none_or(|promised| integrity::matches(promised, &bytes)) {
-                    true => decode(&self.feed.feed, Arc::clone(&bytes), answered).await,
+                    true => decode(&self.feed.feed, Arc::clone(&bytes), answered).await.map_err(in_vain),
                     false => Err("its bytes are not those that were promised".to_owned()),
                 };
                 Came::Body(Box::new(Body {

@@ -106,6 +106,7 @@ impl Watcher {
                 Err(EntryError::Later(why)) => {
                     is_whole = false;
                     troubled.insert(follow.identity.clone(), mismatches);
+                    let why = follow.in_vain(why);
                     batch.skipped.push(Skip { part: follow.identity, why: format!("asked for again: {why}") });
                 }
                 Err(EntryError::Altered) if mismatches + 1 < MAX_MISMATCHES => {
@@ -122,6 +123,7 @@ impl Watcher {
                 }
                 Err(EntryError::Never(why)) => {
                     troubled.remove(&follow.identity);
+                    let why = follow.in_vain(why);
                     batch.skipped.push(Skip { part: follow.identity.clone(), why });
                     taken.push(follow.identity);
                 }

@@ -91,7 +91,7 @@ fn watcher(base: &str, dir: &Path) -> Watcher {
 
 fn pointer(base: &str, path: &str, integrity: Option<Integrity>) -> Follow {
     let request = Request::new(Url::parse(&format!("{base}/{path}")).unwrap(), "*/*");
-    Follow { identity: path.to_owned(), request, integrity }
+    Follow { identity: path.to_owned(), request, integrity, beside: None }
 }
 
 /// A list that points to documents; tells what was taken, in its order, how many alerts that gave, and what was passed over.
@@ -269,4 +269,23 @@ async fn the_clock_of_a_server_is_compared_with_ours() {
         (skew - TimeDelta::minutes(5)).num_seconds().abs() < 2,
         "its date is of a minute ago by its own word: {skew}"
     );
+}
+
+#[tokio::test]
+async fn an_item_with_loose_elements_of_cap_says_so_when_its_link_leads_to_a_page() {
+    const LIST: &str = "<rss version='2.0' xmlns:cap='urn:oasis:names:tc:emergency:cap:1.2'><channel>\
+        <item><link>/page</link><cap:event>Rain</cap:event></item><item><link>/alert</link><cap:event>Rain</cap:event></item>\
+        </channel></rss>";
+    let app = Router::new()
+        .route("/list", get(|| async { LIST }))
+        .route("/page", get(|| async { "<html>a map" }))
+        .route("/alert", get(|| async { ALERT }));
+    let (base, dir) = (listen(app).await, tempfile::tempdir().unwrap());
+    let asked = watcher(&base, dir.path()).ask(None, &mut Memory::default(), clock_at(now())).await;
+    let Heard::Batch { batch, .. } = asked.heard else { panic!("{:?}", asked.heard) };
+    let [skip] = batch.skipped.as_slice() else { panic!("{:?}", batch.skipped) };
+    assert_eq!(batch.alerts.len(), 1, "the link beside it leads to an alert");
+    for words in ["a web page (HTML)", "in the list it holds elements of CAP (event) outside an <alert>"] {
+        assert!(skip.why.contains(words), "{}", skip.why);
+    }
 }
