@@ -39,7 +39,7 @@ pub mod threshold;
 mod voices;
 
 pub use channels::ChannelConfig;
-pub use feeds::FeedConfig;
+pub use feeds::{FeedConfig, Feeds};
 
 /// What `nadhir.toml` settles, apart from what it gives the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,8 @@ pub struct Config {
     pub governorates: Arc<GovernorateBook>,
     /// The feeds that are enabled.
     pub feeds: Vec<FeedConfig>,
+    /// The feeds that are written down and not enabled: nobody is asked for them.
+    pub idle: Vec<FeedConfig>,
     /// The channels that are enabled.
     pub channels: Vec<ChannelConfig>,
     /// The rules.
@@ -155,7 +157,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         beside: Arc::new(certificates(files)),
         is_within: false,
     };
-    let feeds = feeds::read(file("feeds.toml")?, &around, dir, problems);
+    let Feeds { enabled: feeds, idle } = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let channels = channels::read(file("channels.toml")?, &governorates, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
     let rules::Read { rules, switched_off, stories } = rules::read(files, &governorates, &seasons, &feeds, problems);
@@ -182,6 +184,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         settings,
         governorates,
         feeds,
+        idle,
         channels,
         rules: Arc::new(rules),
         switched_off,

@@ -8,6 +8,7 @@ use clap::Subcommand;
 mod asked;
 mod files;
 mod pieces;
+mod reader;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,8 @@ enum Command {
     #[command(
         after_help = "Examples:  nadhir feed try --file alert.xml\n           nadhir feed try --file alerts/ --json\n           nadhir feed try metar\n\nExit \
                       codes with a name: 0 read, 1 not all of it or nothing, 2 no such feed, 69 nothing could be had, 78 mistakes \
-                      in the configuration."
+                      in the configuration.\nExit codes with files: 0 each was read or refused with a reason, 66 there is no such file, 78 \
+                      mistakes in the configuration, or settings that only feeds.toml can tell."
     )]
     Try(Try),
     /// Ask a feed and write down what came, byte for byte, to live through it again.

@@ -102,9 +102,18 @@ impl fmt::Debug for FeedConfig {
     }
 }
 
-/// Reads the file: every enabled feed. What it returns may be used only when no error was noted.
+/// The feeds of a file.
+#[derive(Debug, Default)]
+pub struct Feeds {
+    /// Those that are enabled.
+    pub enabled: Vec<FeedConfig>,
+    /// Those that are written down and not enabled.
+    pub idle: Vec<FeedConfig>,
+}
+
+/// Reads the file: every feed. What it returns may be used only when no error was noted.
 /// `dir` is the directory of the configuration, if it has one: relative paths of certificates begin there.
-pub fn read(file: &Arc<SourceFile>, around: &Surroundings, dir: Option<&Path>, problems: &Problems) -> Vec<FeedConfig> {
+pub fn read(file: &Arc<SourceFile>, around: &Surroundings, dir: Option<&Path>, problems: &Problems) -> Feeds {
     read_file(file, problems, |root| {
         let tables = root.named_tables();
         if MAX_FEEDS < tables.len() {
@@ -112,12 +121,14 @@ pub fn read(file: &Arc<SourceFile>, around: &Surroundings, dir: Option<&Path>, p
             root.error(&root.span, message, None);
         }
         let mut enabled = 0;
-        let mut feeds = Vec::new();
+        let mut feeds = Feeds::default();
         for (name, table) in tables.into_iter().take(MAX_FEEDS) {
             let Read { is_enabled, feed } = read_feed(&name, table, (around, dir), problems);
             if is_enabled {
                 enabled += 1;
-                feeds.extend(feed);
+                feeds.enabled.extend(feed);
+            } else {
+                feeds.idle.extend(feed);
             }
         }
         if enabled == 0 {

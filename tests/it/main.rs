@@ -27,4 +27,6 @@ mod stores;
 #[cfg(test)]
 mod systemd;
 #[cfg(test)]
+mod tried;
+#[cfg(test)]
 mod wis2;

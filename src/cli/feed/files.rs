@@ -15,6 +15,7 @@ use url::Url;
 use super::super::check::{self, EX_CONFIG, EX_IOERR, EX_NOINPUT, EX_OK, counted};
 use super::super::columns::{drawn, plain};
 use super::super::complain;
+use super::reader::{self, Reader};
 use crate::config;
 use crate::daemon::clock::Clock;
 use crate::feed::cap::{self, CapAlert, Moment, model::CapArea, model::CapInfo, model::DEFAULT_LANGUAGE};
@@ -33,12 +34,6 @@ const SHOWN: usize = 100;
 /// Where a file is taken to lie, for the links of a list; the name can be nobody's (RFC 2606).
 const BASE: &str = "https://file.invalid/";
 
-/// What a file is read with.
-enum Decoder {
-    Cap(Arc<GovernorateBook>),
-    Other(Arc<dyn Feed>),
-}
-
 /// Reads the files and writes what was found; returns the exit code.
 pub(super) fn run(paths: &[PathBuf], kind: &str, dir: Option<&Path>, json: bool, out: &mut dyn Write) -> u8 {
     let missing: Vec<&PathBuf> = paths.iter().filter(|path| fs::symlink_metadata(path).is_err()).collect();
@@ -53,22 +48,22 @@ pub(super) fn run(paths: &[PathBuf], kind: &str, dir: Option<&Path>, json: bool,
             return EX_CONFIG;
         }
     };
-    let decoder = if kind == cap::KIND.name {
-        Decoder::Cap(Arc::clone(&config.governorates))
-    } else if let Some(feed) = config.feeds.iter().find(|feed| feed.kind == kind) {
-        Decoder::Other(Arc::clone(&feed.feed))
-    } else {
-        complain(&format_args!(
-            "no feed of the kind `{kind}` is enabled in the configuration, so its files cannot be read"
-        ));
-        return EX_CONFIG;
+    let reader = match reader::of(kind, &config) {
+        Ok((reader, word)) => {
+            word.iter().for_each(|word| complain(word));
+            reader
+        }
+        Err(why) => {
+            complain(&why);
+            return EX_CONFIG;
+        }
     };
     let now = Clock::System.now();
     let mut files = Vec::new();
     paths.iter().for_each(|path| collect(path, 0, &mut files));
     let mut told = Told::default();
     for path in &files {
-        let report = read(path, &decoder, now);
+        let report = read(path, &reader, now);
         let written = if json { line(&report, out) } else { Ok(()) };
         if written.is_err() {
             break;
@@ -270,7 +265,7 @@ impl AreaReport {
 }
 
 /// Reads one file.
-fn read(path: &Path, decoder: &Decoder, now: Timestamp) -> Report {
+fn read(path: &Path, reader: &Reader, now: Timestamp) -> Report {
     let mut report = Report {
         file: path.display().to_string(),
         outcome: Outcome::Refused,
@@ -287,9 +282,9 @@ fn read(path: &Path, decoder: &Decoder, now: Timestamp) -> Report {
             return report;
         }
     };
-    let found = catch_unwind(AssertUnwindSafe(|| match decoder {
-        Decoder::Cap(book) => alerts(&body, book, now),
-        Decoder::Other(feed) => others(feed, &body, now),
+    let found = catch_unwind(AssertUnwindSafe(|| match reader {
+        Reader::Cap(book) => alerts(&body, book, now),
+        Reader::Other(feed) => others(feed, &body, now),
     }));
     match found {
         Ok(Ok(found)) => {
