@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rumqttc::{AckMode, AsyncClient, ManualAck, MqttOptions, Transport, ValidatedTopicFilter};
@@ -40,6 +40,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PARTING: Duration = Duration::from_secs(2);
 /// The file in the state directory that tells this nadhir from every other at a broker.
 const NAME_FILE: &str = "mqtt-name";
+/// How many letters the name has.
+const NAME_LEN: usize = 16;
+/// One feed at a time looks for the name and makes it up.
+static NAMING: Mutex<()> = Mutex::new(());
 
 /// A message as it came.
 #[derive(Debug)]
@@ -226,21 +230,48 @@ fn shown(url: &Url) -> Arc<str> {
 }
 
 /// What tells this nadhir from every other: made up once and kept, because two of one name would push each other out of a broker.
+/// Feeds that begin at once end with the same one.
 fn own_name(dir: &Path) -> String {
+    let _turn = NAMING.lock().unwrap_or_else(PoisonError::into_inner);
     let path = dir.join(NAME_FILE);
-    if let Ok(kept) = std::fs::read_to_string(&path)
-        && kept.trim().len() == 16
-    {
-        return kept.trim().to_owned();
+    if let Some(kept) = kept_name(&path) {
+        return kept;
     }
     let name = format!("{:016x}", fastrand::u64(..));
-    if let Err(why) = std::fs::write(&path, format!("{name}\n")) {
-        tracing::warn!(
-            "{} cannot be written ({why}), so what brokers keep for us is lost at the next start",
-            path.display()
-        );
+    match keep_name(&path, &name) {
+        Ok(kept) => kept,
+        Err(why) => {
+            tracing::warn!(
+                "{} cannot be written ({why}), so what brokers keep for us is lost at the next start",
+                path.display()
+            );
+            name
+        }
     }
-    name
+}
+
+/// The name that is kept in a file; none when there is none or it is torn.
+fn kept_name(path: &Path) -> Option<String> {
+    let kept = std::fs::read_to_string(path).ok()?;
+    (kept.trim().len() == NAME_LEN).then(|| kept.trim().to_owned())
+}
+
+/// Keeps a name in a file, whole or not at all; gives the one that is kept, which is another's who was faster.
+fn keep_name(path: &Path, name: &str) -> std::io::Result<String> {
+    let draft = path.with_extension(name);
+    std::fs::write(&draft, format!("{name}\n"))?;
+    // A link takes the place of nothing that is there.
+    let kept = match std::fs::hard_link(&draft, path) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(_) => match kept_name(path) {
+            Some(kept) => Ok(kept),
+            // What is there is torn, or the disk knows no links.
+            None => std::fs::rename(&draft, path).map(|()| name.to_owned()),
+        },
+    };
+    // After a rename it is gone already.
+    let _ = std::fs::remove_file(&draft);
+    kept
 }
 
 /// A name at a broker: the same at every start, and another one when anything listened to is another, since a broker remembers
@@ -268,6 +299,39 @@ mod tests {
         assert_ne!(id("ncm", "a/#"), id("other", "a/#"));
         std::fs::write(one.path().join(NAME_FILE), "torn").unwrap();
         assert_eq!(own_name(one.path()).len(), 16);
+    }
+
+    #[test]
+    fn feeds_that_begin_at_once_end_with_one_name() {
+        for torn in [false, true] {
+            for _ in 0..50 {
+                let dir = tempfile::tempdir().unwrap();
+                if torn {
+                    std::fs::write(dir.path().join(NAME_FILE), "torn").unwrap();
+                }
+                let start = std::sync::Barrier::new(8);
+                let name = || {
+                    start.wait();
+                    own_name(dir.path())
+                };
+                let names: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+                    let all: Vec<_> = (0..8).map(|_| scope.spawn(name)).collect();
+                    all.into_iter().map(|one| one.join().unwrap()).collect()
+                });
+                assert_eq!(names.len(), 1, "{names:?}");
+                assert_eq!(names.first(), Some(&own_name(dir.path())), "the one that is kept");
+                assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_another_program_was_faster_to_keep_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME_FILE);
+        assert_eq!(keep_name(&path, "0123456789abcdef").unwrap(), "0123456789abcdef");
+        assert_eq!(keep_name(&path, "fedcba9876543210").unwrap(), "0123456789abcdef");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
