@@ -155,6 +155,7 @@ impl Listening {
                 topics: topics.clone(),
                 to: to.clone(),
                 standings: Arc::clone(&tell),
+                ask_after: broker::ASK_AFTER,
             };
             brokers.spawn(broker.listen(stop.clone()));
         }
