@@ -263,6 +263,8 @@ pub struct Batch {
     pub skipped: Vec<Skip>,
     /// Parts in a shape that is not known here: the staff is told and the answer is kept aside for them.
     pub strange: Vec<Skip>,
+    /// Documents that were announced and could not be had: the people on duty are told.
+    pub lost: Vec<Skip>,
     /// What is good to know and raises nothing.
     pub context: Vec<Context>,
     /// When the content was made, when the answer says so beside its values and alerts: the run of a model.
@@ -277,6 +279,7 @@ impl Batch {
             && self.follow.is_empty()
             && self.skipped.is_empty()
             && self.strange.is_empty()
+            && self.lost.is_empty()
             && self.context.is_empty()
     }
 
@@ -288,6 +291,7 @@ impl Batch {
         self.follow.extend(other.follow);
         self.skipped.extend(other.skipped);
         self.strange.extend(other.strange);
+        self.lost.extend(other.lost);
         self.context.extend(other.context);
         self.made = self.made.max(other.made);
     }

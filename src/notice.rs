@@ -82,11 +82,13 @@ pub enum Holding {
     NotPublic,
     /// Another alert of the very same name says something else.
     Incident,
+    /// The document that was announced could not be had.
+    NotHad,
 }
 
 impl Holding {
     /// Every reason.
-    pub const ALL: &'static [Self] = &[Self::Unplaced, Self::NotPublic, Self::Incident];
+    pub const ALL: &'static [Self] = &[Self::Unplaced, Self::NotPublic, Self::Incident, Self::NotHad];
 
     /// Its name in JSON and in the keys of the wording.
     pub fn name(self) -> &'static str {
@@ -94,6 +96,7 @@ impl Holding {
             Self::Unplaced => "unplaced",
             Self::NotPublic => "not-public",
             Self::Incident => "incident",
+            Self::NotHad => "not-had",
         }
     }
 }

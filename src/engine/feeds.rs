@@ -7,9 +7,9 @@ use super::readings::key_of;
 use super::skew::Skew;
 use super::state::Draft;
 use super::{Heard, KEEP_READINGS};
-use crate::feed::Batch;
+use crate::feed::{Batch, Skip};
 use crate::ids::FeedId;
-use crate::notice::{FeedClock, Part, Past, cut};
+use crate::notice::{FeedClock, HeldAlert, Holding, MAX_ITEMS, Part, Past, Topic, cut};
 use crate::reading::{Basis, MAX_POINTS, Reading, Series, SeriesKey};
 use crate::rule::{FeedTerms, RuleBook};
 use crate::time::{TimeDelta, Timestamp, span_text};
@@ -87,6 +87,14 @@ pub(super) fn note(
     feed.health = health;
     look_at_clocks(draft, id, terms, &mut feed, now);
     draft.put_feed(id.clone(), feed);
+    if let Heard::Batch { batch, .. } = heard
+        && !batch.lost.is_empty()
+    {
+        let held = |lost: &Skip| HeldAlert { alert: cut(&lost.part), about: cut(&lost.why) };
+        let alerts: Vec<HeldAlert> = batch.lost.iter().take(MAX_ITEMS).map(held).collect();
+        let more = u32::try_from(batch.lost.len() - alerts.len()).unwrap_or(u32::MAX);
+        draft.notify(Topic::AlertHeld { feed: id.clone(), why: Holding::NotHad, alerts, more });
+    }
 }
 
 /// A feed that was taken out of the configuration while it was being asked: what came of it is told, and nothing remembered.
@@ -148,12 +156,17 @@ fn newest(batch: &Batch, now: Timestamp) -> Option<Timestamp> {
 }
 
 fn is_barren(batch: &Batch) -> bool {
-    batch.readings.is_empty() && batch.alerts.is_empty() && !(batch.skipped.is_empty() && batch.strange.is_empty())
+    batch.readings.is_empty() && batch.alerts.is_empty() && !is_whole(batch)
+}
+
+/// Whether nothing of an answer was passed over, strange or not to be had.
+fn is_whole(batch: &Batch) -> bool {
+    batch.skipped.is_empty() && batch.strange.is_empty() && batch.lost.is_empty()
 }
 
 fn health_of(heard: &Heard) -> Health {
     match heard {
-        Heard::Batch { batch, .. } if batch.skipped.is_empty() && batch.strange.is_empty() => Health::Good,
+        Heard::Batch { batch, .. } if is_whole(batch) => Health::Good,
         Heard::Batch { batch, .. } => Health::Partial(reasons(batch)),
         Heard::Unchanged => Health::Unchanged,
         Heard::Nothing => Health::Empty,
@@ -165,9 +178,9 @@ fn health_of(heard: &Heard) -> Health {
 }
 
 fn reasons(batch: &Batch) -> String {
-    let all = batch.strange.iter().chain(&batch.skipped);
-    let shown: Vec<String> = all.take(MAX_REASONS).map(|skip| format!("{}: {}", skip.part, skip.why)).collect();
-    let more = (batch.strange.len() + batch.skipped.len()).saturating_sub(MAX_REASONS);
+    let all = || batch.strange.iter().chain(&batch.lost).chain(&batch.skipped);
+    let shown: Vec<String> = all().take(MAX_REASONS).map(|skip| format!("{}: {}", skip.part, skip.why)).collect();
+    let more = all().count().saturating_sub(MAX_REASONS);
     if more == 0 { shown.join("; ") } else { format!("{}; and {more} more", shown.join("; ")) }
 }
 

@@ -169,6 +169,7 @@ impl Desk<'_> {
             Holding::Unplaced => ("staff.held_unplaced", "staff.unplaced"),
             Holding::NotPublic => ("staff.held_not_public", "staff.not_public"),
             Holding::Incident => ("staff.held_incident", "staff.incident"),
+            Holding::NotHad => ("staff.held_not_had", "staff.not_had"),
         };
         let (source, name) = (self.source(feed), self.feed(feed));
         let list = self.list(alerts, more, |held| {

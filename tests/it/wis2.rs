@@ -15,6 +15,7 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{TimeDelta, Utc};
+use nadhir::listen::MAX_IN_HAND;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use ring::digest::{SHA512, digest};
 use rumqttc::{Client, Event, MqttOptions, Packet, PublishOptions, QoS};
@@ -303,6 +304,29 @@ fn a_document_that_is_not_what_was_announced_is_not_read_until_it_is() {
     one.publish("{ \"hello\": 1 }");
     notes(&scene, 0, "expected a notification of WIS2, found some other JSON");
     assert_eq!(told(&scene), ["meanwhile", "right"]);
+    assert_eq!(stop(service).0.code, Some(0));
+}
+
+/// As many as a broker hands over before it hears that one is done, and every one of them hangs.
+#[test]
+fn a_hundred_documents_that_cannot_be_had_do_not_keep_a_newer_warning_waiting() {
+    let (one, documents) = (Broker::start(), Documents::open());
+    let scene = scene(&[&plain(&one)]);
+    let duty = "[duty]\nkind = \"file\"\naudience = \"staff\"\npath = \"duty.jsonl\"\n";
+    scene.write("channels.toml", &format!("{}{duty}", file_toml("archive")));
+    let service = listening(&scene);
+    documents.set("hangs.xml", Document::Hangs);
+    for number in 0..MAX_IN_HAND {
+        one.publish(&notification(&format!("hangs{number}"), &json!({}), &format!("{}/hangs.xml", documents.base)));
+    }
+    one.publish(&inline("newer"));
+    is_told(&scene, "newer");
+    notes(&scene, 0, "asked for again for an hour, without its place at the broker");
+    let notices = wait_for("a notice to the people on duty", || {
+        let notices = scene.lines("duty");
+        (!notices.is_empty()).then_some(notices)
+    });
+    assert!(notices[0].to_string().contains("not-had"), "{notices:?}");
     assert_eq!(stop(service).0.code, Some(0));
 }
 

@@ -520,3 +520,22 @@ fn a_feed_of_which_nothing_can_be_read_counts_as_silent() {
     let (state, _) = live(&book(rain(0, 20)), &events, 120);
     assert_eq!(state.feed(&feed("ncm")).unwrap().silent_since(), Some(at(0)));
 }
+
+#[test]
+fn documents_that_were_announced_and_could_not_be_had_are_told_to_the_people_on_duty() {
+    let lost = |name: &str| {
+        let lost = vec![Strange { part: name.to_owned(), why: "the server answered 404".to_owned() }];
+        from("ncm", Heard::Batch { batch: Batch { lost, ..Batch::default() }, validators: None, entries: Vec::new() })
+    };
+    let events = [(60, lost("a")), (90, lost("b")), (120, lost("a"))];
+    let (state, notices, said) = live_by_seconds(&book(rain(0, 20)), &events, 1200);
+    let alerts: Vec<(Holding, usize)> = notices
+        .iter()
+        .filter_map(|notice| match &notice.topic {
+            Topic::AlertHeld { why, alerts, .. } => Some((*why, alerts.len())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(alerts, [(Holding::NotHad, 1), (Holding::NotHad, 2)], "at once, and then gathered");
+    assert_eq!((said.len(), state.feed(&feed("ncm")).unwrap().health.kind()), (0, "partial"));
+}
