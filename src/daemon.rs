@@ -226,7 +226,13 @@ impl Crew {
             let fetcher = Arc::clone(fetcher);
             let (orders, stop) = (orders.clone(), crew.stop_watching.clone());
             if let Source::Broker(subscription) = feed.feed.source(clock.now()) {
-                let listener = Arc::new(Listener::new(feed.clone(), subscription, fetcher, ground.dir.clone()));
+                let listener = Arc::new(Listener::new(
+                    feed.clone(),
+                    subscription,
+                    fetcher,
+                    Arc::clone(&aside),
+                    ground.dir.clone(),
+                ));
                 let name = format!("listener of {}", feed.id);
                 crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
                     let (listener, orders, stop) = (Arc::clone(&listener), orders.clone(), stop.clone());

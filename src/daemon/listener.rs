@@ -18,6 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::brain::Order;
 use super::clock::Clock;
+use crate::aside::Aside;
 use crate::config::FeedConfig;
 use crate::engine::Heard;
 use crate::feed::wis2::{MAX_BROKERS, identity};
@@ -57,9 +58,15 @@ struct Hand {
 
 impl Listener {
     /// A listener for a feed; relative paths of its subscription begin in `dir`.
-    pub fn new(feed: FeedConfig, subscription: Subscription, fetcher: Arc<Fetcher>, dir: PathBuf) -> Self {
+    pub fn new(
+        feed: FeedConfig,
+        subscription: Subscription,
+        fetcher: Arc<Fetcher>,
+        aside: Arc<Aside>,
+        dir: PathBuf,
+    ) -> Self {
         let home = subscription.brokers.first().and_then(neighbour);
-        let work = Work::new(feed, fetcher, home);
+        let work = Work::new(feed, fetcher, aside, home);
         Self { work: Arc::new(work), subscription, dir }
     }
 
@@ -147,7 +154,7 @@ impl Listener {
                 let id = format!("{} {:016x}", identity.id, xxh3_64(&body));
                 match hand.seen.meet(&id, ack, clock.now()) {
                     Met::New => {
-                        let pushed = Pushed { identity, body };
+                        let pushed = Pushed { identity, from: place(&broker, &topic), body };
                         let job = Arc::clone(&self.work).bring(pushed, brain.clone(), clock);
                         hand.names.insert(hand.jobs.spawn(job).id(), id);
                     }
@@ -158,7 +165,8 @@ impl Listener {
             Err(why) => {
                 // It would be the same every time; told, it is done.
                 let (part, why) = (place(&broker, &topic), why.to_string());
-                let batch = Batch { skipped: vec![Skip { part, why }], ..Batch::default() };
+                let kept = self.work.keep(&part, body, &why, clock).await;
+                let batch = Batch { skipped: vec![Skip { part, why: why + &kept }], ..Batch::default() };
                 self.work.tell(brain, heard(batch, Vec::new())).await.then_some(())?;
                 ack.give();
             }

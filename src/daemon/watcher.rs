@@ -75,10 +75,10 @@ impl Asked {
 }
 
 /// Where an answer came from, and what came with it.
-struct Origin<'a> {
-    /// The address without its query, or the file.
-    from: &'a str,
-    headers: &'a [(String, String)],
+pub(super) struct Origin<'a> {
+    /// The address without its query, the file, or the broker and the topic.
+    pub(super) from: &'a str,
+    pub(super) headers: &'a [(String, String)],
 }
 
 impl Watcher {
@@ -186,42 +186,64 @@ impl Watcher {
 
     /// Reads an answer; what cannot be read, or is in a shape that is not known here, is kept aside for the staff.
     async fn read(&self, body: Vec<u8>, origin: &Origin<'_>, now: Timestamp) -> Result<Batch, String> {
-        let body = Arc::new(body);
-        match decode(&self.feed.feed, Arc::clone(&body), now).await {
-            Ok(mut batch) => {
-                if let Some(first) = batch.strange.first() {
-                    let place = self.set_aside(body, origin, &format!("{}: {}", first.part, first.why), now).await;
-                    for part in &mut batch.strange {
-                        part.why.push_str(&place);
-                    }
+        read(&self.feed, &self.aside, body, origin, now).await
+    }
+}
+
+/// Reads an answer. What cannot be understood is kept aside, and its place is told.
+///
+/// # Errors
+/// Why nothing of it can be read.
+pub(super) async fn read(
+    feed: &FeedConfig,
+    aside: &Arc<Aside>,
+    body: impl Into<Arc<Vec<u8>>>,
+    origin: &Origin<'_>,
+    now: Timestamp,
+) -> Result<Batch, String> {
+    let body = body.into();
+    match decode(&feed.feed, Arc::clone(&body), now).await {
+        Ok(mut batch) => {
+            if let Some(first) = batch.strange.first() {
+                let why = format!("{}: {}", first.part, first.why);
+                let place = set_aside(feed, aside, body, origin, &why, now).await;
+                for part in &mut batch.strange {
+                    part.why.push_str(&place);
                 }
-                Ok(batch)
             }
-            Err(why) => {
-                let place = self.set_aside(body, origin, &why, now).await;
-                Err(why + &place)
-            }
+            Ok(batch)
+        }
+        Err(why) => {
+            let place = set_aside(feed, aside, body, origin, &why, now).await;
+            Err(why + &place)
         }
     }
+}
 
-    /// Keeps a body aside; gives the words that name its place.
-    async fn set_aside(&self, body: Arc<Vec<u8>>, origin: &Origin<'_>, why: &str, now: Timestamp) -> String {
-        if body.is_empty() {
-            return String::new();
+/// Keeps a body aside; gives the words that name its place.
+pub(super) async fn set_aside(
+    feed: &FeedConfig,
+    aside: &Arc<Aside>,
+    body: Arc<Vec<u8>>,
+    origin: &Origin<'_>,
+    why: &str,
+    now: Timestamp,
+) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    let (aside, id) = (Arc::clone(aside), feed.id.clone());
+    let (from, headers, why) = (origin.from.to_owned(), origin.headers.to_vec(), why.to_owned());
+    let kept = tokio::task::spawn_blocking(move || {
+        aside.keep(&body, &Note { feed: &id, from: &from, at: now, why: &why, headers: &headers })
+    });
+    match kept.await {
+        Ok(Ok(path)) => format!("; kept aside as {}", path.display()),
+        Ok(Err(why)) => {
+            warn!(feed = %feed.id, "What {} answered could not be kept aside: {why}", feed.id);
+            format!("; it could not be kept aside: {why}")
         }
-        let (aside, feed) = (Arc::clone(&self.aside), self.feed.id.clone());
-        let (from, headers, why) = (origin.from.to_owned(), origin.headers.to_vec(), why.to_owned());
-        let kept = tokio::task::spawn_blocking(move || {
-            aside.keep(&body, &Note { feed: &feed, from: &from, at: now, why: &why, headers: &headers })
-        });
-        match kept.await {
-            Ok(Ok(path)) => format!("; kept aside as {}", path.display()),
-            Ok(Err(why)) => {
-                warn!(feed = %self.feed.id, "What {} answered could not be kept aside: {why}", self.feed.id);
-                format!("; it could not be kept aside: {why}")
-            }
-            Err(_) => String::new(),
-        }
+        Err(_) => String::new(),
     }
 }
 

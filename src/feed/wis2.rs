@@ -68,6 +68,8 @@ pub struct Identity {
     pub id: String,
     /// The name of the version of the data it announces; other notifications, such as one of each cache, may announce it, too.
     pub version: String,
+    /// True when it brings its data along.
+    pub brings: bool,
 }
 
 /// Tells how a notification is known.
@@ -76,7 +78,7 @@ pub struct Identity {
 /// When the body is no notification, or one that is not read.
 pub fn identity(body: &[u8]) -> Result<Identity, DecodeError> {
     match notification::read(body)? {
-        Some(Notification { id, version, .. }) => Ok(Identity { id, version }),
+        Some(Notification { id, version, content, .. }) => Ok(Identity { id, version, brings: content.is_some() }),
         None => Err(DecodeError::NotTheFormat { expected: "a notification of WIS2", found: look_of(body) }),
     }
 }

@@ -302,7 +302,12 @@ fn a_document_that_is_not_what_was_announced_is_not_read_until_it_is() {
     one.publish(&rubbish);
     notes(&scene, 0, "only the web is followed");
     one.publish("{ \"hello\": 1 }");
-    notes(&scene, 0, "expected a notification of WIS2, found some other JSON");
+    let place = notes(&scene, 0, "expected a notification of WIS2, found some other JSON");
+    // Like an answer that cannot be read, it is kept for whoever looks into it.
+    let line = scene.journal()[place - 1]["text"].as_str().unwrap().to_owned();
+    let kept = line.split("kept aside as ").nth(1).unwrap_or_else(|| panic!("{line}"));
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "{ \"hello\": 1 }");
+    assert!(kept.starts_with(scene.state.join("aside/pushed").to_str().unwrap()), "{kept}");
     assert_eq!(told(&scene), ["meanwhile", "right"]);
     assert_eq!(stop(service).0.code, Some(0));
 }

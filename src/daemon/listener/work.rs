@@ -12,8 +12,9 @@ use url::Url;
 
 use super::super::brain::Order;
 use super::super::clock::Clock;
-use super::super::watcher::{decode, recall};
+use super::super::watcher::{Origin, read, recall, set_aside};
 use super::heard;
+use crate::aside::Aside;
 use crate::config::FeedConfig;
 use crate::engine::{Event, Heard};
 use crate::feed::wis2::Identity;
@@ -48,6 +49,7 @@ const TOLD_AT: u32 = 4;
 pub(super) struct Work {
     pub(super) feed: FeedConfig,
     fetcher: Arc<Fetcher>,
+    aside: Arc<Aside>,
     /// A broker of the feed, as an address of the web.
     home: Option<Url>,
     turns: Semaphore,
@@ -59,6 +61,8 @@ pub(super) struct Work {
 /// A message that is a notification.
 pub(super) struct Pushed {
     pub(super) identity: Identity,
+    /// The broker and the topic.
+    pub(super) from: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -100,10 +104,11 @@ enum Sought {
 }
 
 impl Work {
-    pub(super) fn new(feed: FeedConfig, fetcher: Arc<Fetcher>, home: Option<Url>) -> Self {
+    pub(super) fn new(feed: FeedConfig, fetcher: Arc<Fetcher>, aside: Arc<Aside>, home: Option<Url>) -> Self {
         Self {
             feed,
             fetcher,
+            aside,
             home,
             turns: Semaphore::new(FETCHES_AT_ONCE),
             late_turns: Semaphore::new(LATE_AT_ONCE),
@@ -115,17 +120,28 @@ impl Work {
     /// Brings to the brain what a message holds or points to.
     pub(super) async fn bring(self: Arc<Self>, pushed: Pushed, brain: mpsc::Sender<Order>, clock: Clock) -> Ended {
         let end = Instant::now() + self.hold_for;
-        let Pushed { identity, body } = pushed;
+        let Pushed { identity, from, body } = pushed;
         match self.knows(&brain, &identity.version).await {
             None => return Ended::Alone,
             Some(true) => return Ended::Settled,
             Some(false) => {}
         }
-        let mut batch = match decode(&self.feed.feed, body, clock.now()).await {
+        let (body, now) = (Arc::new(body), clock.now());
+        let origin = Origin { from: &from, headers: &[] };
+        let mut batch = match read(&self.feed, &self.aside, Arc::clone(&body), &origin, now).await {
             Ok(batch) => batch,
             Err(why) => return self.settled(&brain, Heard::Unreadable { why }).await,
         };
         let is_read = !batch.alerts.is_empty() || !batch.readings.is_empty() || !batch.context.is_empty();
+        // Its content came along and nothing could be made of it.
+        if identity.brings
+            && !is_read
+            && batch.strange.is_empty()
+            && let Some(skip) = batch.skipped.first_mut()
+        {
+            let place = set_aside(&self.feed, &self.aside, body, &origin, &skip.why, now).await;
+            skip.why.push_str(&place);
+        }
         let Some(follow) = std::mem::take(&mut batch.follow).into_iter().next() else {
             // A description of data holds nothing for us, and that is no news.
             if batch.is_empty() {
@@ -256,13 +272,21 @@ impl Work {
             let name = announced.method.name();
             return Err(NotHad::yet(format!("its {name} is not the one announced, so it is not read")));
         }
-        let mut batch = decode(&self.feed.feed, fresh.body, now).await.map_err(NotHad::yet)?;
+        let from = crate::feed::address::shown(&follow.request.url);
+        let origin = Origin { from: &from, headers: &fresh.headers };
+        let mut batch = read(&self.feed, &self.aside, fresh.body, &origin, now).await.map_err(NotHad::yet)?;
         if !batch.follow.is_empty() {
             batch.follow.clear();
             let why = "what it points to is not followed".to_owned();
             batch.skipped.push(Skip { part: follow.identity.clone(), why });
         }
         Ok(batch)
+    }
+
+    /// Keeps a message aside that is no notification; gives the words that name its place.
+    pub(super) async fn keep(&self, from: &str, body: Vec<u8>, why: &str, clock: Clock) -> String {
+        let origin = Origin { from, headers: &[] };
+        set_aside(&self.feed, &self.aside, Arc::new(body), &origin, why, clock.now()).await
     }
 
     async fn settled(&self, brain: &mpsc::Sender<Order>, heard: Heard) -> Ended {

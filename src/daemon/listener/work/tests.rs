@@ -1,6 +1,7 @@
 //! Stories of messages and of documents that do not come, with real servers on loopback and a brain that only writes down.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,7 +40,7 @@ fn brain() -> (mpsc::Sender<Order>, Told) {
     (orders, told)
 }
 
-fn work(hold_for: Duration) -> Work {
+fn work(dir: &Path, hold_for: Duration) -> Work {
     let feeds = "[pushed]\nkind = \"wis2\"\nname = { ar = \"مصدر\", en = \"a feed\" }\nevery = \"5min\"\n\
                  brokers = [\"mqtt://127.0.0.1:9\"]\ntopics = [\"cache/#\"]\nreads = { kind = \"cap\" }\n";
     let rules = "[only]\nhazard = \"rain\"\nmetric = \"precipitation\"\nwindow = { sum = \"1h\" }\n\
@@ -50,7 +51,7 @@ fn work(hold_for: Duration) -> Work {
     let feed = config.feeds[0].clone();
     let fetcher = Arc::new(Fetcher::new("test@example.org").unwrap());
     let home = Url::parse("https://127.0.0.1").ok();
-    Work { hold_for, ..Work::new(feed, fetcher, home) }
+    Work { hold_for, ..Work::new(feed, fetcher, Arc::new(Aside::new(dir)), home) }
 }
 
 fn pushed(properties: &Value, links: &Value) -> Pushed {
@@ -62,7 +63,7 @@ fn pushed(properties: &Value, links: &Value) -> Pushed {
     });
     let body = body.to_string().into_bytes();
     let identity = crate::feed::wis2::identity(&body).unwrap();
-    Pushed { identity, body }
+    Pushed { identity, from: "mqtt://127.0.0.1:9, cache/a".to_owned(), body }
 }
 
 fn clock() -> Clock {
@@ -80,8 +81,8 @@ async fn a_document_that_does_not_come_gives_up_its_place_is_told_and_is_had_lat
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let link = format!("http://{}/a.xml", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/a.xml", get(answer))).await.unwrap() });
-    let (orders, told) = brain();
-    let work = Arc::new(work(Duration::from_millis(500)));
+    let (dir, (orders, told)) = (tempfile::tempdir().unwrap(), brain());
+    let work = Arc::new(work(dir.path(), Duration::from_millis(500)));
     let message = || pushed(&json!({}), &json!([{"rel": "canonical", "href": link}]));
     let Ended::Late(late) = Arc::clone(&work).bring(message(), orders.clone(), clock()).await else {
         panic!("it kept its place: {:?}", told.lock().unwrap())
@@ -104,4 +105,25 @@ async fn a_document_that_does_not_come_gives_up_its_place_is_told_and_is_had_lat
     assert!(matches!(ended, Ended::Settled));
     let last = told.lock().unwrap().pop().unwrap();
     assert!(lost(&last)[0].why.contains("given up: 200 others"), "{last:?}");
+}
+
+#[tokio::test]
+async fn content_that_cannot_be_read_is_kept_aside_as_it_was_pushed() {
+    let (dir, (orders, told)) = (tempfile::tempdir().unwrap(), brain());
+    let work = Arc::new(work(dir.path(), HOLD_FOR));
+    let content = json!({"content": {"encoding": "utf-8", "value": "<html>maintenance", "size": 17}});
+    let message = pushed(&content, &json!([]));
+    let body = message.body.clone();
+    assert!(matches!(Arc::clone(&work).bring(message, orders.clone(), clock()).await, Ended::Settled));
+    let Some(Heard::Batch { batch, .. }) = told.lock().unwrap().pop() else { panic!("it was not told") };
+    let (why, place) = batch.skipped[0].why.split_once("; kept aside as ").unwrap();
+    assert!(why.contains("a web page (HTML)"), "{why}");
+    assert_eq!(std::fs::read(place).unwrap(), body);
+    let note = std::fs::read_to_string(Path::new(place).with_extension("json")).unwrap();
+    assert!(note.contains("mqtt://127.0.0.1:9, cache/a"), "{note}");
+    // That a centre takes data away is nothing to look at.
+    let deletion = pushed(&json!({}), &json!([{"rel": "deletion", "href": "https://example.org/a"}]));
+    assert!(matches!(work.bring(deletion, orders, clock()).await, Ended::Settled));
+    let Some(Heard::Batch { batch, .. }) = told.lock().unwrap().pop() else { panic!("it was not told") };
+    assert!(!batch.skipped[0].why.contains("kept aside"), "{batch:?}");
 }
