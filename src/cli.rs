@@ -12,6 +12,7 @@ pub mod feed;
 pub mod journal;
 pub mod logs;
 pub mod place;
+pub mod reload;
 pub mod run;
 pub mod status;
 
@@ -54,6 +55,13 @@ enum Command {
     /// Live through a reconstructed storm on this machine alone: the whole service, on feeds and receivers of its own.
     #[command(after_help = "Examples:  nadhir demo\n           nadhir demo --once --json")]
     Demo(demo::Arguments),
+    /// Have the running service read its configuration again: checked and proved first, kept out on any mistake, and told in plain
+    /// words what it changes.
+    #[command(
+        after_help = "Examples:  nadhir reload --state /var/lib/nadhir --dry-run\n           nadhir reload --state /var/lib/nadhir\n\n\
+                            Exit codes: 0 done, 69 no service runs there, 78 mistakes: the old configuration stays in force."
+    )]
+    Reload(reload::Arguments),
     /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
     #[command(after_help = "Example:  nadhir feed try --file alerts/")]
     Feed(feed::Arguments),
@@ -75,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

@@ -25,6 +25,7 @@ pub mod clocks;
 mod conditions;
 pub mod connection;
 mod defaults;
+pub mod difference;
 pub mod directory;
 pub mod embedded;
 pub mod feeds;

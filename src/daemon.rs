@@ -28,6 +28,7 @@ use crate::time::{TimeDelta, Timestamp};
 pub mod bells;
 pub mod brain;
 pub mod clock;
+pub mod control;
 pub mod courier;
 pub mod lifecycle;
 pub mod listener;
@@ -102,6 +103,7 @@ pub struct Ground {
 
 /// A running daemon.
 pub struct Daemon {
+    config: Config,
     ground: Ground,
     bells: Bells,
     orders: mpsc::Sender<Order>,
@@ -127,11 +129,11 @@ impl Daemon {
     ///
     /// # Errors
     /// When a channel cannot be opened (all of them are named), or the store not led.
-    pub async fn start(config: &Config, ground: Ground) -> anyhow::Result<Self> {
-        let fetchers = fetchers(config, &ground.dir)?;
-        let sinks = open_sinks(config, &ground)?;
+    pub async fn start(config: Config, ground: Ground) -> anyhow::Result<Self> {
+        let fetchers = fetchers(&config, &ground.dir)?;
+        let sinks = open_sinks(&config, &ground)?;
         let bells = Bells::default();
-        let mind = Arc::new(mind_of(config));
+        let mind = Arc::new(mind_of(&config));
         let now = ground.clock.now();
         let mut brain = Brain::awake(Arc::clone(&ground.store), mind, bells.clone(), ground.sights.clone(), now)
             .await
@@ -139,36 +141,42 @@ impl Daemon {
         let live = brain.state().warnings().count();
         let text = format!("nadhir {} starts with {live} warnings in force", env!("CARGO_PKG_VERSION"));
         let mut journal = vec![entry(now, "start", text)];
-        journal.extend(strays(config, &ground).await);
+        journal.extend(strays(&config, &ground).await);
         brain.write(journal, now).await.context("the start could not be written into the journal")?;
         let (orders, inbox) = mpsc::channel(INBOX);
         let pulse = Arc::new(AtomicU64::new(0));
         let brain_stop = CancellationToken::new();
         let brain = tokio::spawn(brain.run(inbox, (ground.clock, ground.tick), Arc::clone(&pulse), brain_stop.clone()));
-        let crew = Crew::start(config, &ground, &bells, &orders, (sinks, Leaving::new()), &fetchers);
-        Ok(Self { ground, bells, orders, brain, brain_stop, pulse, crew })
+        let crew = Crew::start(&config, &ground, &bells, &orders, (sinks, Leaving::new()), &fetchers);
+        Ok(Self { config, ground, bells, orders, brain, brain_stop, pulse, crew })
     }
 
-    /// Goes over to a new configuration, or keeps the old one when the new one cannot be opened.
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Goes over to a new configuration, or keeps the old one when the new one cannot be opened. What changes is written into the
+    /// journal.
     ///
     /// # Errors
     /// Why the old one is kept.
-    pub async fn reload(&mut self, config: &Config) -> anyhow::Result<()> {
-        let fetchers = fetchers(config, &self.ground.dir)?;
-        let sinks = open_sinks(config, &self.ground)?;
+    pub async fn reload(&mut self, config: Config, changes: &[String]) -> anyhow::Result<()> {
+        let fetchers = fetchers(&config, &self.ground.dir)?;
+        let sinks = open_sinks(&config, &self.ground)?;
         self.crew.stop_watching().await;
-        let text = "a new configuration is in force".to_owned();
-        let mut journal = vec![entry(self.ground.clock.now(), "reload", text)];
-        journal.extend(strays(config, &self.ground).await);
+        let mut journal = in_force(changes, self.ground.clock.now());
+        journal.extend(strays(&config, &self.ground).await);
         let (done, adopted) = oneshot::channel();
         self.orders
-            .send(Order::Rethink(Arc::new(mind_of(config)), journal, done))
+            .send(Order::Rethink(Arc::new(mind_of(&config)), journal, done))
             .await
             .context("the brain has stopped")?;
         adopted.await.context("the brain has stopped")?;
         // A channel that hangs must hold up nobody but itself: each new courier waits for the old one of its own channel alone.
         let leaving = self.crew.leave();
-        self.crew = Crew::start(config, &self.ground, &self.bells, &self.orders, (sinks, leaving), &fetchers);
+        self.crew = Crew::start(&config, &self.ground, &self.bells, &self.orders, (sinks, leaving), &fetchers);
+        self.config = config;
         self.bells.ring_all();
         Ok(())
     }
@@ -377,6 +385,22 @@ fn open_sinks(config: &Config, ground: &Ground) -> anyhow::Result<BTreeMap<Chann
 
 fn counted(channels: usize) -> String {
     if channels == 1 { "1 channel".to_owned() } else { format!("{channels} channels") }
+}
+
+/// The most changes of one reload that are written into the journal.
+const MAX_CHANGES: usize = 500;
+
+/// The journal's lines of a reload.
+fn in_force(changes: &[String], now: Timestamp) -> Vec<Entry> {
+    let what = match changes.len() {
+        0 => "nothing is otherwise".to_owned(),
+        1 => "1 change".to_owned(),
+        count if count <= MAX_CHANGES => format!("{count} changes"),
+        count => format!("{count} changes, of which the first {MAX_CHANGES} follow"),
+    };
+    let first = entry(now, "reload", format!("a new configuration is in force: {what}"));
+    let line = |change: &String| entry(now, "change", change.clone());
+    std::iter::once(first).chain(changes.iter().take(MAX_CHANGES).map(line)).collect()
 }
 
 fn mind_of(config: &Config) -> Mind {

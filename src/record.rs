@@ -20,7 +20,7 @@ pub struct Fact {
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// What kind of thing: `bulletin`, `feed`, `trouble`, `silence`, `rule`, `quiet`, `held`, `notice`, `reload`, `start`.
+    /// What kind of thing: `bulletin`, `feed`, `trouble`, `silence`, `rule`, `quiet`, `held`, `notice`, `reload`, `change`, `start`.
     pub kind: String,
     /// About whom: a feed, a rule, a bulletin, an alert.
     pub subject: String,

@@ -14,6 +14,7 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit};
 use season::Seasons;
 
+pub mod difference;
 pub mod judge;
 pub mod latch;
 pub mod season;

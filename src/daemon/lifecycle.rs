@@ -1,4 +1,7 @@
 //! The life of the service: ready, reloading, stopping, as systemd and its operators expect.
+//!
+//! A reload comes by SIGHUP or over the control socket, and is one and the same: read, checked, its stories lived through, and only
+//! then taken over whole; on any mistake the old configuration stays.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -9,12 +12,16 @@ use std::time::Duration;
 use anyhow::Context;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Interval;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::control::{Answer, Asked, Control, Question};
 use super::{Daemon, Ground};
 use crate::config::{self, Config};
-use crate::problem::{Level, Problem};
+use crate::problem::{Level, Problem, render};
 
 /// How often the watchdog of systemd is fed when it asks for nothing else.
 const FEED_WATCHDOG: Duration = Duration::from_secs(10);
@@ -27,28 +34,16 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
     let mut hangup = listen(SignalKind::hangup())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut daemon = Daemon::start(&config, ground).await?;
+    let staff = Staff::listen(&ground.dir);
+    let mut daemon = Daemon::start(config, ground).await?;
     tell_systemd(&[NotifyState::Ready]);
-    info!(
-        "Ready with feeds: {}, rules: {}, channels: {}, governorates: {}",
-        config.feeds.len(),
-        config.rules.rules.len(),
-        config.channels.len(),
-        config.governorates.len()
-    );
+    info!("Ready with {}", counts(daemon.config()));
     let mut watchdog = Watchdog::of(&daemon);
+    let Staff { mut asked, control } = staff;
     loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                tell_reloading();
-                // A reload waits for couriers, and for a store that fails; neither may hold up a stop or starve the watchdog.
-                tokio::select! {
-                    () = reload(&mut daemon, dir.as_deref()) => tell_systemd(&[NotifyState::Ready]),
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
-                    never = watchdog.feed() => match never {},
-                }
-            }
+        let order = tokio::select! {
+            _ = hangup.recv() => Order { is_trial: false, done: None },
+            Some((Question::Reload { dry_run }, done)) = asked.recv() => Order { is_trial: dry_run, done: Some(done) },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             why = daemon.ended() => {
@@ -56,10 +51,18 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
                 return Err(why);
             }
             never = watchdog.feed() => match never {},
+        };
+        // A reload waits for couriers, and for a store that fails; neither may hold up a stop or starve the watchdog.
+        tokio::select! {
+            () = obey(order, &mut daemon, dir.as_deref()) => {}
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            never = watchdog.feed() => match never {},
         }
     }
     info!("Stopping: no feed is asked any more, and what is due is delivered");
     tell_systemd(&[NotifyState::Stopping]);
+    control.stop().await;
     daemon.stop().await?;
     info!("Stopped; what is still owed goes out after the next start");
     Ok(())
@@ -69,25 +72,106 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("a signal of the system cannot be listened for")
 }
 
-async fn reload(daemon: &mut Daemon, dir: Option<&Path>) {
+/// One reload that was asked for.
+struct Order {
+    /// Only to be tried.
+    is_trial: bool,
+    /// Where the answer goes, when somebody waits for it.
+    done: Option<oneshot::Sender<Answer>>,
+}
+
+async fn obey(order: Order, daemon: &mut Daemon, dir: Option<&Path>) {
+    if !order.is_trial {
+        tell_reloading();
+    }
+    let answer = reload(daemon, dir, order.is_trial).await;
+    if !order.is_trial {
+        tell_systemd(&[NotifyState::Ready]);
+    }
+    // Whoever asked may have gone; the log has it as well.
+    let _ = order.done.map(|done| done.send(answer));
+}
+
+async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answer {
     let read = {
         let dir = dir.map(Path::to_path_buf);
-        tokio::task::spawn_blocking(move || {
-            config::load_and_prove(dir.as_deref()).map_err(|problems| summary(&problems))
-        })
-        .await
+        tokio::task::spawn_blocking(move || config::load_and_prove(dir.as_deref())).await
     };
-    let result = match read {
-        Ok(Ok((config, warnings))) => {
-            warnings.iter().for_each(|problem| warn!("In the new configuration: {}", told(problem)));
-            daemon.reload(&config).await.map_err(|why| format!("{why:#}"))
+    let (config, warnings) = match read {
+        Ok(Ok(read)) => read,
+        Ok(Err(problems)) => {
+            if !is_trial {
+                error!("Not reloaded: the old configuration stays in force, because {}", summary(&problems));
+            }
+            return Answer { problems: render(&problems, false), ..Answer::default() };
         }
-        Ok(Err(why)) => Err(why),
-        Err(why) => Err(format!("reading it broke down: {why}")),
+        Err(why) => return refused(&format!("reading it broke down: {why}")),
     };
-    match result {
-        Ok(()) => info!("Reloaded: the new configuration is in force"),
-        Err(why) => error!("Not reloaded: the old configuration stays in force, because {why}"),
+    let changes = config::difference::between(daemon.config(), &config);
+    let problems = render(&warnings, false);
+    if !is_trial {
+        warnings.iter().for_each(|problem| warn!("In the new configuration: {}", told(problem)));
+        if let Err(why) = daemon.reload(config, &changes).await {
+            return refused(&format!("{why:#}"));
+        }
+        info!("Reloaded: the new configuration is in force, with {} changes", changes.len());
+        changes.iter().for_each(|change| info!("Changed: {change}"));
+    }
+    Answer { ok: true, changes, problems }
+}
+
+fn refused(why: &str) -> Answer {
+    error!("Not reloaded: the old configuration stays in force, because {why}");
+    Answer { problems: format!("error: {why}\n"), ..Answer::default() }
+}
+
+fn counts(config: &Config) -> String {
+    format!(
+        "feeds: {}, rules: {}, channels: {}, governorates: {}",
+        config.feeds.len(),
+        config.rules.rules.len(),
+        config.channels.len(),
+        config.governorates.len()
+    )
+}
+
+/// The side door of the service, for commands of the staff.
+struct Staff {
+    asked: mpsc::Receiver<Asked>,
+    control: Running,
+}
+
+/// The task of the control socket; a service without one runs all the same, and obeys signals.
+struct Running {
+    task: Option<JoinHandle<()>>,
+    stop: CancellationToken,
+    /// Kept so that a service without a socket waits for nobody rather than for an end.
+    _questions: mpsc::Sender<Asked>,
+}
+
+impl Staff {
+    fn listen(dir: &Path) -> Self {
+        let (questions, asked) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let task = match Control::open(dir) {
+            Ok(control) => Some(tokio::spawn(control.run(questions.clone(), stop.clone()))),
+            Err(why) => {
+                warn!("The control socket could not be opened in {}: {why}; SIGHUP and SIGTERM work", dir.display());
+                None
+            }
+        };
+        Self { asked, control: Running { task, stop, _questions: questions } }
+    }
+}
+
+impl Running {
+    async fn stop(self) {
+        self.stop.cancel();
+        if let Some(task) = self.task
+            && let Err(why) = task.await
+        {
+            error!("The control socket broke down: {why}");
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod notices;
 mod outside;
 #[cfg(test)]
 mod process;
+mod reload;
 #[cfg(test)]
 mod service;
 #[cfg(test)]

@@ -64,7 +64,7 @@ fn the_unit_keeps_what_the_service_promises() {
         "Restart=always",
         "StartLimitIntervalSec=0",
         "WatchdogSec=90s",
-        "ExecStartPre=/usr/local/bin/nadhir check /etc/nadhir",
+        "ExecStartPre=-/usr/local/bin/nadhir check /etc/nadhir",
         "ExecStart=/usr/local/bin/nadhir run --config /etc/nadhir",
         "StateDirectory=nadhir",
         "ConfigurationDirectory=nadhir",

@@ -65,7 +65,7 @@ pub async fn play(
     let config = configure(home, &feeds, &receiver)?;
     let (viewer, mut sights) = mpsc::channel(SIGHTS);
     let ground = Ground { store: store.clone(), clock, tick: TICK, dir: home.dir.clone(), sights: Sights::to(viewer) };
-    let mut daemon = Daemon::start(&config, ground).await?;
+    let mut daemon = Daemon::start(config.clone(), ground).await?;
     let is_over = watch((storm, clock), &config, &mut daemon, &mut sights, &mut screen, interrupt).await?;
     if is_over {
         settle(&store).await?;
