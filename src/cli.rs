@@ -14,6 +14,7 @@ pub mod logs;
 pub mod place;
 pub mod reload;
 pub mod run;
+pub mod silence;
 pub mod status;
 
 /// Exit code of a configuration fault (`EX_CONFIG` of sysexits).
@@ -62,6 +63,11 @@ enum Command {
                             Exit codes: 0 done, 69 no service runs there, 78 mistakes: the old configuration stays in force."
     )]
     Reload(reload::Arguments),
+    /// Have the rules say nothing below red of some hazards in some places for a time, which always ends by itself.
+    Silence(silence::Arguments),
+    /// Say that you have seen a warning and look after it.
+    #[command(after_help = "Example:  nadhir ack MKH-2025-000001 --note \"Civil Defence was called\"")]
+    Ack(silence::Ack),
     /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
     #[command(after_help = "Example:  nadhir feed try --file alerts/")]
     Feed(feed::Arguments),
@@ -84,6 +90,8 @@ pub fn main() -> ExitCode {
         Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
+        Command::Silence(arguments) => silence::run(arguments),
+        Command::Ack(arguments) => silence::acknowledge(arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

@@ -16,7 +16,7 @@ use crate::language::Style;
 use crate::message::wording::Wording;
 use crate::message::{Issuer, Speaker};
 use crate::problem::{Problem, Problems, SourceFile, nearest};
-use crate::rule::{RuleBook, WarningTimes};
+use crate::rule::{Inhibition, RuleBook, WarningTimes};
 use crate::table::Table;
 
 pub mod bytes;
@@ -51,6 +51,8 @@ pub struct Settings {
     pub style: Style,
     /// How warnings live.
     pub times: WarningTimes,
+    /// What quiets what.
+    pub inhibitions: Vec<Inhibition>,
     /// Whom the owner of a feed can write to: goes into the User-Agent; a `mailto:` or `https:` address.
     pub contact: String,
     /// Where state is kept, when that was said.
@@ -166,6 +168,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         code: settings.issuer.code.clone(),
         rules,
         seasons,
+        inhibitions: settings.inhibitions.clone(),
         governorates: Arc::clone(&governorates),
         gazetteer: xxh3_64(
             format!("{}\0{}", file("governorates.toml")?.text, file("outlines.geojson")?.text).as_bytes(),

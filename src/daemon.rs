@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use crate::aside::Aside;
 use crate::bulletin::Bulletin;
 use crate::config::Config;
+use crate::engine::staff;
 use crate::feed::Source;
 use crate::fetch::Fetcher;
 use crate::ids::{BulletinId, ChannelId, FeedId};
@@ -179,6 +180,16 @@ impl Daemon {
         self.config = config;
         self.bells.ring_all();
         Ok(())
+    }
+
+    /// Has the brain do what the people on duty want; what it answers is why not.
+    ///
+    /// # Errors
+    /// When the brain has stopped.
+    pub async fn obey(&self, order: staff::Order) -> anyhow::Result<Option<String>> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Obey(order, answer)).await.context("the brain has stopped")?;
+        answered.await.context("the brain has stopped")
     }
 
     /// Grows as long as the brain turns; a watchdog looks at it.

@@ -24,6 +24,7 @@ mod official;
 mod readings;
 mod seen;
 mod skew;
+pub mod staff;
 mod state;
 #[cfg(test)]
 mod stories;
@@ -88,6 +89,8 @@ pub enum Event {
         /// How far the clock of the server is ahead of ours, when its answer says.
         skew: Option<TimeDelta>,
     },
+    /// The people on duty want something done.
+    Ordered(staff::Order),
     /// Time went by.
     Tick,
 }
@@ -126,6 +129,11 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
         Event::Tick => {
             feeds::watch_silence(book, &mut draft, now);
             draft.forget_series(now - KEEP_READINGS);
+            staff::run_out(&mut draft, now);
+            Touched::All
+        }
+        Event::Ordered(order) => {
+            staff::obey(book, &mut draft, order, now);
             Touched::All
         }
         Event::Asked { feed, heard, skew } => {

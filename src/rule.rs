@@ -261,6 +261,21 @@ pub struct RuleBook {
     pub feeds: BTreeMap<FeedId, FeedTerms>,
     /// The seasons that rules speak of.
     pub seasons: Seasons,
+    /// What quiets what.
+    pub inhibitions: Vec<Inhibition>,
+}
+
+/// While a hazard is told at a severity in a governorate, the rules begin nothing milder of others there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inhibition {
+    /// What quiets others.
+    pub hazard: Hazard,
+    /// From which severity on.
+    pub severity: Severity,
+    /// What it quiets.
+    pub quiets: BTreeSet<Hazard>,
+    /// Up to which severity; never red.
+    pub up_to: Severity,
 }
 
 impl RuleBook {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{EX_CONFIG, EX_UNAVAILABLE, check, complain, place};
 use crate::config::{self, Config};
 use crate::daemon::clock::Clock;
-use crate::engine::{FeedState, State};
+use crate::engine::{FeedState, State, staff};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId};
 use crate::notice::{FeedClock, Notice};
@@ -104,6 +104,8 @@ pub struct Status {
     pub warnings: Vec<WarningStatus>,
     /// What the people on duty were told of and is not over.
     pub notices: Vec<Notice>,
+    /// The silences that last, each in a sentence.
+    pub silences: Vec<String>,
     /// Every configured channel, and any other to which something is owed.
     pub channels: Vec<ChannelStatus>,
 }
@@ -163,6 +165,8 @@ pub struct WarningStatus {
     pub feeds: Vec<FeedId>,
     /// True when all of those are silent.
     pub is_blind: bool,
+    /// Who has seen it and looks after it.
+    pub seen_by: Option<String>,
 }
 
 /// What stands in the outbox for a channel.
@@ -201,16 +205,17 @@ fn status(glance: &Glance, config: &Config, now: Timestamp) -> anyhow::Result<St
     let feeds: Vec<FeedStatus> =
         config.rules.feeds.iter().map(|(id, terms)| feed(id, terms, state.feed(id), now)).collect();
     let silent: Vec<&FeedId> = feeds.iter().filter(|feed| feed.is_silent()).map(|feed| &feed.id).collect();
-    let warnings: Vec<WarningStatus> = state.warnings().map(|(_, told)| warning(told, &silent)).collect();
+    let warnings: Vec<WarningStatus> = state.warnings().map(|(_, told)| warning(told, &state, &silent)).collect();
     let lasting = |notice: &&Notice| !notice.topic.is_gathered();
     let notices: Vec<Notice> = state.episodes().map(|(_, episode)| &episode.told).filter(lasting).cloned().collect();
+    let silences = state.silences().map(|(number, one)| format!("silence {number}: {}", staff::told(one))).collect();
     let channels = channels(glance, config);
     let asked = feeds.iter().filter_map(|feed| feed.asked);
     let last_commit = asked.chain(glance.written).max();
     let is_well = feeds.iter().all(|feed| !feed.is_silent() && !feed.is_failing())
         && notices.is_empty()
         && channels.iter().all(|channel| channel.dead == 0 && channel.expired == 0);
-    Ok(Status { is_well, at: now, last_commit, feeds, warnings, notices, channels })
+    Ok(Status { is_well, at: now, last_commit, feeds, warnings, notices, silences, channels })
 }
 
 fn feed(id: &FeedId, terms: &FeedTerms, known: Option<&FeedState>, now: Timestamp) -> FeedStatus {
@@ -239,7 +244,7 @@ fn feed(id: &FeedId, terms: &FeedTerms, known: Option<&FeedState>, now: Timestam
     }
 }
 
-fn warning(told: &Warning, silent: &[&FeedId]) -> WarningStatus {
+fn warning(told: &Warning, state: &State, silent: &[&FeedId]) -> WarningStatus {
     let mut feeds: Vec<FeedId> = told.evidence.iter().map(|one| one.feed.clone()).collect();
     feeds.extend(told.official.iter().map(|official| official.feed.clone()));
     feeds.sort();
@@ -252,6 +257,7 @@ fn warning(told: &Warning, silent: &[&FeedId]) -> WarningStatus {
         until: told.until,
         is_official: told.official.is_some(),
         is_blind: !feeds.is_empty() && feeds.iter().all(|feed| silent.contains(&feed)),
+        seen_by: state.acknowledgement(&told.number).map(|seen| seen.by.clone()),
         feeds,
     }
 }

@@ -1,5 +1,6 @@
 //! `nadhir.toml`: who speaks, in which zone and digits, how warnings live, where state is kept.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,10 +8,11 @@ use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
 use super::Settings;
+use crate::hazard::{Hazard, Severity};
 use crate::language::{Both, Digits, Style};
 use crate::message::Issuer;
 use crate::problem::{Problems, SourceFile, nearest};
-use crate::rule::WarningTimes;
+use crate::rule::{Inhibition, WarningTimes};
 use crate::table::{Table, read_file};
 use crate::time::{TimeDelta, span_text};
 
@@ -41,9 +43,10 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         };
         let style = Style { zone: zone(root.table("time")), arabic_digits: digits(root.table("language")) };
         let times = times(root.table("warnings"));
+        let inhibitions = inhibitions(&root);
         let store = root.table("store").and_then(store);
         root.finish();
-        Settings { issuer, style, times, contact, store }
+        Settings { issuer, style, times, inhibitions, contact, store }
     })
 }
 
@@ -178,6 +181,40 @@ fn times(table: Option<Table<'_>>) -> WarningTimes {
     }
     table.finish();
     times
+}
+
+/// The most inhibitions.
+pub const MAX_INHIBITIONS: usize = 50;
+
+/// Reads what quiets what.
+fn inhibitions(root: &Table<'_>) -> Vec<Inhibition> {
+    let tables = root.tables("inhibit");
+    if MAX_INHIBITIONS < tables.len() {
+        root.error(&root.span_of("inhibit"), format!("there are more than {MAX_INHIBITIONS} inhibitions"), None);
+    }
+    tables.into_iter().take(MAX_INHIBITIONS).filter_map(inhibition).collect()
+}
+
+fn inhibition(table: Table<'_>) -> Option<Inhibition> {
+    let hazards: Vec<(&str, Hazard)> = Hazard::ALL.iter().map(|hazard| (hazard.name(), *hazard)).collect();
+    let severities: Vec<(&str, Severity)> = Severity::OF_RULES.iter().map(|one| (one.name(), *one)).collect();
+    for key in ["hazard", "severity", "quiets", "up_to"].into_iter().filter(|key| !table.has(key)) {
+        table.missing(key, if key == "quiets" { "[\"rain\"]" } else { "…" });
+    }
+    let hazard = table.word("hazard", &hazards);
+    let severity = table.word("severity", &severities);
+    let up_to = table.word("up_to", &severities);
+    if let Some(red) = up_to.as_ref().filter(|level| level.value == Severity::Red) {
+        table.error(&red.span, "nothing quiets a red warning", Some("write yellow or orange".to_owned()));
+    }
+    let quiets = table.texts("quiets").unwrap_or_default();
+    let quiets: BTreeSet<Hazard> =
+        quiets.iter().filter_map(|one| table.pick("quiets", one, &hazards)).map(|found| found.value).collect();
+    if let Some(own) = hazard.as_ref().filter(|hazard| quiets.contains(&hazard.value)) {
+        table.error(&own.span, format!("`{}` cannot quiet itself", own.value), None);
+    }
+    table.finish();
+    Some(Inhibition { hazard: hazard?.value, severity: severity?.value, quiets, up_to: up_to?.value })
 }
 
 fn store(table: Table<'_>) -> Option<PathBuf> {

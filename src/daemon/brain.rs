@@ -15,7 +15,7 @@ use super::{Sight, Sights};
 use crate::bulletin::Bulletin;
 use crate::config::embedded;
 use crate::dispatch::{Dispatch, dispatch, dispatch_notices};
-use crate::engine::{self, Event, Outcome, State, StateError};
+use crate::engine::{self, Event, Outcome, State, StateError, staff};
 use crate::ids::FeedId;
 use crate::message::Speaker;
 use crate::notice::Notice;
@@ -75,6 +75,8 @@ pub enum Order {
     Happened(Box<Event>, oneshot::Sender<()>),
     /// Think with this from now on, and write this into the journal.
     Rethink(Arc<Mind>, Vec<Entry>, oneshot::Sender<()>),
+    /// Do what the people on duty want, or say why not.
+    Obey(staff::Order, oneshot::Sender<Option<String>>),
     /// Tell what is remembered of a feed.
     Recall(FeedId, oneshot::Sender<Option<engine::FeedState>>),
 }
@@ -260,6 +262,13 @@ impl Brain {
                         self.recover().await?;
                     }
                     let _ = done.send(());
+                }
+                Order::Obey(order, answer) => {
+                    let refusal = staff::refusal(&self.mind.book, &self.state, &order, clock.now());
+                    if refusal.is_none() {
+                        self.insist(&Event::Ordered(order), &clock, &pulse, &stop).await?;
+                    }
+                    let _ = answer.send(refusal);
                 }
                 Order::Recall(feed, answer) => {
                     let known = self.state.feed(&feed).cloned();

@@ -17,6 +17,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::engine::staff::Order;
+
 /// The name of the socket in the state directory.
 pub const SOCKET: &str = "control.sock";
 /// The longest question, in bytes.
@@ -36,6 +38,11 @@ pub enum Question {
     Reload {
         /// Say what would change, and leave everything as it is.
         dry_run: bool,
+    },
+    /// Do what the people on duty want.
+    Order {
+        /// What.
+        order: Order,
     },
 }
 

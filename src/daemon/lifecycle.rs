@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +41,9 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
     let mut watchdog = Watchdog::of(&daemon);
     let Staff { mut asked, control } = staff;
     loop {
-        let order = tokio::select! {
-            _ = hangup.recv() => Order { is_trial: false, done: None },
-            Some((Question::Reload { dry_run }, done)) = asked.recv() => Order { is_trial: dry_run, done: Some(done) },
+        let (question, done) = tokio::select! {
+            _ = hangup.recv() => (Question::Reload { dry_run: false }, None),
+            Some((question, done)) = asked.recv() => (question, Some(done)),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             why = daemon.ended() => {
@@ -54,7 +54,10 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
         };
         // A reload waits for couriers, and for a store that fails; neither may hold up a stop or starve the watchdog.
         tokio::select! {
-            () = obey(order, &mut daemon, dir.as_deref()) => {}
+            answer = obey(question, &mut daemon, dir.as_deref()) => {
+                // Whoever asked may have gone; the log has it as well.
+                let _ = done.map(|done| done.send(answer));
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             never = watchdog.feed() => match never {},
@@ -72,24 +75,21 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("a signal of the system cannot be listened for")
 }
 
-/// One reload that was asked for.
-struct Order {
-    /// Only to be tried.
-    is_trial: bool,
-    /// Where the answer goes, when somebody waits for it.
-    done: Option<oneshot::Sender<Answer>>,
-}
-
-async fn obey(order: Order, daemon: &mut Daemon, dir: Option<&Path>) {
-    if !order.is_trial {
-        tell_reloading();
+async fn obey(question: Question, daemon: &mut Daemon, dir: Option<&Path>) -> Answer {
+    match question {
+        Question::Reload { dry_run: true } => reload(daemon, dir, true).await,
+        Question::Reload { dry_run: false } => {
+            tell_reloading();
+            let answer = reload(daemon, dir, false).await;
+            tell_systemd(&[NotifyState::Ready]);
+            answer
+        }
+        Question::Order { order } => match daemon.obey(order).await {
+            Ok(None) => Answer { ok: true, ..Answer::default() },
+            Ok(Some(why)) => Answer { problems: format!("{why}\n"), ..Answer::default() },
+            Err(why) => Answer { problems: format!("{why:#}\n"), ..Answer::default() },
+        },
     }
-    let answer = reload(daemon, dir, order.is_trial).await;
-    if !order.is_trial {
-        tell_systemd(&[NotifyState::Ready]);
-    }
-    // Whoever asked may have gone; the log has it as well.
-    let _ = order.done.map(|done| done.send(answer));
 }
 
 async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answer {

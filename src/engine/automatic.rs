@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::Datelike;
 
 use super::state::{Draft, LatchKey};
-use super::{FeedState, Touched};
+use super::{FeedState, Touched, staff};
 use crate::alert::{Alert, Status};
 use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reach};
 use crate::hazard::{Hazard, Severity};
@@ -23,7 +23,10 @@ const JUST_ENDED: TimeDelta = TimeDelta::hours(1);
 
 /// Judges what was touched and says what has to be said.
 pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, now: Timestamp) {
-    for (hazard, governorate) in cases(book, draft, touched) {
+    let mut cases: Vec<(Hazard, GovernorateId)> = cases(book, draft, touched).into_iter().collect();
+    // What quiets others is told before them.
+    cases.sort_by_key(|(hazard, _)| !book.inhibitions.iter().any(|one| one.hazard == *hazard));
+    for (hazard, governorate) in cases {
         let rules = book.rules_for(hazard, &governorate, now);
         let mut so = what_is_so(book, draft, &rules, &governorate, now);
         so.silent = silence(draft, &so, hazard, &governorate);
@@ -203,6 +206,9 @@ fn settle(
     now: Timestamp,
 ) {
     let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
+    if staff::is_quiet(book, draft, &key, so.severity, now) {
+        return;
+    }
     let mut told = draft.warning(&key).cloned();
     let begins = so.begins.map_or(now, |begins| begins.max(now));
     let spoken = official_severity(draft, hazard, governorate, begins);
@@ -243,7 +249,7 @@ pub(super) const LONGEST_QUIET: TimeDelta = TimeDelta::days(7);
 
 /// The worst severity that an authority has in force for a hazard in a governorate at a moment. A warning of tomorrow says
 /// nothing of today.
-fn official_severity(
+pub(super) fn official_severity(
     draft: &Draft<'_>,
     hazard: Hazard,
     governorate: &GovernorateId,

@@ -16,6 +16,7 @@ use super::notices::Episode;
 use super::official::lines::Line;
 use super::official::twins::Pending;
 use super::seen::Seen;
+use super::staff::{Acknowledgement, Silence};
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::notice::{FeedClock, Notice, Subject, Topic};
@@ -52,6 +53,8 @@ pub struct State {
     pub(super) numbers: Room<i32, u32>,
     pub(super) episodes: Room<Subject, Episode>,
     pub(super) notice_numbers: Room<i32, u32>,
+    pub(super) silences: Room<u32, Silence>,
+    pub(super) acknowledged: Room<String, Acknowledgement>,
 }
 
 /// What one step changes in the state.
@@ -67,6 +70,8 @@ pub struct Changes {
     pub(super) numbers: Delta<i32, u32>,
     pub(super) episodes: Delta<Subject, Episode>,
     pub(super) notice_numbers: Delta<i32, u32>,
+    pub(super) silences: Delta<u32, Silence>,
+    pub(super) acknowledged: Delta<String, Acknowledgement>,
 }
 
 /// A stored state that cannot be read.
@@ -100,6 +105,8 @@ impl State {
                 "number" => insert(&mut state.numbers, key, value),
                 "notice" => insert(&mut state.episodes, key, value),
                 "notice-number" => insert(&mut state.notice_numbers, key, value),
+                "silence" => insert(&mut state.silences, key, value),
+                "acknowledged" => insert(&mut state.acknowledged, key, value),
                 _ => Err("no such part of the state is known; was it written by a newer nadhir?".to_owned()),
             };
             read.map_err(|why| StateError { room: room.clone(), key: key.clone(), why })?;
@@ -119,6 +126,8 @@ impl State {
         apply(&mut self.numbers, changes.numbers);
         apply(&mut self.episodes, changes.episodes);
         apply(&mut self.notice_numbers, changes.notice_numbers);
+        apply(&mut self.silences, changes.silences);
+        apply(&mut self.acknowledged, changes.acknowledged);
         self.version += 1;
     }
 
@@ -130,6 +139,16 @@ impl State {
     /// What is known of a feed.
     pub fn feed(&self, id: &FeedId) -> Option<&FeedState> {
         self.feeds.get(id).map(AsRef::as_ref)
+    }
+
+    /// The silences of the people on duty, by their numbers.
+    pub fn silences(&self) -> impl Iterator<Item = (u32, &Silence)> {
+        self.silences.iter().map(|(number, silence)| (*number, silence.as_ref()))
+    }
+
+    /// Who has seen a warning, by its number.
+    pub fn acknowledgement(&self, number: &str) -> Option<&Acknowledgement> {
+        self.acknowledged.get(number).map(AsRef::as_ref)
     }
 
     /// What the people on duty were told of and is not over.
@@ -151,6 +170,8 @@ impl Changes {
             && self.numbers.is_empty()
             && self.episodes.is_empty()
             && self.notice_numbers.is_empty()
+            && self.silences.is_empty()
+            && self.acknowledged.is_empty()
     }
 
     /// The changes as rows for the store.
@@ -169,6 +190,8 @@ impl Changes {
         rows("number", &self.numbers, &mut facts)?;
         rows("notice", &self.episodes, &mut facts)?;
         rows("notice-number", &self.notice_numbers, &mut facts)?;
+        rows("silence", &self.silences, &mut facts)?;
+        rows("acknowledged", &self.acknowledged, &mut facts)?;
         Ok(facts)
     }
 }
@@ -241,6 +264,30 @@ impl<'a> Draft<'a> {
     pub fn finish(self) -> Outcome {
         let Self { changes, journal, bulletins, notices, .. } = self;
         Outcome { changes, journal, bulletins, notices }
+    }
+
+    /// What was so before this draft.
+    pub(super) fn state(&self) -> &'a State {
+        self.state
+    }
+
+    pub(super) fn silences(&self) -> impl Iterator<Item = (u32, &Silence)> {
+        let kept = self.state.silences.iter().filter(|(number, _)| !self.changes.silences.contains_key(*number));
+        let changed = self.changes.silences.iter().filter_map(|(number, silence)| Some((number, silence.as_ref()?)));
+        kept.chain(changed).map(|(number, silence)| (*number, silence.as_ref()))
+    }
+
+    pub(super) fn put_silence(&mut self, number: u32, silence: Option<Silence>) {
+        self.changes.silences.insert(number, silence.map(Arc::new));
+    }
+
+    /// The numbers of the warnings that somebody has seen.
+    pub(super) fn acknowledged(&self) -> impl Iterator<Item = &String> {
+        self.state.acknowledged.keys()
+    }
+
+    pub(super) fn put_acknowledgement(&mut self, number: String, seen: Option<Acknowledgement>) {
+        self.changes.acknowledged.insert(number, seen.map(Arc::new));
     }
 
     pub(super) fn write(&mut self, at: Timestamp, kind: &str, subject: &dyn Display, text: String) {

@@ -27,6 +27,7 @@ mod derived;
 mod documents;
 mod language;
 mod lives;
+mod staff;
 mod truth;
 mod voices;
 
@@ -118,6 +119,7 @@ fn book(rule: Rule) -> RuleBook {
             (feed("ncm"), FeedTerms::new("cap", TimeDelta::hours(1))),
         ]),
         seasons: Seasons::none(),
+        inhibitions: Vec::new(),
     }
 }
 

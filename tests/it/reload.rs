@@ -89,3 +89,41 @@ fn a_rule_that_is_taken_out_lifts_nothing() {
     assert!(!status["warnings"].as_array().unwrap().is_empty(), "{status}");
     assert_eq!(stop(service).0.code, Some(0));
 }
+
+/// A silence and an acknowledgement by the commands of the staff, seen in the status, and refused when they cannot be meant.
+#[test]
+fn the_people_on_duty_silence_rules_for_a_time_and_say_what_they_have_seen() {
+    let scene = Scene::open();
+    rules(&scene, RAIN);
+    scene.outside.set("rain", Manner::Rain(50.0));
+    let mut service = Process::start(&mut scene.command());
+    service.says(0, "Ready with");
+    scene.has_warned(1);
+    let state = text(&scene.state).to_owned();
+    let ask = |arguments: &[&str]| run(nadhir(["silence"]).args(arguments).args(["--state", &state]));
+
+    let long = ask(&["add", "--hazard", "wind", "--governorate", "taif", "--for", "2d", "--reason", "tired"]);
+    assert_eq!(long.code, Some(1), "{long:?}");
+    assert!(long.stderr.contains("longer than 1d"), "{long:?}");
+    let begun = ask(&["add", "--hazard", "wind", "--governorate", "taif", "--for", "2h", "--reason", "a crane test"]);
+    assert_eq!(begun.code, Some(0), "{begun:?}");
+    let listed = ask(&["list"]);
+    assert!(listed.stdout.starts_with("1  wind up to orange in taif until "), "{listed:?}");
+
+    let number = scene.lines("archive")[0]["data"]["number"].as_str().unwrap_or_default().to_owned();
+    let seen = run(nadhir(["ack", &number, "--state", &state]).args(["--by", "Sara"]));
+    assert_eq!(seen.code, Some(0), "{seen:?}");
+    let status = run(&mut nadhir(["status", "--config", text(&scene.config()), "--state", &state]));
+    assert!(status.stdout.contains("seen by Sara") && status.stdout.contains("a crane test"), "{status:?}");
+    let unknown = run(&mut nadhir(["ack", "MKH-1999-000001", "--state", &state]));
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+
+    assert_eq!(ask(&["end", "1"]).code, Some(0));
+    assert_eq!(ask(&["list"]).stdout, "No silence lasts.\n");
+    let kinds: Vec<String> =
+        scene.journal().iter().map(|line| line["kind"].as_str().unwrap_or_default().to_owned()).collect();
+    for kind in ["silence-begun", "acknowledged", "silence-ended"] {
+        assert!(kinds.iter().any(|found| found == kind), "{kind} is not in {kinds:?}");
+    }
+    assert_eq!(stop(service).0.code, Some(0));
+}

@@ -32,6 +32,12 @@ pub(super) fn whole(status: &Status, zone: Tz) -> String {
     text.push_str(&feeds(status, &local));
     text.push_str(&warnings(status, &local));
     text.push_str(&notices(status, &local));
+    for silence in &status.silences {
+        text.push_str(&format!("{YELLOW}{silence}{PLAIN}\n"));
+    }
+    if !status.silences.is_empty() {
+        text.push('\n');
+    }
     text.push_str(&channels(status));
     text
 }
@@ -117,10 +123,12 @@ fn warnings(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
         let areas: Vec<&str> = warning.areas.iter().map(GovernorateId::as_str).collect();
         let feeds: Vec<&str> = warning.feeds.iter().map(FeedId::as_str).collect();
         let mark = match (warning.is_blind, warning.is_official) {
-            (true, _) => "its feeds are silent",
-            (false, true) => "official",
-            (false, false) => "",
+            (true, _) => "its feeds are silent".to_owned(),
+            (false, true) => "official".to_owned(),
+            (false, false) => String::new(),
         };
+        let seen = warning.seen_by.as_ref().map(|by| format!("seen by {by}"));
+        let marks: Vec<String> = [mark].into_iter().filter(|mark| !mark.is_empty()).chain(seen).collect();
         let cells = vec![
             warning.number.clone(),
             warning.hazard.to_string(),
@@ -128,7 +136,7 @@ fn warnings(status: &Status, local: &impl Fn(Timestamp) -> String) -> String {
             areas.join(", "),
             local(warning.until),
             feeds.join(", "),
-            mark.to_owned(),
+            marks.join(", "),
         ];
         rows.add(cells, warning.is_blind.then_some(RED));
     }

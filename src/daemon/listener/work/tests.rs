@@ -33,6 +33,7 @@ fn brain() -> (mpsc::Sender<Order>, Told) {
                     done.send(()).unwrap();
                 }
                 Order::Recall(_, answer) => answer.send(None).unwrap(),
+                Order::Obey(..) => panic!("nobody orders anything here"),
                 Order::Rethink(..) => panic!("nobody changes the configuration here"),
             }
         }
