@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use roxmltree::Node;
+use roxmltree::Document;
 use url::Url;
 
 use super::{Batch, DecodeError, Feed, Follow, Kind, Request, Skip, Source, Surroundings, index, keys};
@@ -21,15 +21,19 @@ use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 use signature::Verdict;
+use tree::{Element, Tree};
+use xml::ENVELOPE;
 
 mod canonical;
 mod meaning;
 pub mod model;
 mod names;
 mod parts;
+mod plain;
 mod read;
 mod shapes;
 mod signature;
+pub(super) mod tree;
 mod when;
 pub(super) mod xml;
 
@@ -61,8 +65,6 @@ area = { share_of_governorate = 0.1, share_of_shape = 0.5, centre = true }
 const MAX_ALERTS: usize = index::MAX_ENTRIES;
 /// What is asked for: a list or an alert.
 const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/cap+xml, application/xml;q=0.9, */*;q=0.1";
-/// The root of an envelope that carries alerts: EDXL Distribution Element.
-const ENVELOPE: &str = "EDXLDistribution";
 
 /// One feed of this kind.
 #[derive(Debug)]
@@ -175,14 +177,21 @@ fn open_with(
     each: &mut dyn FnMut(Result<CapAlert<'_>, Skip>),
 ) -> Result<Outline, DecodeError> {
     let text = xml::text(body)?;
-    let document = xml::parse(&text)?;
-    let alerts = xml::survey(&document)?;
-    let root = document.root_element();
+    let lines = plain::lines(&text);
+    let document;
+    let (tree, document) = match lines.as_deref().and_then(plain::read) {
+        Some(tree) => (tree, None),
+        None => {
+            document = xml::parse(&text)?;
+            (Tree::of(&document)?, Some(&document))
+        }
+    };
+    let xml::Survey { alerts, envelopes } = xml::survey(&tree)?;
     let mut outline = Outline::default();
-    if let Some(index) = index::read(root, base, &alerts) {
+    if let Some(index) = tree.root().and_then(|root| index::read(root, base, &alerts)) {
         outline = Outline { is_list: true, follow: index.follow, skipped: index.skipped };
     } else if alerts.is_empty() {
-        let found = match root.tag_name().name() {
+        let found = match tree.root().map_or("", |root| root.name()) {
             ENVELOPE => "an EDXL-DE envelope without an alert in it".to_owned(),
             "alert" => "an <alert> that is none of CAP's".to_owned(),
             name => format!("XML that begins with <{}>", name.chars().take(40).collect::<String>()),
@@ -190,9 +199,9 @@ fn open_with(
         return Err(DecodeError::NotTheFormat { expected: xml::EXPECTED, found });
     }
     let mut reader = read::Reader::new(ways.book, ways.area);
-    for node in alerts.iter().take(MAX_ALERTS) {
-        let alert = reader.alert(*node).map(|alert| CapAlert { envelope: envelope(*node), ..alert });
-        each(alert.and_then(|alert| signed(*node, alert, ways)));
+    for element in alerts.iter().take(MAX_ALERTS) {
+        let alert = reader.alert(*element).map(|alert| CapAlert { envelope: envelope(*element, &envelopes), ..alert });
+        each(alert.and_then(|alert| signed(*element, document, alert, ways)));
     }
     if MAX_ALERTS < alerts.len() {
         let why = format!("{} alerts in one document; only the first {MAX_ALERTS} were read", alerts.len());
@@ -202,7 +211,14 @@ fn open_with(
 }
 
 /// The alert with what its signatures are worth noted, or why it is withheld over them.
-fn signed<'a>(node: Node<'a, '_>, mut alert: CapAlert<'a>, ways: &Ways<'_>) -> Result<CapAlert<'a>, Skip> {
+fn signed<'a>(
+    element: Element<'_>,
+    document: Option<&Document<'_>>,
+    mut alert: CapAlert<'a>,
+    ways: &Ways<'_>,
+) -> Result<CapAlert<'a>, Skip> {
+    // What was not parsed has no signature in it.
+    let node = document.zip(element.node()).and_then(|(document, id)| document.get_node(id));
     match ways.signatures.judge(node, alert.sent.at.to_utc()) {
         Verdict::Passes(defects) => {
             alert.defects.extend(defects);
@@ -218,9 +234,9 @@ pub fn meaning_of(alert: &CapAlert<'_>, book: &GovernorateBook, now: Timestamp) 
 }
 
 /// What the envelope around an alert says that it is for; none when there is no envelope.
-fn envelope<'a>(alert: Node<'a, '_>) -> Option<model::Text<'a>> {
-    let envelope = alert.ancestors().skip(1).find(|above| above.has_tag_name(ENVELOPE))?;
-    Some(xml::child_text(envelope, "distributionStatus").unwrap_or_default())
+fn envelope<'a>(alert: Element<'_>, envelopes: &[Element<'a>]) -> Option<model::Text<'a>> {
+    let innermost = envelopes.iter().rfind(|envelope| envelope.holds(alert))?;
+    Some(innermost.child_text("distributionStatus").unwrap_or_default())
 }
 
 /// What the words of an authority say threatens, the most telling text first; for official alerts in other formats.

@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 
-use roxmltree::Node;
 use url::Url;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::address::{is_loopback, shown};
-use super::cap::xml::{child_text, children, own_text};
+use super::cap::tree::Element;
 use super::{Follow, Request, Skip};
 
 /// The most entries of one list that are followed.
@@ -35,27 +34,26 @@ pub(super) struct Index {
 }
 
 /// Finds the link of an entry that leads to its alert.
-type LinkOf = fn(Node<'_, '_>) -> Option<String>;
+type LinkOf = fn(Element<'_>) -> Option<String>;
 
 /// Reads the root of a list; `base` is where it came from, `alerts` are those of the whole document in order. None when the root
 /// is neither Atom nor RSS. An entry that holds its alert itself leads nowhere else.
-pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url, alerts: &[Node<'a, 'i>]) -> Option<Index> {
-    let (entries, link): (Vec<Node<'a, 'i>>, LinkOf) = match root.tag_name().name() {
-        "feed" => (children(root, "entry").collect(), atom_link),
+pub(super) fn read<'a>(root: Element<'a>, base: &Url, alerts: &[Element<'a>]) -> Option<Index> {
+    let (entries, link): (Vec<Element<'a>>, LinkOf) = match root.name() {
+        "feed" => (root.named("entry").collect(), atom_link),
         // RSS 1.0 has its items beside the channel, RSS 2.0 within.
         "rss" | "RDF" => {
-            let within = children(root, "channel").flat_map(|channel| children(channel, "item"));
-            (within.chain(children(root, "item")).collect(), rss_link)
+            let within = root.named("channel").flat_map(|channel| channel.named("item"));
+            (within.chain(root.named("item")).collect(), rss_link)
         }
         _ => return None,
     };
     let mut index = Index::default();
-    let mut begins = alerts.iter().map(|alert| alert.range().start).peekable();
+    let mut alerts = alerts.iter().peekable();
     for (number, entry) in entries.iter().take(MAX_ENTRIES).enumerate() {
-        let own = entry.range();
         let mut holds_one = false;
-        while let Some(begin) = begins.next_if(|begin| *begin < own.end) {
-            holds_one |= own.start < begin;
+        while let Some(alert) = alerts.next_if(|alert| alert.begins_before_end_of(*entry)) {
+            holds_one |= entry.holds(*alert);
         }
         if holds_one {
             continue;
@@ -73,7 +71,7 @@ pub(super) fn read<'a, 'i>(root: Node<'a, 'i>, base: &Url, alerts: &[Node<'a, 'i
 }
 
 /// Where an entry leads, and what tells it from every other and from its own later versions.
-fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, String> {
+fn follow(entry: Element<'_>, link: LinkOf, base: &Url) -> Result<Follow, String> {
     let beside = loose(entry);
     let link = link(entry).ok_or_else(|| match &beside {
         Some(loose) => format!("{loose}, and it has no link to one"),
@@ -86,7 +84,7 @@ fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, Strin
     if is_loopback(&url) && !is_loopback(base) {
         return Err(format!("its link leads into this machine: {}", shown(&url)));
     }
-    let first = |names: [&'static str; 3]| names.into_iter().find_map(|name| child_text(entry, name));
+    let first = |names: [&'static str; 3]| names.into_iter().find_map(|name| entry.child_text(name));
     let id = first(["id", "guid", "identifier"]).map_or_else(|| url.to_string(), Cow::into_owned);
     // An entry without a date would be read once for ever: what it says and where it leads stand for its date.
     let version = first(["updated", "pubDate", "date"]).unwrap_or_else(|| Cow::Owned(print(entry, &url)));
@@ -98,15 +96,15 @@ fn follow(entry: Node<'_, '_>, link: LinkOf, base: &Url) -> Result<Follow, Strin
 
 /// What an entry holds of CAP outside an alert, as some lists do in the place of one. Nothing is made of it: nobody could tell
 /// whose word it is, nor what corrects or ends it.
-fn loose(entry: Node<'_, '_>) -> Option<String> {
-    let is_of_cap = |node: &Node<'_, '_>| {
+fn loose(entry: Element<'_>) -> Option<String> {
+    let is_of_cap = |element: &Element<'_>| {
         let of_cap =
             |space: &str| space.starts_with("urn:oasis:names:tc:emergency:cap:") || space.contains("incident.com/cap/");
-        node.tag_name().namespace().is_some_and(of_cap)
+        element.namespace().is_some_and(of_cap)
     };
     let mut names: Vec<&str> = Vec::new();
-    for node in entry.descendants().filter(|node| node.is_element() && is_of_cap(node)) {
-        let name = node.tag_name().name();
+    for element in entry.within().filter(is_of_cap) {
+        let name = element.name();
         if !names.contains(&name) {
             names.push(name);
         }
@@ -126,60 +124,66 @@ fn loose(entry: Node<'_, '_>) -> Option<String> {
 }
 
 /// A number of all that an entry says.
-fn print(entry: Node<'_, '_>, url: &Url) -> String {
+fn print(entry: Element<'_>, url: &Url) -> String {
     let mut hash = Xxh3::new();
     hash.update(url.as_str().as_bytes());
-    for text in entry.descendants().filter(Node::is_text).filter_map(|node| node.text()) {
+    for text in entry.texts() {
         hash.update(b"\0");
         hash.update(text.trim().as_bytes());
     }
     format!("#{:016x}", hash.digest())
 }
 
-fn is_cap_type(link: &Node<'_, '_>) -> bool {
+fn is_cap_type(link: &Element<'_>) -> bool {
     let kind = link.attribute("type").unwrap_or_default();
     kind.starts_with("application/cap+xml") || kind.starts_with("application/common-alerting-protocol+xml")
 }
 
 /// The link to the alert: the one typed as CAP, else the alternate one, else the first.
-fn atom_link(entry: Node<'_, '_>) -> Option<String> {
-    let links: Vec<_> = children(entry, "link").filter(|link| link.has_attribute("href")).collect();
+fn atom_link(entry: Element<'_>) -> Option<String> {
+    let links: Vec<_> = entry.named("link").filter(|link| link.attribute("href").is_some()).collect();
     // A link without a relation is an alternate one (RFC 4287, 4.2.7.2).
-    let alternate = |link: &&Node<'_, '_>| link.attribute("rel").is_none_or(|rel| rel == "alternate");
+    let alternate = |link: &&Element<'_>| link.attribute("rel").is_none_or(|rel| rel == "alternate");
     let chosen = links.iter().find(|link| is_cap_type(link)).or_else(|| links.iter().find(alternate)).or(links.first());
     chosen.and_then(|link| link.attribute("href")).map(|href| href.trim().to_owned())
 }
 
 /// The same for an item of RSS: an enclosure or Atom link typed as CAP, else the item's own link, else a permanent guid.
-fn rss_link(item: Node<'_, '_>) -> Option<String> {
-    let typed =
-        item.children().filter(|child| matches!(child.tag_name().name(), "enclosure" | "link")).find(is_cap_type);
-    let address = |node: Node<'_, '_>| node.attribute("href").or_else(|| node.attribute("url")).map(str::to_owned);
+fn rss_link(item: Element<'_>) -> Option<String> {
+    let typed = item.elements().filter(|child| matches!(child.name(), "enclosure" | "link")).find(is_cap_type);
+    let address = |link: Element<'_>| link.attribute("href").or_else(|| link.attribute("url")).map(str::to_owned);
     let permanent = || {
-        let guid = children(item, "guid").next().filter(|guid| guid.attribute("isPermaLink") != Some("false"))?;
-        own_text(guid).filter(|text| text.starts_with("http"))
+        let guid = item.named("guid").next().filter(|guid| guid.attribute("isPermaLink") != Some("false"))?;
+        guid.own_text().filter(|text| text.starts_with("http"))
     };
-    let own = || children(item, "link").find_map(own_text).or_else(permanent).map(Cow::into_owned);
+    let own = || item.named("link").find_map(|link| link.own_text()).or_else(permanent).map(Cow::into_owned);
     typed.and_then(address).or_else(own)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::cap::tree::Tree;
     use super::super::cap::xml::{parse, survey};
     use super::*;
+
+    /// Reads the list of a text that came from an address.
+    fn list(text: &str, base: &str) -> (Index, Vec<String>) {
+        let document = parse(text).unwrap();
+        let tree = Tree::of(&document).unwrap();
+        let alerts = survey(&tree).unwrap().alerts;
+        let index = read(tree.root().unwrap(), &Url::parse(base).unwrap(), &alerts).unwrap();
+        let inline = alerts.iter().map(|alert| format!("inline {}", alert.child_text("identifier").unwrap()));
+        (index, inline.collect())
+    }
 
     /// Reads a list at `https://example.org/cap/feed`; tells its entries as `identity -> address`, then what was passed over.
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
-        let document = parse(text).unwrap();
-        let alerts = survey(&document).unwrap();
-        let base = Url::parse("https://example.org/cap/feed").unwrap();
-        let index = read(document.root_element(), &base, &alerts).unwrap();
+        let (index, inline) = list(text, "https://example.org/cap/feed");
         // The number that stands for a date is left out here.
         let plain = |identity: &str| identity.split('#').next().unwrap().trim().to_owned();
         let follow = index.follow.iter().map(|follow| format!("{} -> {}", plain(&follow.identity), follow.request.url));
         let skipped = index.skipped.iter().map(|skip| format!("{}: {}", skip.part, skip.why));
-        let inline = alerts.iter().map(|alert| format!("inline {}", child_text(*alert, "identifier").unwrap()));
         assert_eq!(follow.chain(inline).chain(skipped).collect::<Vec<_>>(), expected, "{text}");
     }
 
@@ -253,20 +257,14 @@ mod tests {
     #[test]
     fn a_list_without_end_is_followed_to_a_limit_and_says_so() {
         let text = atom(&"<entry><link href='x'/></entry>".repeat(MAX_ENTRIES + 3));
-        let document = parse(&text).unwrap();
-        let index = read(document.root_element(), &Url::parse("https://example.org/").unwrap(), &[]).unwrap();
+        let (index, _) = list(&text, "https://example.org/");
         assert_eq!(index.follow.len(), MAX_ENTRIES);
         assert_eq!(index.skipped.len(), 1);
     }
 
     #[test]
     fn an_entry_without_a_date_is_another_when_its_words_change() {
-        let identity = |entry: &str| {
-            let text = atom(entry);
-            let document = parse(&text).unwrap();
-            let base = Url::parse("https://example.org/").unwrap();
-            read(document.root_element(), &base, &[]).unwrap().follow.remove(0).identity
-        };
+        let identity = |entry: &str| list(&atom(entry), "https://example.org/").0.follow.remove(0).identity;
         let entry = |title: &str, date: &str| {
             format!("<entry><id>urn:1</id>{date}<title>{title}</title><link href='1.xml'/></entry>")
         };

@@ -3,14 +3,14 @@
 //! Its words are not changed. What was wrong and read all the same is in its defects. Every node is looked at once: most of the
 //! time that a document takes should be the parser's.
 
-use roxmltree::Node;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::model::{CapAlert, CapArea, CapInfo, Text};
 use super::names;
 use super::shapes::{self, Drawer, Shape, Terms};
+use super::tree::{Child, Element};
 use super::when::{self, Moment};
-use super::xml::{is_named_alert, own_text};
+use super::xml::is_named_alert;
 use crate::feed::Skip;
 use crate::governorate::GovernorateBook;
 
@@ -53,8 +53,8 @@ impl Print {
     }
 
     /// An element begins.
-    fn open(&mut self, node: Node<'_, '_>) {
-        self.add(node.tag_name().name().as_bytes());
+    fn open(&mut self, element: Element<'_>) {
+        self.add(element.name().as_bytes());
     }
 
     /// The last element that began and had others within ends.
@@ -63,22 +63,19 @@ impl Print {
     }
 
     /// An element with all that is within.
-    fn all(&mut self, node: Node<'_, '_>) {
-        self.open(node);
-        if node.first_child().is_some_and(|child| child.is_text() && node.last_child() == Some(child)) {
-            return self.text(node);
+    fn all(&mut self, element: Element<'_>) {
+        self.open(element);
+        if let Some(text) = element.only_text() {
+            return self.add(text.trim().as_bytes());
         }
-        for child in node.children() {
-            match child.is_element() {
-                true => self.all(child),
-                false => self.add(child.text().filter(|_| child.is_text()).unwrap_or_default().trim().as_bytes()),
+        for child in element.children() {
+            match child {
+                Child::Element(child) => self.all(child),
+                Child::Text(text) => self.add(text.trim().as_bytes()),
+                Child::Mark => self.add(b""),
             }
         }
         self.close();
-    }
-
-    fn text(&mut self, node: Node<'_, '_>) {
-        self.add(node.text().unwrap_or_default().trim().as_bytes());
     }
 }
 
@@ -89,7 +86,7 @@ impl<'b> Reader<'b> {
     }
 
     /// Reads an alert; one that cannot be told from others is passed over with the reason.
-    pub(super) fn alert<'a>(&mut self, node: Node<'a, '_>) -> Result<CapAlert<'a>, Skip> {
+    pub(super) fn alert<'a>(&mut self, element: Element<'a>) -> Result<CapAlert<'a>, Skip> {
         self.print = Print::default();
         self.areas = 0;
         let mut defects = Vec::new();
@@ -97,8 +94,8 @@ impl<'b> Reader<'b> {
             [const { None }; 8];
         let mut infos = Vec::new();
         let mut left_out = 0;
-        for child in node.children().filter(Node::is_element) {
-            let slot = match child.tag_name().name() {
+        for child in element.elements() {
+            let slot = match child.name() {
                 "identifier" => &mut identifier,
                 "sender" => &mut sender,
                 "sent" => &mut sent,
@@ -136,7 +133,7 @@ impl<'b> Reader<'b> {
         let sent = sent.ok_or_else(|| skip("it does not say when it was sent"))?;
         let at = when::read("sent", &sent, &mut defects).map_err(|why| skip(&why))?;
         let Some(identifier) = identifier else { return Err(skip("it has no identifier")) };
-        if !is_named_alert(&node) {
+        if !is_named_alert(&element) {
             defects.push("its namespace is none of CAP's".to_owned());
         }
         if 0 < left_out {
@@ -166,25 +163,25 @@ impl<'b> Reader<'b> {
     }
 
     /// Keeps the text of an element; the first of a name counts.
-    fn keep<'a>(&mut self, child: Node<'a, '_>, slot: &mut Option<Text<'a>>, defects: &mut Vec<String>) {
+    fn keep<'a>(&mut self, child: Element<'a>, slot: &mut Option<Text<'a>>, defects: &mut Vec<String>) {
         self.print.open(child);
-        let text = own_text(child);
+        let text = child.own_text();
         self.print.add(text.as_deref().unwrap_or_default().as_bytes());
         if slot.is_none() {
             *slot = text;
         } else if text.is_some() && text != *slot {
-            defects.push(format!("`{}` stands there twice; the first was read", child.tag_name().name()));
+            defects.push(format!("`{}` stands there twice; the first was read", child.name()));
         }
     }
 
-    fn info<'a>(&mut self, node: Node<'a, '_>) -> CapInfo<'a> {
+    fn info<'a>(&mut self, element: Element<'a>) -> CapInfo<'a> {
         let mut info = CapInfo::default();
         let mut defects = Vec::new();
         let [mut effective, mut onset, mut expires] = [const { None }; 3];
         let mut left_out = false;
-        self.print.open(node);
-        for child in node.children().filter(Node::is_element) {
-            let slot = match child.tag_name().name() {
+        self.print.open(element);
+        for child in element.elements() {
+            let slot = match child.name() {
                 "language" => &mut info.language,
                 "event" => &mut info.event,
                 "urgency" => &mut info.urgency,
@@ -201,7 +198,7 @@ impl<'b> Reader<'b> {
                 name @ ("category" | "responseType") => {
                     let list = if name == "category" { &mut info.categories } else { &mut info.responses };
                     self.print.all(child);
-                    list.extend(own_text(child).filter(|_| list.len() < MAX_WORDS));
+                    list.extend(child.own_text().filter(|_| list.len() < MAX_WORDS));
                     continue;
                 }
                 "parameter" => {
@@ -253,18 +250,18 @@ impl<'b> Reader<'b> {
     }
 
     /// Places one area: its shapes, its names and its geocodes together; what none of them can place is held for staff.
-    fn area<'a>(&mut self, node: Node<'a, '_>, defects: &mut Vec<String>) -> CapArea<'a> {
+    fn area<'a>(&mut self, element: Element<'a>, defects: &mut Vec<String>) -> CapArea<'a> {
         let mut area = CapArea::default();
         let mut shapes: Vec<Shape> = Vec::new();
         // How many shapes lie far from the region, and whether all could be read.
         let (mut far, mut is_clear) = (0_usize, true);
-        self.print.open(node);
-        for child in node.children().filter(Node::is_element) {
-            match child.tag_name().name() {
+        self.print.open(element);
+        for child in element.elements() {
+            match child.name() {
                 "areaDesc" => self.keep(child, &mut area.description, defects),
                 name @ ("polygon" | "circle") => {
                     self.print.open(child);
-                    let Some(text) = own_text(child) else {
+                    let Some(text) = child.own_text() else {
                         is_clear = false;
                         continue;
                     };
@@ -337,19 +334,19 @@ fn hold_unread(info: &mut CapInfo<'_>, what: &str) {
 }
 
 /// The name and the value of a geocode or parameter; CAP 1.0 wrote them as `name=value`.
-fn pair<'a>(node: Node<'a, '_>) -> Option<(Text<'a>, Text<'a>)> {
+fn pair<'a>(element: Element<'a>) -> Option<(Text<'a>, Text<'a>)> {
     let (mut name, mut value) = (None, None);
-    for child in node.children().filter(Node::is_element) {
-        match child.tag_name().name() {
-            "valueName" => name = name.or_else(|| own_text(child)),
-            "value" => value = value.or_else(|| own_text(child)),
+    for child in element.elements() {
+        match child.name() {
+            "valueName" => name = name.or_else(|| child.own_text()),
+            "value" => value = value.or_else(|| child.own_text()),
             _ => {}
         }
     }
     if let (Some(name), Some(value)) = (name, value) {
         return Some((name, value));
     }
-    let Text::Borrowed(text) = own_text(node)? else { return None };
+    let Text::Borrowed(text) = element.own_text()? else { return None };
     let (name, value) = text.split_once('=')?;
     Some((Text::Borrowed(name.trim()), Text::Borrowed(value.trim())))
 }

@@ -134,18 +134,18 @@ fn unknown_file(written: &str, around: &Surroundings) -> Option<String> {
 }
 
 impl Signatures {
-    /// Judges the signatures of an alert that was sent at a moment.
-    pub(super) fn judge(&self, alert: Node<'_, '_>, sent: Timestamp) -> Verdict {
+    /// Judges the signatures of an alert that was sent at a moment; none is one that surely has no signature.
+    pub(super) fn judge(&self, alert: Option<Node<'_, '_>>, sent: Timestamp) -> Verdict {
         if self.policy == Policy::Ignore {
             return Verdict::Passes(Vec::new());
         }
-        let count = seal::named(alert, "Signature").count();
-        if count == 0 {
+        let signed = alert.map(|alert| (alert, seal::named(alert, "Signature").count()));
+        let Some((alert, count)) = signed.filter(|(_, count)| 0 < *count) else {
             return match self.policy {
                 Policy::Require => withheld("it is not signed, and this feed takes only what is"),
                 Policy::Ignore | Policy::Note | Policy::Verify => Verdict::Passes(Vec::new()),
             };
-        }
+        };
         if MAX_SIGNATURES < count {
             return self
                 .settle(vec![Finding::Beyond(format!("it has {count}: at most {MAX_SIGNATURES} are looked at"))]);

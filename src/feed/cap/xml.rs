@@ -1,5 +1,5 @@
-//! Bytes to an XML tree that is safe to walk: known encodings, no DTD, no entities of its own, bounded in size, depth and
-//! attributes.
+//! Bytes to text and text to a document that is safe to walk: known encodings, no DTD, no entities of its own, bounded in size,
+//! depth and attributes.
 //!
 //! Nothing is ever fetched because a document says so: no schema, no style sheet, and an XInclude is refused.
 
@@ -7,8 +7,9 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::{memchr_iter, memmem};
-use roxmltree::{Document, Node, NodeId, ParsingOptions};
+use roxmltree::{Document, ParsingOptions};
 
+use super::tree::{Element, Tree};
 use crate::feed::{DecodeError, look_of};
 
 /// What a body should have been, for errors.
@@ -16,19 +17,21 @@ pub(in crate::feed) const EXPECTED: &str = "CAP, Atom or RSS";
 /// The largest document that is read, in bytes; the largest real alert seen is 1.7 MB.
 pub(in crate::feed) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The deepest nest; CAP needs 6, and an envelope with a signature around it twice that.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// The most nodes; an index of 500 alerts given inline stays below.
-const MAX_NODES: u32 = 250_000;
+pub(super) const MAX_NODES: u32 = 250_000;
 /// The most attributes of one element; CAP needs none, and the parser compares each with all others.
-const MAX_ATTRIBUTES: usize = 128;
+pub(super) const MAX_ATTRIBUTES: usize = 128;
 /// The most equal signs of a document: the parser sets aside room for an attribute, 80 bytes, by each of them.
-const MAX_EQUAL_SIGNS: usize = 200_000;
+pub(super) const MAX_EQUAL_SIGNS: usize = 200_000;
 /// Up to so many equal signs no element can have enough attributes to be slow, and none is counted.
 const HARMLESS_EQUAL_SIGNS: usize = 500;
 /// The most prefixes that a document binds: every element that binds one takes a list of all that are in force.
-const MAX_PREFIXES: usize = 64;
+pub(super) const MAX_PREFIXES: usize = 64;
 /// The shortest that an attribute can be: ` a=''`.
 const LEAST_ATTRIBUTE: usize = 5;
+/// The root of an envelope that carries alerts: EDXL Distribution Element.
+pub(super) const ENVELOPE: &str = "EDXLDistribution";
 /// What asks for another document to be put in.
 const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 
@@ -87,7 +90,7 @@ fn declared(body: &[u8]) -> Result<&'static Encoding, DecodeError> {
     }
 }
 
-/// Parses a text within the limits, all but the depth, which [`survey`] looks at.
+/// Parses a text within the limits, all but the depth, which [`Tree::of`] looks at.
 pub(in crate::feed) fn parse(text: &str) -> Result<Document<'_>, DecodeError> {
     bounded(text)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
@@ -197,7 +200,7 @@ fn scan(text: &str) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn too_deep() -> String {
+pub(super) fn too_deep() -> String {
     format!("the document is nested deeper than {MAX_DEPTH}")
 }
 
@@ -217,68 +220,44 @@ fn tag_length(tag: &str) -> (usize, usize) {
     (tag.len(), attributes)
 }
 
-/// One walk over a document: every alert in it, in order and none within another.
+/// What is looked for in a document, whatever it is.
+#[derive(Debug, Default)]
+pub(in crate::feed) struct Survey<'a> {
+    /// Every alert, in order and none within another.
+    pub(in crate::feed) alerts: Vec<Element<'a>>,
+    /// Every envelope, in order.
+    pub(super) envelopes: Vec<Element<'a>>,
+}
+
+/// One walk over a document.
 ///
 /// # Errors
-/// When it is nested too deep or asks for another document to be put in.
-pub(in crate::feed) fn survey<'a, 'i>(document: &'a Document<'i>) -> Result<Vec<Node<'a, 'i>>, DecodeError> {
-    let mut alerts: Vec<Node<'a, 'i>> = Vec::new();
-    let mut above: Vec<NodeId> = Vec::new();
-    for node in document.root().descendants().filter(Node::is_element) {
-        let parent = node.parent().map(|parent| parent.id());
-        while above.last().copied() != parent && above.pop().is_some() {}
-        above.push(node.id());
-        if MAX_DEPTH < above.len() {
-            return refused(too_deep());
-        }
-        match node.tag_name().name() {
-            "include" if node.tag_name().namespace() == Some(XINCLUDE) => {
+/// When it asks for another document to be put in.
+pub(in crate::feed) fn survey<'a>(tree: &'a Tree<'_>) -> Result<Survey<'a>, DecodeError> {
+    let mut survey = Survey::default();
+    for element in tree.elements() {
+        match element.name() {
+            "include" if element.namespace() == Some(XINCLUDE) => {
                 return refused("the document asks for another one to be put in (XInclude)".to_owned());
             }
-            "alert" if is_alert(&node) && alerts.last().is_none_or(|last| last.range().end <= node.range().start) => {
-                alerts.push(node);
+            "alert" if is_alert(&element) && survey.alerts.last().is_none_or(|last| !last.holds(element)) => {
+                survey.alerts.push(element);
             }
+            ENVELOPE => survey.envelopes.push(element),
             _ => {}
         }
     }
-    Ok(alerts)
-}
-
-/// The child elements of a name, whatever their namespace: authorities mix the versions of CAP.
-pub(in crate::feed) fn children<'a, 'i>(
-    node: Node<'a, 'i>,
-    name: &'static str,
-) -> impl Iterator<Item = Node<'a, 'i>> + use<'a, 'i> {
-    node.children().filter(move |child| child.has_tag_name(name))
-}
-
-/// All text within the first child of a name, trimmed; none when there is none or it is empty.
-pub(in crate::feed) fn child_text<'a>(node: Node<'a, '_>, name: &'static str) -> Option<Cow<'a, str>> {
-    children(node, name).next().and_then(own_text)
-}
-
-/// All text within an element, trimmed; none when it is empty.
-pub(in crate::feed) fn own_text<'a>(node: Node<'a, '_>) -> Option<Cow<'a, str>> {
-    let first = node.first_child()?;
-    let text = if first.is_text() && node.last_child() == Some(first) {
-        Cow::Borrowed(first.text().unwrap_or_default().trim())
-    } else {
-        let text: String = node.descendants().filter(Node::is_text).filter_map(|part| part.text()).collect();
-        Cow::Owned(text.trim().to_owned())
-    };
-    (!text.is_empty()).then_some(text)
+    Ok(survey)
 }
 
 /// True for the root of a CAP alert of any version, and for one that forgot its namespace and is nothing else.
-pub(in crate::feed) fn is_alert(node: &Node<'_, '_>) -> bool {
-    node.has_tag_name("alert")
-        && (is_named_alert(node)
-            || ["identifier", "sender", "sent"].iter().all(|name| children(*node, name).next().is_some()))
+fn is_alert(element: &Element<'_>) -> bool {
+    is_named_alert(element) || ["identifier", "sender", "sent"].iter().all(|name| element.named(name).next().is_some())
 }
 
 /// True for an element of one of the namespaces of CAP.
-pub(super) fn is_named_alert(node: &Node<'_, '_>) -> bool {
+pub(super) fn is_named_alert(element: &Element<'_>) -> bool {
     let cap =
         |space: &str| space.starts_with("urn:oasis:names:tc:emergency:cap:1.") || space.contains("incident.com/cap/1.");
-    node.tag_name().namespace().is_some_and(cap)
+    element.namespace().is_some_and(cap)
 }
