@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use geo::{Contains, Coord, MultiPolygon, Point, Rect};
+use geo::{BoundingRect, Contains, Coord, Intersects, MultiPolygon, Point, Rect};
 
 use crate::ids::GovernorateId;
 use crate::language::Both;
@@ -55,6 +55,8 @@ pub struct GovernorateBook {
     /// Names of other regions, by [`normalise`].
     elsewhere: BTreeSet<String>,
     hints: Hints,
+    /// The boxes around the outlines, in official order.
+    frames: Vec<Option<Rect<f64>>>,
 }
 
 /// A name or a geocode that two governorates claim.
@@ -85,10 +87,13 @@ impl GovernorateBook {
             centres,
             geocodes,
             hints,
+            frames: list.iter().map(|place| place.outline.bounding_rect()).collect(),
             list,
             elsewhere: BTreeSet::new(),
         };
-        book.hints.take(&book.region.en);
+        // The region is told by its own name: areas of the whole world are called "region".
+        let own: Vec<&str> = book.region.en.split_whitespace().filter(|word| normalise(word) != "region").collect();
+        book.hints.take(&own.join(" "));
         let [exact_names, names] = &mut book.names;
         let [exact_centres, centres] = &mut book.centres;
         let mut clashes = Vec::new();
@@ -225,42 +230,41 @@ impl GovernorateBook {
     /// The governorate whose outline holds a point given as longitude and latitude.
     pub fn at(&self, point: Coord<f64>) -> Option<&Governorate> {
         let point = Point::from(point);
-        self.list.iter().find(|governorate| governorate.outline.contains(&point))
+        let near =
+            self.list.iter().zip(&self.frames).filter(|(_, frame)| frame.is_some_and(|frame| frame.intersects(&point)));
+        near.map(|(governorate, _)| governorate).find(|governorate| governorate.outline.contains(&point))
     }
 }
 
-/// The first letters of the longest word of every name in Latin letters. A text none of whose words begins so names nobody.
+/// The longest word of every name in Latin letters. A text without any of these words names nobody.
 ///
-/// Shapes: a set of 4096 bits by [`Hints::place`] of up to three plain letters. Texts with Arabic letters are never ruled out.
+/// Shapes: a set of 32768 bits by [`Hints::place`] of the plain letters. Texts with Arabic letters are never ruled out.
 #[derive(Debug, Clone)]
 struct Hints {
     bits: Vec<u64>,
-    /// A name was too short to tell by.
+    /// A name had no letter to tell by.
     is_open: bool,
 }
 
 impl Default for Hints {
     fn default() -> Self {
-        Self { bits: vec![0; 64], is_open: false }
+        Self { bits: vec![0; 512], is_open: false }
     }
 }
 
 impl Hints {
-    /// Letters of a word that are looked at.
-    const LETTERS: u32 = 3;
-
     fn take(&mut self, name: &str) {
         if name.chars().any(is_arabic) {
             return;
         }
         for form in [normalise(name), spelled(name)] {
-            let longest = form.split_whitespace().max_by_key(|word| word.chars().count()).unwrap_or_default();
-            let letters: Vec<char> = longest.chars().take_while(|c| c.is_alphanumeric()).collect();
-            if letters.len() < Self::LETTERS as usize {
+            let words = form.split(|c: char| !c.is_alphanumeric());
+            let longest = words.max_by_key(|word| word.chars().count()).unwrap_or_default();
+            let key = longest.chars().fold(0, Self::add);
+            if key == 0 {
                 self.is_open |= !form.is_empty();
                 continue;
             }
-            let key = letters.iter().take(Self::LETTERS as usize).fold(0, |key, c| Self::add(key, *c));
             let (word, bit) = Self::place(key);
             if let Some(bits) = self.bits.get_mut(word) {
                 *bits |= bit;
@@ -273,43 +277,43 @@ impl Hints {
     }
 
     fn place(key: u32) -> (usize, u64) {
-        let mixed = key.wrapping_mul(0x9E37_79B1) >> 20;
+        let mixed = key.wrapping_mul(0x9E37_79B1) >> 17;
         (mixed as usize / 64, 1 << (mixed % 64))
+    }
+
+    /// True for the letters of a whole word that may be one of these.
+    fn has(&self, key: u32) -> bool {
+        let (word, bit) = Self::place(key);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
     fn may_name(&self, text: &str) -> bool {
         if self.is_open {
             return true;
         }
-        let (mut key, mut letters) = (0, 0);
+        // The letters of the word so far; none between words.
+        let mut key = 0;
         for c in text.chars() {
             let c = match c {
                 'a'..='z' | '0'..='9' => c,
                 'A'..='Z' => c.to_ascii_lowercase(),
                 '\'' | '`' => continue,
-                '\0'..='\x7f' => {
-                    letters = 0;
-                    continue;
-                }
+                '\0'..='\x7f' => ' ',
                 c if is_arabic(c) => return true,
                 c if is_dropped(c) => continue,
                 // Letters that become several are none of a name.
                 c => c.to_lowercase().next().map_or(c, plain_latin),
             };
-            if !c.is_alphanumeric() {
-                letters = 0;
-                continue;
-            }
-            key = Self::add(if letters == 0 { 0 } else { key }, c);
-            letters += 1;
-            if letters == Self::LETTERS {
-                let (word, bit) = Self::place(key);
-                if self.bits.get(word).is_some_and(|bits| bits & bit != 0) {
+            if c != ' ' && c.is_alphanumeric() {
+                key = Self::add(key, c);
+            } else if key != 0 {
+                if self.has(key) {
                     return true;
                 }
+                key = 0;
             }
         }
-        false
+        key != 0 && self.has(key)
     }
 }
 
@@ -330,16 +334,18 @@ const LATIN_ARTICLES: &[&str] = &["al", "at", "ath", "ar", "az", "as", "ash", "a
 /// the article before the name dropped.
 pub fn normalise(name: &str) -> String {
     let plain = plain(name);
-    let words: Vec<&str> = plain
-        .split_whitespace()
-        .filter(|word| !KIND_WORDS.contains(word))
-        .map(|word| word.strip_prefix("ال").filter(|rest| 2 <= rest.chars().count()).unwrap_or(word))
-        .collect();
-    let words = match words.as_slice() {
-        [first, rest @ ..] if !rest.is_empty() && LATIN_ARTICLES.contains(first) => rest,
-        all => all,
-    };
-    words.join(" ")
+    let mut words = String::with_capacity(plain.len());
+    let own = plain.split_whitespace().filter(|word| !KIND_WORDS.contains(word));
+    for (number, word) in own.enumerate() {
+        if number == 1 && LATIN_ARTICLES.contains(&words.as_str()) {
+            words.clear();
+        }
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word.strip_prefix("ال").filter(|rest| 2 <= rest.chars().count()).unwrap_or(word));
+    }
+    words
 }
 
 /// The same with the articles kept.
@@ -351,6 +357,11 @@ fn spelled(name: &str) -> String {
 
 /// A name in plain letters, without marks.
 fn plain(name: &str) -> String {
+    if name.is_ascii() {
+        let plain = name.to_ascii_lowercase();
+        let is_marked = plain.bytes().any(|byte| matches!(byte, b'-' | b'_' | b'\'' | b'`'));
+        return if is_marked { plain.replace(['\'', '`'], "").replace(['-', '_'], " ") } else { plain };
+    }
     let mut plain = String::with_capacity(name.len());
     for c in name.chars() {
         match c {

@@ -105,14 +105,15 @@ pub(super) struct Named {
 /// Reads an area description.
 pub(super) fn read(description: &str, book: &GovernorateBook) -> Named {
     let mut named = Named::default();
-    let is_long = MAX_CHARS < description.len() && MAX_CHARS < description.chars().count();
-    if is_long || !book.may_name(description) {
-        let end = if is_long { "…" } else { "" };
-        let kept = if is_long { description.get(..description.floor_char_boundary(160)) } else { Some(description) };
-        named.unknown.extend(kept.map(str::trim).filter(|kept| !kept.is_empty()).map(|kept| format!("{kept}{end}")));
+    if MAX_CHARS < description.len() && MAX_CHARS < description.chars().count() {
+        let kept = description.get(..description.floor_char_boundary(160)).map(str::trim);
+        named.unknown.extend(kept.filter(|kept| !kept.is_empty()).map(|kept| format!("{kept}…")));
         return named;
     }
-    let regions = speaks_of_regions(description);
+    let may_name = book.may_name(description);
+    let regions = may_name && speaks_of_regions(description);
+    let region_names =
+        [&book.region.ar, &book.region.en].map(|name| if may_name { normalise(name) } else { String::new() });
     // The region beside its governorates is the heading above them, and joined to one of them it is meant itself.
     let (mut heading, mut region) = (false, false);
     for part in description.split([',', '،', ';', '؛', ':', '/', '|', '\n', '•', '.', '(', ')']) {
@@ -121,7 +122,12 @@ pub(super) fn read(description: &str, book: &GovernorateBook) -> Named {
         if part.split_whitespace().all(|word| BEFORE_A_NAME.contains(&normalise(word).as_str())) {
             continue;
         }
-        let Some(beside) = beside_region(part, book, regions) else {
+        // Most descriptions name none of ours, and most parts of one that does.
+        if !may_name || !regions && !book.may_name(part) {
+            named.unknown.push(part.to_owned());
+            continue;
+        }
+        let Some(beside) = beside_region(part, book, regions, &region_names) else {
             let mut own = Named::default();
             list(part, book, &mut own);
             // What names nobody at all is kept as it was written.
@@ -188,7 +194,7 @@ struct Beside {
 }
 
 /// Looks for the region's name, and for its bare name where regions are listed; none when the part does not name it.
-fn beside_region(part: &str, book: &GovernorateBook, regions: bool) -> Option<Beside> {
+fn beside_region(part: &str, book: &GovernorateBook, regions: bool, names: &[String; 2]) -> Option<Beside> {
     let apart = part.replace(['-', '–', '—'], " ");
     // «محافظة» and its like are kept for the reading of names, and stand in nobody's way here.
     let words: Vec<(&str, String)> = apart.split_whitespace().map(|word| (word, normalise(word))).collect();
@@ -198,7 +204,6 @@ fn beside_region(part: &str, book: &GovernorateBook, regions: bool) -> Option<Be
         .filter(|(_, (_, plain))| !plain.is_empty())
         .map(|(at, (_, plain))| (at, plain.as_str()))
         .collect();
-    let names = [&book.region.ar, &book.region.en].map(|name| normalise(name));
     let full = names.iter().map(|name| name.split_whitespace().collect::<Vec<&str>>());
     let bare = names
         .iter()
@@ -426,6 +431,17 @@ mod tests {
         for far in ["", "Lower Saxony", "Île-de-France", "Oberösterreich", "東京都", "Kerry, Cork"] {
             assert!(!book.may_name(far), "{far}");
         }
+        // A name in brackets is told by the words in them, and lets in no others.
+        let mut list: Vec<Governorate> = book.iter().cloned().collect();
+        list.iter_mut().for_each(|place| place.variants.push(format!("{} (Region)", place.name.en)));
+        let book = GovernorateBook::new(book.region.clone(), book.bounds, list).unwrap();
+        assert!(book.may_name("Taif (Region)") && !book.may_name("Lower Saxony"));
+    }
+
+    #[test]
+    fn a_description_of_elsewhere_is_told_part_by_part() {
+        check("North County; South County, the east", "", &["North County", "South County"]);
+        check("185 miles (298 km) SSW of Apia", "", &["185 miles", "298 km", "SSW of Apia"]);
     }
 
     /// «الكامل» is a governorate, and written without its article it is the word for "whole".
