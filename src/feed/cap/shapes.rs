@@ -197,24 +197,34 @@ fn plain_number(text: &[u8]) -> Option<(f64, &[u8])> {
         [b'-', after @ ..] => (true, after),
         _ => (false, text),
     };
-    let (mut value, mut point, mut length) = (0_u64, None, 0_usize);
-    for byte in digits {
-        match byte {
-            b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
-            b'.' if point.is_none() => point = Some(length),
-            b' ' | b',' | b'\n' | b'\t' | b'\r' | b'(' | b')' | b';' => break,
-            _ => return None,
+    let (whole, rest) = figures(0, digits);
+    let before = digits.len() - rest.len();
+    let (value, rest, below) = match rest {
+        [b'.', fraction @ ..] => {
+            let (value, rest) = figures(whole, fraction);
+            (value, rest, fraction.len() - rest.len())
         }
-        length += 1;
-    }
-    let figures = length - usize::from(point.is_some());
-    if figures == 0 || 15 < figures {
+        _ => (whole, rest, 0),
+    };
+    if !matches!(rest, [] | [b' ' | b',' | b'\n' | b'\t' | b'\r' | b'(' | b')' | b';', ..]) {
         return None;
     }
-    let below = point.map_or(0, |point| length - point - 1);
+    if !(1..=15).contains(&(before + below)) {
+        return None;
+    }
     // Lossless: below 10^15.
     let size = value as f64 / TENS.get(below)?;
-    Some((if is_negative { -size } else { size }, digits.get(length..)?))
+    Some((if is_negative { -size } else { size }, rest))
+}
+
+/// Puts the figures at the beginning of a text behind those of a number; gives what comes after them, too.
+fn figures(mut value: u64, text: &[u8]) -> (u64, &[u8]) {
+    let mut rest = text;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        rest = after;
+    }
+    (value, rest)
 }
 
 /// A number at the beginning in any form that Rust reads, and what comes after it.
