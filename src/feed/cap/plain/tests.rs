@@ -9,7 +9,7 @@ use roxmltree::Document;
 use super::*;
 
 /// What became of a text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It was read, just as the parser reads it.
     Read,
