@@ -311,9 +311,7 @@ mod tests {
                  no link to one",
             ],
         );
-        let document = parse(&text).unwrap();
-        let base = Url::parse("https://example.org/cap/feed").unwrap();
-        let follow = read(document.root_element(), &base, &[]).unwrap().follow.remove(0);
+        let follow = list(&text, "https://example.org/cap/feed").0.follow.remove(0);
         assert_eq!(follow.in_vain("a web page".to_owned()), format!("a web page; in the list {loose}"));
     }
 }
