@@ -40,6 +40,13 @@ pub struct OfficialPart {
     pub line: Vec<String>,
 }
 
+impl OfficialPart {
+    /// The first of its line.
+    pub fn new(feed: &FeedId, alert: &Alert) -> Self {
+        Self { feed: feed.clone(), alert: alert.clone(), line: vec![alert.identity.to_string()] }
+    }
+}
+
 /// A warning in force: what was told last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Warning {

@@ -14,12 +14,13 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{OfficialPart, Warning, WarningKey};
 
 use super::automatic;
-use super::seen::Seen;
+use super::seen::{Overtaking, Seen};
 use super::state::Draft;
 use editions::{Beside, Edition, finish, speak};
 
 pub(super) mod editions;
 pub(super) mod lines;
+mod overtaken;
 mod places;
 pub(super) mod twins;
 
@@ -37,15 +38,23 @@ pub(super) fn take(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alerts
         let is_other = |other: &&Alert| other.fingerprint != alert.fingerprint && is_same_line(alert, other);
         alert.line.is_none() || !alerts.iter().any(is_other)
     };
+    let mut documents: Vec<(Document<'_>, Vec<&Alert>)> = Vec::new();
     for document in alerts.chunk_by(|a, b| a.identity == b.identity) {
         let Some(first) = document.first() else { continue };
         // A list may hold one document twice; what comes first counts.
-        let is_same = |part: &&&Alert| part.fingerprint == first.fingerprint;
-        let mut parts: Vec<&Alert> = document.iter().filter(is_same).copied().collect();
+        let (mut parts, others): (Vec<&Alert>, Vec<&Alert>) =
+            document.iter().copied().partition(|part| part.fingerprint == first.fingerprint);
         parts.dedup_by_key(|part| part.part);
         let first = parts.iter().find(|part| !part.areas.is_empty()).copied().unwrap_or(*first);
-        Document { feed, parts, first, is_alone: is_alone(first) }.take(book, draft, now);
-        for other in document.iter().filter(|part| !is_same(part)) {
+        documents.push((Document { feed, parts, first, is_alone: is_alone(first) }, others));
+    }
+    // What was overtaken comes first, the newest of it before the older: so nothing is told that it takes along.
+    for (document, _) in documents.iter().rev() {
+        document.give_way(book, draft, now);
+    }
+    for (document, others) in &documents {
+        document.take(book, draft, now);
+        for other in others {
             is_first(draft, feed, other, now);
         }
     }
@@ -162,7 +171,7 @@ impl<'a> Document<'a> {
     }
 
     /// Takes note that what it refers to is of the past, even when that has not arrived yet: feeds do not keep the order.
-    fn overtake(&self, draft: &mut Draft<'_>, now: Timestamp) {
+    fn overtake(&self, draft: &mut Draft<'_>, how: &Overtaking, now: Timestamp) {
         twins::forget(draft, self.first, now);
         let of_the_past: BTreeSet<String> = draft
             .officials()
@@ -180,19 +189,20 @@ impl<'a> Document<'a> {
             let triple = reference.to_string();
             match draft.seen(&triple).cloned() {
                 // What is held is of the past as well, also when its places become known one day.
-                Some(seen) => draft.put_seen(triple, seen.let_go()),
+                Some(seen) => draft.put_seen(triple, seen.let_go().overtaken_again(how.clone())),
                 None => {
                     let text =
                         format!("{} speaks of it before it has arrived: it is not told any more", self.first.identity);
                     draft.write(now, "held", &triple, text);
-                    draft.put_seen(triple, Seen::new(self.first.expires.max(now) + REMEMBER_ALERTS, 0));
+                    let keep_until = self.first.expires.max(now) + REMEMBER_ALERTS;
+                    draft.put_seen(triple, Seen::overtaken(keep_until, how.clone()));
                 }
             }
         }
     }
 
     fn lift(&self, draft: &mut Draft<'_>, book: &RuleBook, now: Timestamp) {
-        self.overtake(draft, now);
+        self.overtake(draft, &Overtaking::Ended, now);
         let Referred { live, was_any } = self.referred(draft, now);
         if !was_any {
             draft.write(now, "held", &self.first.identity, "it ends nothing that is in force here".to_owned());
@@ -226,7 +236,8 @@ impl<'a> Document<'a> {
             draft.notify(held(self.feed, Holding::Unplaced, self.first, &unplaced.join("; ")));
         }
         let is_unclear = !unplaced.is_empty();
-        self.overtake(draft, now);
+        let until = self.parts.iter().map(|part| part.expires).max().unwrap_or(self.first.expires);
+        self.overtake(draft, &Overtaking::GoesOn { by: self.first.identity.to_string(), until }, now);
         let Referred { live: referred, was_any } = self.referred(draft, now);
         if was_any && referred.is_empty() {
             // The same update in another language may have been sent a moment earlier and still be news to its readers.
@@ -290,7 +301,7 @@ impl<'a> Document<'a> {
             if heir.before.is_empty() {
                 begin(book, draft, &Beginning { feed: self.feed, part, left_to_it: heir.left_to_it }, &beside, now);
             } else {
-                go_on(draft, self.feed, part, &heir, &beside, now);
+                go_on(draft, OfficialPart::new(self.feed, part), &heir, &beside, now);
             }
         }
     }
@@ -371,9 +382,7 @@ fn begin(book: &RuleBook, draft: &mut Draft<'_>, beginning: &Beginning<'_>, besi
     if left_to_it.is_empty() && twins::wait(book, draft, feed, part, now) {
         return;
     }
-    let line = vec![part.identity.to_string()];
-    let official = OfficialPart { feed: (*feed).clone(), alert: (*part).clone(), line };
-    issue(book, draft, official, left_to_it, beside, now);
+    issue(book, draft, OfficialPart::new(feed, part), left_to_it, beside, now);
 }
 
 /// Says an alert under a number of its own.
@@ -421,8 +430,9 @@ fn free(name: String, is_taken: impl Fn(&str) -> bool) -> String {
 }
 
 /// Takes an update: the first warning that goes on in it does so in its words, and any others end in it.
-fn go_on(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, heir: &Heir, beside: &Beside, now: Timestamp) {
+fn go_on(draft: &mut Draft<'_>, official: OfficialPart, heir: &Heir, beside: &Beside, now: Timestamp) {
     let Some((key, told)) = heir.before.first() else { return };
+    let alert = &official.alert;
     let worst = heir.before.iter().map(|(_, told)| told.severity).max().unwrap_or(told.severity);
     let change = if worst < alert.severity {
         Change::Raised
@@ -434,17 +444,19 @@ fn go_on(draft: &mut Draft<'_>, feed: &FeedId, alert: &Alert, heir: &Heir, besid
         Change::Updated
     };
     let mut line: Vec<String> = Vec::new();
-    for (_, before) in &heir.before {
-        line.extend(before.official.iter().flat_map(|official| official.line.iter().cloned()));
+    let before = heir.before.iter().filter_map(|(_, before)| before.official.as_ref());
+    for triple in before.chain([&official]).flat_map(|official| &official.line) {
+        if !line.contains(triple) {
+            line.push(triple.clone());
+        }
     }
-    line.push(alert.identity.to_string());
     for (key, _) in &heir.before {
         draft.put_warning(key.clone(), None);
     }
     let before: Vec<Warning> = heir.before.iter().map(|(_, told)| told.clone()).collect();
     let mut taken = automatic::yield_to(draft, alert, now);
     taken.extend(heir.left_to_it.iter().cloned());
-    let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
+    let official = OfficialPart { line, ..official };
     let edition = Edition {
         number: told.number.clone(),
         edition: told.edition + 1,

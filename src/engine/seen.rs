@@ -7,6 +7,21 @@ use crate::time::Timestamp;
 /// The most other words of one name that are told to the staff.
 const MAX_OTHERS: usize = 8;
 
+/// What became of an alert that another one overtook before it arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Overtaking {
+    /// It was ended.
+    Ended,
+    /// It goes on in a newer alert.
+    GoesOn {
+        /// That one's CAP triple as text.
+        by: String,
+        /// When that one ends.
+        until: Timestamp,
+    },
+}
+
 /// An alert that has arrived, or that another one spoke of before it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Row")]
@@ -21,6 +36,9 @@ pub(super) struct Seen {
     is_held: bool,
     /// How many of its places were not known when the rest of it was told; none when all were, or when others have corrected it.
     lacking: Option<usize>,
+    /// What overtook it, while it has not arrived itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overtaken: Option<Overtaking>,
 }
 
 /// As it was written: by this version, or by one that kept the time alone.
@@ -36,6 +54,8 @@ enum Row {
         is_held: bool,
         #[serde(default)]
         lacking: Option<usize>,
+        #[serde(default)]
+        overtaken: Option<Overtaking>,
     },
 }
 
@@ -43,8 +63,8 @@ impl From<Row> for Seen {
     fn from(row: Row) -> Self {
         match row {
             Row::Until(keep_until) => Self::new(keep_until, 0),
-            Row::Whole { keep_until, fingerprint, others, is_held, lacking } => {
-                Self { keep_until, fingerprint, others, is_held, lacking }
+            Row::Whole { keep_until, fingerprint, others, is_held, lacking, overtaken } => {
+                Self { keep_until, fingerprint, others, is_held, lacking, overtaken }
             }
         }
     }
@@ -53,7 +73,28 @@ impl From<Row> for Seen {
 impl Seen {
     /// One that was not known.
     pub(super) fn new(keep_until: Timestamp, fingerprint: u64) -> Self {
-        Self { keep_until, fingerprint, others: Vec::new(), is_held: false, lacking: None }
+        Self { keep_until, fingerprint, others: Vec::new(), is_held: false, lacking: None, overtaken: None }
+    }
+
+    /// One that has not arrived and is not told when it does.
+    pub(super) fn overtaken(keep_until: Timestamp, how: Overtaking) -> Self {
+        Self { overtaken: Some(how), ..Self::new(keep_until, 0) }
+    }
+
+    /// What overtook it, while it has not arrived itself.
+    pub(super) fn overtaking(&self) -> Option<&Overtaking> {
+        self.overtaken.as_ref()
+    }
+
+    /// The same, once it has arrived all the same.
+    pub(super) fn arrived(self, keep_until: Timestamp, fingerprint: u64) -> Self {
+        Self { keep_until: self.keep_until.max(keep_until), fingerprint, overtaken: None, ..self }
+    }
+
+    /// The same, once more overtaken: what was ended stays so.
+    pub(super) fn overtaken_again(self, how: Overtaking) -> Self {
+        let overtaken = self.overtaken.map(|known| if known == Overtaking::Ended { known } else { how });
+        Self { overtaken, ..self }
     }
 
     /// The same, held for want of a known place.

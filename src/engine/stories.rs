@@ -21,6 +21,7 @@ use crate::unit::{Metric, Unit};
 use geo::{Coord, MultiPolygon, Rect};
 
 mod authority;
+mod chains;
 mod clocks;
 mod corrections;
 mod derived;

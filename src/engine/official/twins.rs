@@ -33,6 +33,12 @@ impl Pending {
     pub(super) fn official(&self) -> &OfficialPart {
         &self.official
     }
+
+    /// The same, with one more alert known to have gone before it.
+    pub(super) fn after(mut self, triple: String) -> Self {
+        self.official.line.push(triple);
+        self
+    }
 }
 
 /// The languages of ours that words are in.
@@ -117,8 +123,7 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
     if is_urgent || languages(&alert.words).len() == Language::ALL.len() {
         return false;
     }
-    let line = vec![alert.identity.to_string()];
-    let official = OfficialPart { feed: feed.clone(), alert: alert.clone(), line };
+    let official = OfficialPart::new(feed, alert);
     let key = free(root(alert), |key| draft.pending().any(|(known, _)| known == key));
     draft.put_pending(key, Some(Pending { official, due }));
     let text = format!("it waits until {} for its twin in the other language", due.format("%T UTC"));

@@ -3,17 +3,17 @@
 use super::*;
 
 /// An alert that takes the place of others.
-fn update(minute: i64, severity: Severity, until: i64, of: &[&Alert]) -> Alert {
+pub(super) fn update(minute: i64, severity: Severity, until: i64, of: &[&Alert]) -> Alert {
     let references = of.iter().map(|alert| alert.identity.clone()).collect();
     Alert { msg_type: MsgType::Update, references, ..alert(minute, severity, until) }
 }
 
-fn cancel(minute: i64, of: &[&Alert]) -> Alert {
+pub(super) fn cancel(minute: i64, of: &[&Alert]) -> Alert {
     Alert { msg_type: MsgType::Cancel, ..update(minute, Severity::Red, minute + 60, of) }
 }
 
 /// The same alert in English, under a name of its own.
-fn in_english(arabic: &Alert) -> Alert {
+pub(super) fn in_english(arabic: &Alert) -> Alert {
     let mut english = arabic.clone();
     english.identity.identifier.push_str("-en");
     english.words[0].language = "en".into();
@@ -22,7 +22,7 @@ fn in_english(arabic: &Alert) -> Alert {
 
 /// What is said when alerts arrive at the minutes given, over ten hours.
 #[track_caller]
-fn check_alerts(alerts: &[(i64, &Alert)], expected: &str) -> Vec<Bulletin> {
+pub(super) fn check_alerts(alerts: &[(i64, &Alert)], expected: &str) -> Vec<Bulletin> {
     let events: Vec<(i64, Event)> = alerts.iter().map(|(minute, alert)| (*minute, said((*alert).clone()))).collect();
     let (_, said) = live(&book(rain(0, 20)), &events, 600);
     assert_eq!(tell(&said), expected);

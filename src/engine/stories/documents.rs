@@ -7,12 +7,12 @@ use crate::feed::{Surroundings, cap};
 use crate::problem::{Problems, SourceFile};
 use crate::table::read_file;
 
-fn taif() -> GovernorateId {
+pub(super) fn taif() -> GovernorateId {
     GovernorateId::new("taif").unwrap()
 }
 
 /// The parts of one document: what is of the first and differs in severity and place.
-fn document(minute: i64, until: i64, parts: &[(Severity, &[GovernorateId])]) -> Vec<Alert> {
+pub(super) fn document(minute: i64, until: i64, parts: &[(Severity, &[GovernorateId])]) -> Vec<Alert> {
     let part = |(number, (severity, areas)): (usize, &(Severity, &[GovernorateId]))| Alert {
         part: u16::try_from(number).unwrap(),
         fingerprint: 1,
@@ -23,18 +23,18 @@ fn document(minute: i64, until: i64, parts: &[(Severity, &[GovernorateId])]) -> 
     parts.iter().enumerate().map(part).collect()
 }
 
-fn referring(parts: Vec<Alert>, msg_type: MsgType, to: &Alert) -> Vec<Alert> {
+pub(super) fn referring(parts: Vec<Alert>, msg_type: MsgType, to: &Alert) -> Vec<Alert> {
     parts.into_iter().map(|part| Alert { msg_type, references: vec![to.identity.clone()], ..part }).collect()
 }
 
-fn heard(documents: &[(i64, Vec<Alert>)]) -> Vec<(i64, Event)> {
+pub(super) fn heard(documents: &[(i64, Vec<Alert>)]) -> Vec<(i64, Event)> {
     let event = |alerts: &Vec<Alert>| asked("ncm", Batch { alerts: alerts.clone(), ..Batch::default() });
     documents.iter().map(|(minute, alerts)| (*minute, event(alerts))).collect()
 }
 
 /// What is said when documents arrive at the minutes given, with the places of each.
 #[track_caller]
-fn check_documents(documents: &[(i64, Vec<Alert>)], expected: &str) -> Vec<Bulletin> {
+pub(super) fn check_documents(documents: &[(i64, Vec<Alert>)], expected: &str) -> Vec<Bulletin> {
     let (_, said) = live(&book(rain(0, 20)), &heard(documents), 600);
     let places = |bulletin: &Bulletin| bulletin.areas.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
     let lines: Vec<String> =
