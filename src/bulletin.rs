@@ -153,8 +153,11 @@ pub struct Bulletin {
     pub reach: Reach,
     /// Where, in official order; never empty.
     pub areas: Vec<GovernorateId>,
-    /// Where it held before and does not any more.
+    /// Where it held before and does not any more; told until the time is up that was told there.
     pub left: Vec<GovernorateId>,
+    /// Where it held before and where nobody knows whether it still does: the authority named places that were not understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubtful: Vec<GovernorateId>,
     /// When this was decided.
     pub issued: Timestamp,
     /// When the danger begins.

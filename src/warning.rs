@@ -38,12 +38,45 @@ pub struct OfficialPart {
     pub alert: Alert,
     /// The triples of all alerts of its life, as text, twins in other languages included.
     pub line: Vec<String>,
+    /// The places of older editions that the one in force does not name.
+    #[serde(default)]
+    pub trail: Trail,
 }
 
 impl OfficialPart {
     /// The first of its line.
     pub fn new(feed: &FeedId, alert: &Alert) -> Self {
-        Self { feed: feed.clone(), alert: alert.clone(), line: vec![alert.identity.to_string()] }
+        let line = vec![alert.identity.to_string()];
+        Self { feed: feed.clone(), alert: alert.clone(), line, trail: Trail::default() }
+    }
+}
+
+/// A place that a warning was told for before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// Which.
+    pub place: GovernorateId,
+    /// Until when it was told to hold there.
+    pub until: Timestamp,
+}
+
+/// The places that a warning was told for and that its newest edition does not name. Whoever has not received an older edition by
+/// then hears of them by the newest, which takes the place of all before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// Where it does not hold any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<Former>,
+    /// Where nobody knows: the authority named places that were not understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubtful: Vec<Former>,
+}
+
+impl Trail {
+    /// What of it is still worth telling: the rest is over by what was told there.
+    pub fn worth_telling(&self, now: Timestamp) -> Self {
+        let lasting = |all: &[Former]| all.iter().filter(|one| now < one.until).cloned().collect();
+        Self { left: lasting(&self.left), doubtful: lasting(&self.doubtful) }
     }
 }
 

@@ -302,6 +302,7 @@ fn say(
         reach: reach.clone(),
         areas: vec![governorate.clone()],
         left: Vec::new(),
+        doubtful: Vec::new(),
         issued: now,
         onset: found.onset,
         until: found.until,

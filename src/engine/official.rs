@@ -3,11 +3,11 @@
 //! An alert that vanishes from its feed is not over; one without a place is held; one that is a test, or is not for everyone, goes
 //! nowhere. What arrives first under a name is what counts: other words under the same name are an incident for the staff.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::alert::{Alert, MsgType, Scope, Status};
 use crate::bulletin::Change;
-use crate::ids::{FeedId, GovernorateId};
+use crate::ids::FeedId;
 use crate::notice::{HeldAlert, Holding, Topic, cut};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
@@ -16,9 +16,11 @@ use crate::warning::{OfficialPart, Warning, WarningKey};
 use super::automatic;
 use super::seen::{Overtaking, Seen};
 use super::state::Draft;
-use editions::{Beside, Edition, finish, speak};
+use editions::{Edition, finish, speak};
+use heirs::{Heir, inherit};
 
 pub(super) mod editions;
+mod heirs;
 pub(super) mod lines;
 mod overtaken;
 mod places;
@@ -208,7 +210,7 @@ impl<'a> Document<'a> {
             draft.write(now, "held", &self.first.identity, "it ends nothing that is in force here".to_owned());
         }
         for (key, warning) in live {
-            let told = OfficialPart { feed: self.feed.clone(), alert: self.first.clone(), line: Vec::new() };
+            let told = OfficialPart::new(self.feed, self.first);
             finish(draft, book, &key, &warning, Change::Lifted, Some(&told), now);
         }
     }
@@ -288,20 +290,13 @@ impl<'a> Document<'a> {
             }
             return;
         }
-        let mut heirs = inherit(&parts, referred);
+        let mut heirs = inherit(&parts, referred, is_unclear, now);
         for (number, part) in parts.iter().enumerate() {
-            let elsewhere: BTreeSet<GovernorateId> = parts
-                .iter()
-                .enumerate()
-                .filter(|(other, alert)| *other != number && alert.hazard == part.hazard)
-                .flat_map(|(_, alert)| alert.areas.iter().cloned())
-                .collect();
-            let beside = Beside { elsewhere, is_unclear };
             let heir = heirs.remove(&number).unwrap_or_default();
             if heir.before.is_empty() {
-                begin(book, draft, &Beginning { feed: self.feed, part, left_to_it: heir.left_to_it }, &beside, now);
+                begin(book, draft, &Beginning { feed: self.feed, part, left_to_it: heir.left_to_it }, now);
             } else {
-                go_on(draft, OfficialPart::new(self.feed, part), &heir, &beside, now);
+                go_on(draft, OfficialPart::new(self.feed, part), &heir, now);
             }
         }
     }
@@ -342,34 +337,6 @@ fn has_gone_on(warning: &Warning, alert: &Alert, now: Timestamp) -> bool {
     newest.is_some_and(|newest| newest <= now && alert.written() < newest)
 }
 
-/// What a part of a document has from what was told before.
-#[derive(Debug, Default)]
-struct Heir {
-    /// The warnings that go on in it; the first gives it its number.
-    before: Vec<(WarningKey, Warning)>,
-    /// Warnings that go on in another part and leave some of their places to this one.
-    left_to_it: Vec<Warning>,
-}
-
-/// Finds for each warning the part in which it goes on: of the same hazard and with the most places in common, else the first.
-/// A part that takes over places of a warning that goes on elsewhere takes its place there.
-fn inherit(parts: &[&Alert], referred: Vec<(WarningKey, Warning)>) -> BTreeMap<usize, Heir> {
-    let common = |told: &Warning, part: &Alert| part.areas.iter().filter(|area| told.areas.contains(area)).count();
-    let mut heirs: BTreeMap<usize, Heir> = BTreeMap::new();
-    for (key, told) in referred {
-        let score = |part: &Alert| (part.hazard == told.hazard, common(&told, part));
-        let best = parts.iter().map(|part| score(part)).max();
-        let heir = parts.iter().position(|part| Some(score(part)) == best).unwrap_or(0);
-        for (number, part) in parts.iter().enumerate() {
-            if number != heir && part.hazard == told.hazard && 0 < common(&told, part) {
-                heirs.entry(number).or_default().left_to_it.push(told.clone());
-            }
-        }
-        heirs.entry(heir).or_default().before.push((key, told));
-    }
-    heirs
-}
-
 /// A warning that begins.
 struct Beginning<'a> {
     feed: &'a FeedId,
@@ -377,23 +344,16 @@ struct Beginning<'a> {
     left_to_it: Vec<Warning>,
 }
 
-fn begin(book: &RuleBook, draft: &mut Draft<'_>, beginning: &Beginning<'_>, beside: &Beside, now: Timestamp) {
+fn begin(book: &RuleBook, draft: &mut Draft<'_>, beginning: &Beginning<'_>, now: Timestamp) {
     let Beginning { feed, part, left_to_it } = beginning;
     if left_to_it.is_empty() && twins::wait(book, draft, feed, part, now) {
         return;
     }
-    issue(book, draft, OfficialPart::new(feed, part), left_to_it, beside, now);
+    issue(book, draft, OfficialPart::new(feed, part), left_to_it, now);
 }
 
 /// Says an alert under a number of its own.
-fn issue(
-    book: &RuleBook,
-    draft: &mut Draft<'_>,
-    official: OfficialPart,
-    left_to_it: &[Warning],
-    beside: &Beside,
-    now: Timestamp,
-) {
+fn issue(book: &RuleBook, draft: &mut Draft<'_>, official: OfficialPart, left_to_it: &[Warning], now: Timestamp) {
     let mut taken = automatic::yield_to(draft, &official.alert, now);
     taken.extend(left_to_it.iter().cloned());
     let edition = Edition {
@@ -402,7 +362,6 @@ fn issue(
         change: Change::Issued,
         before: &[],
         taken: &taken,
-        beside,
         only_in: Vec::new(),
     };
     let is_taken = |root: &str| draft.warning(&WarningKey::Official { root: root.to_owned() }).is_some();
@@ -430,7 +389,7 @@ fn free(name: String, is_taken: impl Fn(&str) -> bool) -> String {
 }
 
 /// Takes an update: the first warning that goes on in it does so in its words, and any others end in it.
-fn go_on(draft: &mut Draft<'_>, official: OfficialPart, heir: &Heir, beside: &Beside, now: Timestamp) {
+fn go_on(draft: &mut Draft<'_>, official: OfficialPart, heir: &Heir, now: Timestamp) {
     let Some((key, told)) = heir.before.first() else { return };
     let alert = &official.alert;
     let worst = heir.before.iter().map(|(_, told)| told.severity).max().unwrap_or(told.severity);
@@ -456,14 +415,13 @@ fn go_on(draft: &mut Draft<'_>, official: OfficialPart, heir: &Heir, beside: &Be
     let before: Vec<Warning> = heir.before.iter().map(|(_, told)| told.clone()).collect();
     let mut taken = automatic::yield_to(draft, alert, now);
     taken.extend(heir.left_to_it.iter().cloned());
-    let official = OfficialPart { line, ..official };
+    let official = OfficialPart { line, trail: heir.trail.clone(), ..official };
     let edition = Edition {
         number: told.number.clone(),
         edition: told.edition + 1,
         change,
         before: &before,
         taken: &taken,
-        beside,
         only_in: Vec::new(),
     };
     speak(draft, key.clone(), official, edition, now);

@@ -24,6 +24,7 @@ mod authority;
 mod chains;
 mod clocks;
 mod corrections;
+mod departures;
 mod derived;
 mod documents;
 mod language;

@@ -71,7 +71,7 @@ slots! {
     Date = "date",
     /// What comes along with the hazard.
     Effects = "effects",
-    /// The places where a warning does not hold any more.
+    /// The places where a warning does not hold any more, or where nobody knows.
     Left = "left",
     /// When the last data came.
     Since = "since",
@@ -261,6 +261,7 @@ fn body() -> Vec<Entry> {
         ("ongoing", &[S::Phenomenon, S::Reach, S::Period]),
         ("effects", &[S::Effects]),
         ("left", &[S::Left]),
+        ("doubtful", &[S::Left]),
         ("silent", &[S::Since]),
         ("no_data", &[S::Since]),
         ("lifted", &[S::Where, S::Ended]),

@@ -15,6 +15,9 @@
 //! "sources":[{"id":"metar","name":{"ar":"تقارير مطارات المنطقة (METAR)","en":"reports from the region's airports (METAR)"}}]}}
 //! ```
 //!
+//! `doubtful` stands at the end, in the shape of `left`, where a warning may still hold in a place that it held in before and nobody
+//! knows whether it does.
+//!
 //! A notice to the people on duty comes in the same envelope under types of its own, `notice.begun`, `notice.continues` and
 //! `notice.ended`; `about` says which topic it is of.
 //!
@@ -73,6 +76,8 @@ struct Data<'a> {
     silent_since: Option<String>,
     text: Texts<'a>,
     sources: Vec<Named<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    doubtful: Vec<Area<'a>>,
 }
 
 /// A feed and what the public reads in its place; none when it is not configured any more.
@@ -218,6 +223,7 @@ pub(super) fn whole(
             silent_since: bulletin.silent_since.map(instant),
             text: texts(spoken),
             sources,
+            doubtful: areas(&bulletin.doubtful, places),
         },
     })
 }

@@ -85,11 +85,13 @@ pub(super) fn paragraphs(telling: &Telling<'_>, source: Source<'_>) -> Result<Ve
                 "body.lifted_official",
                 &[(Slot::Authority, &authority), (Slot::Reach, &reach), (Slot::Ended, &ended)],
             )?);
+            paragraphs.extend(telling.places_left()?);
             paragraphs.push(relayed(telling, source, &authority)?);
         }
         Change::Expired => {
             let ended = telling.moment(until, Edge::End)?;
             paragraphs.push(telling.say("body.expired", &[(Slot::Reach, &reach), (Slot::Ended, &ended)])?);
+            paragraphs.extend(telling.places_left()?);
             paragraphs.extend(telling.silence("body.no_data")?);
             paragraphs.push(telling.say("notice.relayed", &[(Slot::Authority, &authority)])?);
         }

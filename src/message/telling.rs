@@ -206,13 +206,16 @@ impl Telling<'_> {
 
     /// The paragraphs about places left and about silence, where there is something to say.
     pub(super) fn caveats(&self) -> Result<Vec<String>, WordingError> {
-        let mut caveats = Vec::new();
-        if !self.bulletin.left.is_empty() {
-            let left = self.areas(&self.bulletin.left)?;
-            caveats.push(self.say("body.left", &[(Slot::Left, &left)])?);
-        }
+        let mut caveats = self.places_left()?;
         caveats.extend(self.silence("body.silent")?);
         Ok(caveats)
+    }
+
+    /// The paragraphs about places that the warning has left, and about those that it may have left.
+    pub(super) fn places_left(&self) -> Result<Vec<String>, WordingError> {
+        let told = [("body.left", &self.bulletin.left), ("body.doubtful", &self.bulletin.doubtful)];
+        let told = told.into_iter().filter(|(_, places)| !places.is_empty());
+        told.map(|(key, places)| self.say(key, &[(Slot::Left, &self.areas(places)?)])).collect()
     }
 
     /// Since when there are no fresh data, when that is so.

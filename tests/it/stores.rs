@@ -38,6 +38,7 @@ fn bulletin(number: &str, edition: u32) -> Bulletin {
         reach: Reach::new(Hazard::Rain, Severity::Red),
         areas: vec![GovernorateId::new("jeddah").unwrap()],
         left: Vec::new(),
+        doubtful: Vec::new(),
         issued: at(0),
         onset: at(0),
         until: at(3600),

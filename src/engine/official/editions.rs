@@ -1,7 +1,5 @@
 //! The editions of an authority's warnings: saying one, ending one, and ending those whose time has run out.
 
-use std::collections::BTreeSet;
-
 use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::engine::FeedState;
 use crate::engine::state::Draft;
@@ -9,16 +7,7 @@ use crate::ids::{BulletinId, GovernorateId};
 use crate::language::Language;
 use crate::rule::RuleBook;
 use crate::time::Timestamp;
-use crate::warning::{OfficialPart, Warning, WarningKey};
-
-/// What a document says beside one of its parts.
-#[derive(Debug, Default)]
-pub(super) struct Beside {
-    /// Places that another part speaks of: nobody is told that a warning has left them.
-    pub(super) elsewhere: BTreeSet<GovernorateId>,
-    /// True when a place of it was not understood, in whichever part: then nobody is told that a warning has left any.
-    pub(super) is_unclear: bool,
-}
+use crate::warning::{Former, OfficialPart, Warning, WarningKey};
 
 /// Where a bulletin stands in the life of its warning.
 pub(super) struct Edition<'a> {
@@ -30,8 +19,6 @@ pub(super) struct Edition<'a> {
     /// The warnings that it takes the place of and that were told under other numbers: the rules' own, and those of the
     /// authority that go on elsewhere and leave some of their places to it.
     pub(super) taken: &'a [Warning],
-    /// What the same document says beside it.
-    pub(super) beside: &'a Beside,
     /// The languages that alone have something new to hear; none is named when all have.
     pub(super) only_in: Vec<Language>,
 }
@@ -49,13 +36,6 @@ pub(super) fn speak(
     let replaced = || edition.before.iter().chain(edition.taken);
     let mut reach = Reach::new(alert.hazard, alert.severity);
     replaced().for_each(|told| reach.take_in(&told.reach));
-    let mut left: Vec<GovernorateId> = Vec::new();
-    for area in edition.before.iter().flat_map(|told| &told.areas) {
-        let is_gone = !alert.areas.contains(area) && !edition.beside.elsewhere.contains(area);
-        if !edition.beside.is_unclear && is_gone && !left.contains(area) {
-            left.push(area.clone());
-        }
-    }
     draft.say(Bulletin {
         id: id.clone(),
         number: edition.number.clone(),
@@ -68,7 +48,8 @@ pub(super) fn speak(
         was: edition.before.iter().map(|told| told.severity).max(),
         reach: reach.clone(),
         areas: alert.areas.clone(),
-        left,
+        left: places(&official.trail.left),
+        doubtful: places(&official.trail.doubtful),
         issued: now,
         onset: alert.onset,
         until: alert.expires,
@@ -94,6 +75,10 @@ pub(super) fn speak(
     draft.put_warning(key, Some(warning));
 }
 
+fn places(formers: &[Former]) -> Vec<GovernorateId> {
+    formers.iter().map(|former| former.place.clone()).collect()
+}
+
 fn origin(official: &OfficialPart) -> Origin {
     Origin::Official {
         feed: official.feed.clone(),
@@ -116,6 +101,14 @@ pub(super) fn finish(
     let ended = warning.until.min(now);
     // An authority that could not be heard may have gone on: its word has run out, and nobody knows more.
     let silence = draft.feed(&own.feed).and_then(FeedState::silent_since).filter(|_| change == Change::Expired);
+    // With the warning ends all doubt, also where it had been told for as long as where it still held.
+    let doubtful = own.trail.doubtful.iter().filter(|one| now < one.until || warning.until <= one.until);
+    let mut areas = warning.areas.clone();
+    let doubtful: Vec<GovernorateId> = doubtful.map(|one| one.place.clone()).collect();
+    if !doubtful.is_empty() {
+        areas.extend(doubtful);
+        areas.sort_by_key(|area| book.governorates.iter().position(|known| known.id == *area));
+    }
     draft.say(Bulletin {
         id: BulletinId::new(&warning.number, warning.edition + 1),
         number: warning.number.clone(),
@@ -127,8 +120,9 @@ pub(super) fn finish(
         severity: warning.severity,
         was: Some(warning.severity),
         reach: warning.reach.clone(),
-        areas: warning.areas.clone(),
-        left: Vec::new(),
+        areas,
+        left: places(&own.trail.worth_telling(now).left),
+        doubtful: Vec::new(),
         issued: now,
         onset: warning.onset.min(ended),
         until: ended,

@@ -3,15 +3,16 @@
 //!
 //! Never tells such a document: what it takes the place of ends with it, or goes on in what overtook it.
 
-use super::editions::{Beside, finish};
-use super::{Document, Heir, NEWER, REMEMBER_ALERTS, go_on, inherit, issue, twins};
+use super::editions::finish;
+use super::heirs::{Heir, add, inherit};
+use super::{Document, NEWER, REMEMBER_ALERTS, go_on, issue, twins};
 use crate::alert::{Alert, MsgType, Scope, Status};
 use crate::bulletin::Change;
-use crate::engine::seen::Overtaking;
+use crate::engine::seen::{Overtaking, Seen};
 use crate::engine::state::Draft;
 use crate::rule::RuleBook;
 use crate::time::Timestamp;
-use crate::warning::{OfficialPart, Warning, WarningKey};
+use crate::warning::{OfficialPart, Trail, Warning, WarningKey};
 
 /// What a document goes on in that was overtaken: a part of the newer one, told or about to be.
 struct Successor {
@@ -22,7 +23,7 @@ struct Successor {
 /// Where it is kept.
 enum Place {
     /// It is told.
-    Told(WarningKey, Warning),
+    Told(WarningKey, Box<Warning>),
     /// It waits for its twin.
     Waits(String),
 }
@@ -64,7 +65,7 @@ impl Document<'_> {
             return;
         }
         let parts: Vec<&Alert> = successors.iter().map(|one| &one.official.alert).collect();
-        let mut heirs = inherit(&parts, referred);
+        let mut heirs = inherit(&parts, referred, is_unclear(draft, &how), now);
         for (number, successor) in successors.into_iter().enumerate() {
             succeed(book, draft, successor, heirs.remove(&number).unwrap_or_default(), &triple, now);
         }
@@ -77,7 +78,7 @@ fn successors(draft: &Draft<'_>, how: &Overtaking, now: Timestamp) -> Vec<Succes
     let is_meant = |official: &&OfficialPart| official.line.contains(by) && !official.alert.has_expired(now);
     let told = draft.officials().filter_map(|(key, warning)| {
         let official = warning.official.as_ref().filter(is_meant)?.clone();
-        Some(Successor { official, place: Place::Told(key.clone(), warning.clone()) })
+        Some(Successor { official, place: Place::Told(key.clone(), Box::new(warning.clone())) })
     });
     let waiting = draft.pending().filter_map(|(key, pending)| {
         let official = Some(pending.official()).filter(is_meant)?.clone();
@@ -86,22 +87,33 @@ fn successors(draft: &Draft<'_>, how: &Overtaking, now: Timestamp) -> Vec<Succes
     told.chain(waiting).collect()
 }
 
+/// Whether a place of what overtook a document was not understood: what it does not name it may be about all the same.
+fn is_unclear(draft: &Draft<'_>, how: &Overtaking) -> bool {
+    match how {
+        Overtaking::Ended => false,
+        Overtaking::GoesOn { by, .. } => draft.seen(by).is_some_and(Seen::waits),
+    }
+}
+
 /// Has a part take the place of what it has from before; where that is nothing, it only knows of one more name.
 fn succeed(book: &RuleBook, draft: &mut Draft<'_>, successor: Successor, mut heir: Heir, triple: &str, now: Timestamp) {
     let is_news = !heir.before.is_empty() || !heir.left_to_it.is_empty();
     let Successor { official, place } = successor;
     match place {
         Place::Told(key, told) if is_news => {
-            heir.before.insert(0, (key, told));
-            go_on(draft, official, &heir, &Beside::default(), now);
+            let Trail { left, doubtful } = official.trail.worth_telling(now);
+            add(&mut heir.trail.left, left);
+            add(&mut heir.trail.doubtful, doubtful);
+            heir.before.insert(0, (key, *told));
+            go_on(draft, official, &heir, now);
         }
-        Place::Told(key, told) => draft.put_warning(key, Some(Warning { official: Some(official), ..told })),
+        Place::Told(key, told) => draft.put_warning(key, Some(Warning { official: Some(official), ..*told })),
         Place::Waits(key) if is_news => {
             draft.put_pending(key, None);
             if heir.before.is_empty() {
-                issue(book, draft, official, &heir.left_to_it, &Beside::default(), now);
+                issue(book, draft, official, &heir.left_to_it, now);
             } else {
-                go_on(draft, official, &heir, &Beside::default(), now);
+                go_on(draft, official, &heir, now);
             }
         }
         Place::Waits(key) => {

@@ -4,15 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use super::editions::Beside;
-use super::{Beginning, Document, NEWER, begin, has_gone_on, twins};
+use super::heirs::{Heir, add};
+use super::{Beginning, Document, NEWER, begin, go_on, has_gone_on, twins};
 use crate::alert::{Alert, Words};
 use crate::engine::state::Draft;
 use crate::hazard::Hazard;
 use crate::ids::GovernorateId;
 use crate::rule::RuleBook;
 use crate::time::Timestamp;
-use crate::warning::OfficialPart;
+use crate::warning::{OfficialPart, Trail, Warning, WarningKey};
 
 /// What of a part people have heard.
 #[derive(Debug, Default)]
@@ -52,6 +52,8 @@ impl Document<'_> {
             return draft.write(now, "held", &triple, NEWER.to_owned());
         }
         draft.write(now, "placed", &triple, "more of its places are known by now".to_owned());
+        let in_doubt = in_doubt(draft, &triple);
+        let mut placed: BTreeSet<GovernorateId> = BTreeSet::new();
         let live = self.parts.iter().filter(|part| !part.all_clear && !part.has_expired(now) && !part.areas.is_empty());
         for part in live {
             let heard = heard_of(draft, &triple, part);
@@ -67,12 +69,49 @@ impl Document<'_> {
                 continue;
             }
             let rest = Alert { areas, unplaced: Vec::new(), ..(*part).clone() };
+            placed.extend(rest.areas.iter().cloned());
             for part in twins::join_all(draft, vec![&rest], now) {
-                let beginning = Beginning { feed: self.feed, part, left_to_it: Vec::new() };
-                begin(book, draft, &beginning, &Beside::default(), now);
+                let is_one = |one: &Warning| doubtful(one).any(|place| part.areas.contains(place));
+                let left_to_it = in_doubt.iter().map(|(_, one)| one).filter(|one| is_one(one)).cloned().collect();
+                begin(book, draft, &Beginning { feed: self.feed, part, left_to_it }, now);
             }
         }
+        for (key, _) in in_doubt {
+            dispel(draft, &key, &placed, missing == 0, now);
+        }
     }
+}
+
+/// The warnings of a document of which nobody knows whether they hold in some places.
+fn in_doubt(draft: &Draft<'_>, triple: &String) -> Vec<(WarningKey, Warning)> {
+    let is_told = |one: &Warning| one.official.as_ref().is_some_and(|official| official.line.contains(triple));
+    let found = draft.officials().filter(|(_, one)| is_told(one) && doubtful(one).next().is_some());
+    found.map(|(key, one)| (key.clone(), one.clone())).collect()
+}
+
+/// The places of a warning that are in doubt.
+fn doubtful(warning: &Warning) -> impl Iterator<Item = &GovernorateId> {
+    warning.official.iter().flat_map(|official| official.trail.doubtful.iter().map(|former| &former.place))
+}
+
+/// Takes the doubt from places that are known to be meant by now; once all of the document is understood, the others are told that
+/// the warning has left them.
+fn dispel(draft: &mut Draft<'_>, key: &WarningKey, placed: &BTreeSet<GovernorateId>, is_clear: bool, now: Timestamp) {
+    let Some(told) = draft.warning(key).cloned() else { return };
+    let Some(mut official) = told.official.clone() else { return };
+    let Trail { mut left, mut doubtful } = official.trail.worth_telling(now);
+    doubtful.retain(|former| !placed.contains(&former.place));
+    let is_news = is_clear && !doubtful.is_empty();
+    if is_clear {
+        add(&mut left, std::mem::take(&mut doubtful));
+    }
+    let trail = Trail { left, doubtful };
+    if is_news {
+        let heir = Heir { before: vec![(key.clone(), told)], left_to_it: Vec::new(), trail };
+        return go_on(draft, official, &heir, now);
+    }
+    official.trail = trail;
+    draft.put_warning(key.clone(), Some(Warning { official: Some(official), ..told }));
 }
 
 /// What has been told, or waits to be, of a part of the document with this name: of its hazard and time and no more mildly. With

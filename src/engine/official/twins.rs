@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::editions::{Beside, Edition, speak};
+use super::editions::{Edition, speak};
 use super::{free, issue, root, speaks_of};
 use crate::alert::{Alert, Words};
 use crate::bulletin::Change;
@@ -81,13 +81,13 @@ fn join(draft: &mut Draft<'_>, key: &WarningKey, alert: &Alert, now: Timestamp) 
         return;
     }
     draft.write(now, "twin", &alert.identity, format!("{} in another language", told.last));
+    official.trail = official.trail.worth_telling(now);
     let edition = Edition {
         number: told.number.clone(),
         edition: told.edition + 1,
         change: Change::Updated,
         before: std::slice::from_ref(&told),
         taken: &[],
-        beside: &Beside::default(),
         only_in,
     };
     speak(draft, key.clone(), official, edition, now);
@@ -114,7 +114,7 @@ pub(super) fn wait(book: &RuleBook, draft: &mut Draft<'_>, feed: &FeedId, alert:
         pending.official.line.push(alert.identity.to_string());
         pending.official.alert.words.extend(alert.words.iter().cloned());
         draft.write(now, "twin", &alert.identity, "the same alert in another language: told together".to_owned());
-        issue(book, draft, pending.official, &[], &Beside::default(), now);
+        issue(book, draft, pending.official, &[], now);
         return true;
     }
     let patience = book.feeds.get(feed).map(|terms| terms.twin_wait).unwrap_or_default();
@@ -160,7 +160,7 @@ pub(in crate::engine) fn speak_up(book: &RuleBook, draft: &mut Draft<'_>, now: T
     for (key, pending) in due {
         draft.put_pending(key, None);
         if !pending.official.alert.has_expired(now) {
-            issue(book, draft, pending.official, &[], &Beside::default(), now);
+            issue(book, draft, pending.official, &[], now);
         } else {
             // The service stood still over its end; it is told neither late nor silently forgotten.
             let text = "its time ran out while it waited: not sent".to_owned();

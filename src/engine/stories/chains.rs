@@ -87,6 +87,7 @@ fn an_update_in_parts_takes_over_part_by_part() {
          05:00 expired yellow official jeddah; 05:00 expired orange official taif",
     );
     assert!(said[3].replaces.contains(&said[0].id) && said[4].replaces.contains(&said[0].id));
+    assert!(said[3].left.is_empty() && said[4].left.is_empty());
 }
 
 #[test]

@@ -131,6 +131,14 @@ fn places_and_periods() {
         ..automatic(Change::Extended, Hazard::Rain, Severity::Orange)
     };
     texts.push(("left and silent".to_owned(), text(&caveats, &Language::ALL)));
+    let doubtful = Bulletin {
+        left: areas(&["al-lith"]),
+        doubtful: areas(&["rabigh", "taif"]),
+        ..official(Change::Lowered, Severity::Orange, synthetic_words())
+    };
+    texts.push(("left and doubtful".to_owned(), text(&doubtful, &Language::ALL)));
+    let ended = Bulletin { change: Change::Lifted, doubtful: Vec::new(), ..doubtful };
+    texts.push(("left before it was lifted".to_owned(), text(&ended, &Language::ALL)));
     let unknown =
         Bulletin { silent_since: Some(riyadh(9, 7, 0)), ..automatic(Change::Expired, Hazard::Rain, Severity::Red) };
     texts.push(("ran out in silence".to_owned(), text(&unknown, &Language::ALL)));
