@@ -150,11 +150,15 @@ pub(super) fn forget(draft: &mut Draft<'_>, by: &Alert, now: Timestamp) {
     }
 }
 
-/// Says the alerts that have waited long enough.
+/// Says the alerts that have waited long enough, or longer than anyone waits: the clock may have been set back.
 pub(in crate::engine) fn speak_up(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+    let is_due = |pending: &Pending| {
+        let patience = book.feeds.get(&pending.official.feed).map(|terms| terms.twin_wait).unwrap_or_default();
+        pending.due <= now || now + patience < pending.due
+    };
     let due: Vec<(String, Pending)> = draft
         .pending()
-        .filter(|(_, pending)| pending.due <= now)
+        .filter(|(_, pending)| is_due(pending))
         .map(|(key, pending)| (key.clone(), pending.clone()))
         .collect();
     for (key, pending) in due {

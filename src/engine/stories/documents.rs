@@ -178,6 +178,21 @@ fn a_cancel_overtakes_what_still_waits() {
 }
 
 #[test]
+fn a_clock_set_back_does_not_have_an_alert_wait_longer_for_its_twin() {
+    let mut book = book(rain(0, 20));
+    book.feeds.get_mut(&feed("ncm")).unwrap().twin_wait = TimeDelta::minutes(20);
+    let mut state = State::default();
+    let mut told = Vec::new();
+    let long = alert(10, Severity::Orange, 6000);
+    for (minute, event) in [(1500, said(long)), (1510, Event::Tick), (60, Event::Tick), (70, Event::Tick)] {
+        let outcome = step(&book, &state, &event, at(minute));
+        told.extend(outcome.bulletins);
+        state.adopt(outcome.changes);
+    }
+    assert_eq!(tell(&told), "01:00 issued orange official");
+}
+
+#[test]
 fn what_an_authority_edits_under_one_name_goes_on_in_one_warning() {
     let edition = |minute: i64, severity, until| {
         let mut edition = alert(minute, severity, until);
