@@ -39,6 +39,8 @@ pub enum Status {
     Test,
     /// Not meant for anyone yet.
     Draft,
+    /// A word that is not known here: it may be somebody's drill.
+    Unknown,
 }
 
 /// CAP `msgType`.

@@ -80,6 +80,8 @@ pub enum Holding {
     Unplaced,
     /// It is not meant for the public.
     NotPublic,
+    /// Its status is not known here: it may be for everyone, or somebody's drill.
+    UnknownStatus,
     /// Another alert of the very same name says something else.
     Incident,
     /// The document that was announced could not be had.
@@ -88,13 +90,15 @@ pub enum Holding {
 
 impl Holding {
     /// Every reason.
-    pub const ALL: &'static [Self] = &[Self::Unplaced, Self::NotPublic, Self::Incident, Self::NotHad];
+    pub const ALL: &'static [Self] =
+        &[Self::Unplaced, Self::NotPublic, Self::UnknownStatus, Self::Incident, Self::NotHad];
 
     /// Its name in JSON and in the keys of the wording.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unplaced => "unplaced",
             Self::NotPublic => "not-public",
+            Self::UnknownStatus => "unknown-status",
             Self::Incident => "incident",
             Self::NotHad => "not-had",
         }

@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn drills_reach_drill_channels_and_nobody_else() {
-        let drills = [Status::Exercise, Status::System, Status::Test, Status::Draft];
+        let drills = [Status::Exercise, Status::System, Status::Test, Status::Draft, Status::Unknown];
         for status in [Status::Actual].into_iter().chain(drills) {
             for audience in [Audience::Public, Audience::Staff, Audience::Drill] {
                 let heard = hears(&listener(audience), &bulletin(status)).is_ok();

@@ -123,7 +123,12 @@ impl<'a> Document<'a> {
         }
         if alert.status != Status::Actual {
             let text = format!("status {:?}: not for the public, nothing is sent", alert.status);
-            return draft.write(now, "held", &alert.identity, text);
+            draft.write(now, "held", &alert.identity, text);
+            if alert.status == Status::Unknown {
+                // A new word of the authority's may mean everyone: whoever is on duty has to find out.
+                draft.notify(held(self.feed, Holding::UnknownStatus, alert, ""));
+            }
+            return;
         }
         if alert.scope != Scope::Public {
             let text = format!("scope {:?}: not for the public, nothing is sent", alert.scope);

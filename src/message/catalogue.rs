@@ -286,6 +286,7 @@ fn staff() -> Vec<Entry> {
     vec![
         ("held_unplaced", &[S::Feed]),
         ("held_not_public", &[S::Feed]),
+        ("held_unknown_status", &[S::Feed]),
         ("held_incident", &[S::Feed]),
         ("held_not_had", &[S::Feed]),
         ("ran_out", &[]),
@@ -301,6 +302,7 @@ fn staff() -> Vec<Entry> {
         ("strange_ended", OF_FEED),
         ("unplaced", OF_FEED),
         ("not_public", OF_FEED),
+        ("unknown_status", OF_FEED),
         ("incident", OF_FEED),
         ("not_had", OF_FEED),
         ("item", &[S::Quote]),

@@ -168,6 +168,7 @@ impl Desk<'_> {
         let (headline, body) = match why {
             Holding::Unplaced => ("staff.held_unplaced", "staff.unplaced"),
             Holding::NotPublic => ("staff.held_not_public", "staff.not_public"),
+            Holding::UnknownStatus => ("staff.held_unknown_status", "staff.unknown_status"),
             Holding::Incident => ("staff.held_incident", "staff.incident"),
             Holding::NotHad => ("staff.held_not_had", "staff.not_had"),
         };

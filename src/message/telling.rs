@@ -164,7 +164,7 @@ impl Telling<'_> {
             Status::Exercise => "banner.exercise",
             Status::System => "banner.system",
             Status::Test => "banner.test",
-            Status::Draft => "banner.draft",
+            Status::Draft | Status::Unknown => "banner.draft",
         };
         self.say(key, &[]).map(Some)
     }

@@ -4,6 +4,7 @@
 use super::super::FeedState;
 use super::*;
 use crate::feed::{Surroundings, cap};
+use crate::notice::{Holding, Topic};
 use crate::problem::{Problems, SourceFile};
 use crate::table::read_file;
 
@@ -190,6 +191,18 @@ fn a_clock_set_back_does_not_have_an_alert_wait_longer_for_its_twin() {
         state.adopt(outcome.changes);
     }
     assert_eq!(tell(&told), "01:00 issued orange official");
+}
+
+#[test]
+fn an_alert_of_unknown_status_reaches_nobody_and_the_staff_hear_of_it() {
+    let strange = |status| Alert { status, ..alert(10, Severity::Red, 300) };
+    let outcome = |status| step(&book(rain(0, 20)), &State::default(), &said(strange(status)), at(10));
+    let held = outcome(Status::Unknown);
+    let [notice] = held.notices.as_slice() else { panic!("{:?}", held.notices) };
+    assert!(matches!(notice.topic, Topic::AlertHeld { why: Holding::UnknownStatus, .. }) && held.bulletins.is_empty());
+    for drill in [Status::Exercise, Status::System, Status::Test, Status::Draft] {
+        assert!(outcome(drill).notices.is_empty() && outcome(drill).bulletins.is_empty());
+    }
 }
 
 #[test]

@@ -308,11 +308,11 @@ const STATUSES: &[(&str, Status)] = &[
 /// Who it is meant for. An envelope that is a drill makes drills of what it holds.
 fn status(cap: &CapAlert<'_>, defects: &mut Vec<String>) -> Status {
     // Left out, it is an alert like any other; another word may be somebody's drill, and drills never reach the public.
-    let otherwise = if cap.status.is_none() { Status::Actual } else { Status::Draft };
+    let otherwise = if cap.status.is_none() { Status::Actual } else { Status::Unknown };
     let own = pick("status", cap.status.as_deref(), STATUSES, otherwise, defects);
     match cap.envelope.as_deref() {
         Some(envelope) if own == Status::Actual => {
-            let told = pick("distributionStatus", Some(envelope), STATUSES, Status::Draft, defects);
+            let told = pick("distributionStatus", Some(envelope), STATUSES, Status::Unknown, defects);
             if told != Status::Actual {
                 defects.push(format!("its envelope says that it is {told:?}"));
             }

@@ -255,8 +255,8 @@ fn an_envelope_that_is_a_drill_makes_drills_of_what_it_holds() {
         assert_eq!(drill.status, status);
         assert!(drill.defects.concat().contains("envelope"), "{drill:?}");
     }
-    assert_eq!(within("<distributionStatus>Perhaps</distributionStatus>").status, Status::Draft);
-    assert_eq!(within("").status, Status::Draft);
+    assert_eq!(within("<distributionStatus>Perhaps</distributionStatus>").status, Status::Unknown);
+    assert_eq!(within("").status, Status::Unknown);
     let empty = decode(b"<EDXLDistribution/>").unwrap_err().to_string();
     assert!(empty.contains("without an alert"), "{empty}");
 }
@@ -346,7 +346,7 @@ fn an_alert_without_identity_is_passed_over_with_the_reason() {
 #[test]
 fn a_drill_a_cancel_and_an_all_clear_stay_what_they_are() {
     assert_eq!(only(&red().replace(">Actual<", ">Exercise<")).status, Status::Exercise);
-    assert_eq!(only(&red().replace(">Actual<", ">Training<")).status, Status::Draft, "it may be somebody's drill");
+    assert_eq!(only(&red().replace(">Actual<", ">Training<")).status, Status::Unknown, "it may be somebody's drill");
     let head = format!(
         "{SENT}<status>Actual</status><msgType>Cancel</msgType><references>a@b,i1,2025-12-08T10:00:00+03:00 \n a@b,i2,soon</references>"
     );

@@ -234,7 +234,7 @@ fn status_word(status: Status) -> &'static str {
         Status::Exercise => "Exercise",
         Status::System => "System",
         Status::Test => "Test",
-        Status::Draft => "Draft",
+        Status::Draft | Status::Unknown => "Draft",
     }
 }
 
