@@ -22,6 +22,7 @@ use crate::fetch::Fetcher;
 use crate::ids::{BulletinId, ChannelId, FeedId};
 use crate::outbox::Outcome;
 use crate::record::Entry;
+use crate::route::Audience;
 use crate::sink::{Sink, World};
 use crate::store::Store;
 use crate::time::{TimeDelta, Timestamp};
@@ -121,6 +122,9 @@ struct Crew {
     watchers: TaskTracker,
     couriers: BTreeMap<ChannelId, JoinHandle<()>>,
 }
+
+/// The open channels, with those who listen there.
+type Sinks = BTreeMap<ChannelId, (Audience, Arc<dyn Sink>)>;
 
 /// Couriers that were told to go and may still have something in their hands.
 type Leaving = BTreeMap<ChannelId, JoinHandle<()>>;
@@ -229,7 +233,7 @@ impl Crew {
         ground: &Ground,
         bells: &Bells,
         orders: &mpsc::Sender<Order>,
-        (sinks, mut leaving): (BTreeMap<ChannelId, Arc<dyn Sink>>, Leaving),
+        (sinks, mut leaving): (Sinks, Leaving),
         fetchers: &Fetchers,
     ) -> Self {
         let mut crew = Self {
@@ -266,8 +270,9 @@ impl Crew {
                 async move { watcher.run(orders, clock, stop).await }
             }));
         }
-        for (channel, sink) in sinks {
-            let courier = Courier::new(channel.clone(), sink, Arc::clone(&ground.store), ground.sights.clone());
+        for (channel, (audience, sink)) in sinks {
+            let (store, sights) = (Arc::clone(&ground.store), ground.sights.clone());
+            let courier = Courier::new(channel.clone(), audience, sink, store, sights);
             let courier = Arc::new(courier);
             let (bell, stop) = (bells.of(&channel), crew.stop_delivering.clone());
             let name = format!("courier of {channel}");
@@ -372,15 +377,15 @@ fn fetchers(config: &Config, dir: &Path) -> anyhow::Result<Fetchers> {
 }
 
 /// Opens every channel, or tells of all that could not be opened.
-fn open_sinks(config: &Config, ground: &Ground) -> anyhow::Result<BTreeMap<ChannelId, Arc<dyn Sink>>> {
+fn open_sinks(config: &Config, ground: &Ground) -> anyhow::Result<Sinks> {
     let world = World::new(ground.dir.clone()).map_err(anyhow::Error::msg)?;
-    let mut sinks = BTreeMap::new();
+    let mut sinks = Sinks::new();
     let mut faults = Vec::new();
     for channel in &config.channels {
         let id = channel.listener.channel.clone();
         match channel.opener.open(&world) {
             Ok(sink) => {
-                sinks.insert(id, sink);
+                sinks.insert(id, (channel.listener.audience, sink));
             }
             Err(why) => faults.push(format!("{id}: {why}")),
         }
@@ -444,95 +449,4 @@ fn entry(at: Timestamp, kind: &str, text: String) -> Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::future::BoxFuture;
-
-    use super::*;
-    use crate::hazard::Severity;
-    use crate::message::{Form, Message, MessageKey};
-    use crate::outbox::{LEASE, NewDelivery};
-    use crate::sink::{Parcel, Receipt, SendError};
-    use crate::store::sqlite::SqliteStore;
-    use crate::store::{Commit, Lease};
-
-    /// A receiver that tells what it was handed and then, when it is slow, never answers.
-    struct Receiver(mpsc::Sender<String>, bool);
-
-    impl Sink for Receiver {
-        fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
-            Box::pin(async move {
-                self.0.send(parcel.key.clone()).await.unwrap();
-                if self.1 {
-                    std::future::pending::<()>().await;
-                }
-                Ok(Receipt("taken".to_owned()))
-            })
-        }
-        fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
-            Box::pin(async { Ok(()) })
-        }
-    }
-
-    async fn owe(ground: &Ground, lease: Lease, version: u64, to: &ChannelId) {
-        let now = ground.clock.now();
-        let number = format!("MKH-2025-{version:06}");
-        let bulletin = BulletinId::new(&number, 1);
-        let key = MessageKey::new(&bulletin, Form::Text, &[]);
-        let message =
-            Message {
-                key: key.clone(), bulletin: bulletin.clone(), content_type: "text/plain", body: "سيول".into()
-            };
-        let urgency = crate::outbox::urgency(crate::bulletin::Change::Issued, Severity::Red);
-        let (channel, expires) = (to.clone(), now + LEASE * 10);
-        let owed = NewDelivery { channel, message: key, bulletin, number, edition: 1, urgency, due: now, expires };
-        let commit = Commit { version, messages: vec![message], deliveries: vec![owed], ..Commit::default() };
-        ground.store.commit(lease, commit).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_channel_that_hangs_through_a_reload_holds_up_no_other() {
-        let (mut config, _) = crate::config::from_files(BTreeMap::new()).unwrap();
-        config.feeds.clear();
-        let store = Arc::new(SqliteStore::in_memory().unwrap());
-        let ground = Ground { store, clock: Clock::System, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
-        let (hung, quick) = (ChannelId::new("hung").unwrap(), ChannelId::new("quick").unwrap());
-        let (to, mut handed) = mpsc::channel(8);
-        let sinks = || -> BTreeMap<ChannelId, Arc<dyn Sink>> {
-            let sink = |is_slow| Arc::new(Receiver(to.clone(), is_slow));
-            BTreeMap::from([(hung.clone(), sink(true) as Arc<dyn Sink>), (quick.clone(), sink(false))])
-        };
-        let (bells, (orders, _inbox)) = (Bells::default(), mpsc::channel(1));
-        let fetchers = fetchers(&config, &ground.dir).unwrap();
-        let lease = ground.store.lead(ground.clock.now()).await.unwrap();
-        owe(&ground, lease, 0, &hung).await;
-        let mut old = Crew::start(&config, &ground, &bells, &orders, (sinks(), Leaving::new()), &fetchers);
-        assert!(handed.recv().await.unwrap().ends_with("/hung"));
-        let leaving = old.leave();
-        let _new = Crew::start(&config, &ground, &bells, &orders, (sinks(), leaving), &fetchers);
-        owe(&ground, lease, 1, &quick).await;
-        bells.ring_all();
-        assert!(handed.recv().await.unwrap().ends_with("/quick"));
-        assert!(handed.try_recv().is_err(), "the channel that hangs is served by one courier at a time");
-    }
-
-    #[tokio::test]
-    async fn what_is_owed_to_a_channel_that_is_gone_is_told_and_ends() {
-        let (mut config, _) = crate::config::from_files(BTreeMap::new()).unwrap();
-        config.feeds.clear();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
-        let gone = ChannelId::new("gone").unwrap();
-        // An hour of this clock passes in a moment.
-        let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 360_000.0);
-        let ground =
-            Ground { store: Arc::clone(&store), clock, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
-        let lease = store.lead(clock.now()).await.unwrap();
-        owe(&ground, lease, 0, &gone).await;
-        let told = strays(&config, &ground).await;
-        assert_eq!(told.len(), 1);
-        assert!(told[0].text.starts_with("1 message is still owed to gone"), "{told:?}");
-        courier::see_out(Arc::clone(&store), config.channel_ids(), clock, CancellationToken::new()).await;
-        let rows = store.deliveries().await.unwrap();
-        assert_eq!(rows[0].standing, crate::outbox::Standing::Expired);
-        assert!(strays(&config, &ground).await.is_empty());
-    }
-}
+mod tests;

@@ -59,6 +59,8 @@
 //!   of the document does not name. What comes first under a name counts ([`engine`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
+//! * **Those it was meant for.** What is owed at a channel was meant for those who listened there when it was said; when a channel is
+//!   given to another audience, it is ended ([`store::Ledger::readdress`]).
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!

@@ -6,6 +6,7 @@ use crate::bulletin::Change;
 use crate::hazard::Severity;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::MessageKey;
+use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
 /// How long a courier may hold a delivery before another may take it.
@@ -46,6 +47,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// To whom.
     pub channel: ChannelId,
+    /// Who listened there when it was handed out; none when nobody has said so.
+    pub audience: Option<Audience>,
     /// What.
     pub message: MessageKey,
     /// Of which bulletin.
@@ -103,7 +106,7 @@ pub enum Standing {
     Owed,
     /// Arrived.
     Delivered,
-    /// A newer edition took its place: it was never tried, or the newer one arrived first.
+    /// A newer edition took its place (it was never tried, or the newer one arrived first), or others listen at its channel by now.
     Superseded,
     /// Not sent: its time ran out.
     Expired,

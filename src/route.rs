@@ -21,6 +21,9 @@ pub enum Audience {
 }
 
 impl Audience {
+    /// Every audience.
+    pub const ALL: &'static [Self] = &[Self::Public, Self::Staff, Self::Drill];
+
     /// Its name in TOML.
     pub fn name(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ use crate::bulletin::Bulletin;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
 use crate::outbox::{Claimed, NewDelivery, Settlement, Standing};
+use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
 pub use crate::record::{Entry, Fact, Saved};
@@ -79,6 +80,21 @@ pub struct Commit {
     pub deliveries: Vec<NewDelivery>,
 }
 
+/// A channel at which others listen than before, and what became of what was owed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readdressed {
+    /// Which.
+    pub channel: ChannelId,
+    /// Who listened before.
+    pub from: Audience,
+    /// Who listens now.
+    pub to: Audience,
+    /// How many deliveries were ended.
+    pub ended: u64,
+    /// How many are on their way, and are not tried again.
+    pub on_their_way: u64,
+}
+
 /// How many deliveries stand where, for one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -144,6 +160,14 @@ pub trait Ledger: Send + Sync {
     fn lead(&self, now: Timestamp) -> BoxFuture<'_, Result<Lease, StoreError>>;
     /// Reads the state.
     fn load(&self) -> BoxFuture<'_, Result<Saved, StoreError>>;
+    /// Takes note of who listens at which channel, before anything is owed there on that ground. Where others listened before, all
+    /// that is still owed is ended: it was meant for them. Tells of those channels. A channel that is not named stays as it is.
+    fn readdress(
+        &self,
+        lease: Lease,
+        listeners: Vec<(ChannelId, Audience)>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>>;
     /// Commits one step: all of it, durably, or nothing.
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -76,7 +76,7 @@ fn read_channel(
     if !table.has("audience") {
         table.missing("audience", "\"public\"");
     }
-    let audiences = [Audience::Public, Audience::Staff, Audience::Drill].map(|audience| (audience.name(), audience));
+    let audiences: Vec<_> = Audience::ALL.iter().map(|audience| (audience.name(), *audience)).collect();
     let audience = table.word("audience", &audiences);
     let form = table.word("form", &[("text", Form::Text), ("json", Form::Json)]);
     let languages = languages(&table);

@@ -22,11 +22,14 @@ use crate::notice::Notice;
 use crate::record::Entry;
 use crate::route::Listener;
 use crate::rule::RuleBook;
-use crate::store::{Commit, Lease, Store, StoreError};
+use crate::store::{Commit, Lease, Readdressed, Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
 
 /// How many events may wait for the brain; whoever brings more waits with it.
 pub const INBOX: usize = 64;
+
+/// The first wait before the store is tried again, on the machine's clock.
+const FIRST_WAIT: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// The longest wait between two tries to commit, on the machine's clock.
 const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -105,7 +108,20 @@ impl Brain {
     ) -> Result<Self, BrainError> {
         let lease = store.lead(now).await?;
         let state = State::restore(&store.load().await?)?;
-        Ok(Self { store, lease, state, mind, bells, sights })
+        let mut brain = Self { store, lease, state, mind: Arc::clone(&mind), bells, sights };
+        let journal = brain.readdress(&mind, now).await?;
+        if !journal.is_empty() {
+            brain.write(journal, now).await?;
+        }
+        Ok(brain)
+    }
+
+    /// Tells the store who listens where, before the first word to them is decided on; gives the journal's lines of the channels at
+    /// which others listened before.
+    async fn readdress(&self, mind: &Mind, now: Timestamp) -> Result<Vec<Entry>, BrainError> {
+        let listeners = mind.listeners.iter().map(|listener| (listener.channel.clone(), listener.audience)).collect();
+        let readdressed = self.store.readdress(self.lease, listeners, now).await?;
+        Ok(readdressed.iter().map(|one| given_over(one, now)).collect())
     }
 
     /// The state as committed.
@@ -199,7 +215,7 @@ impl Brain {
     fn show(&self, journal: &[Entry], bulletins: &[Bulletin]) {
         for entry in journal {
             match entry.kind.as_str() {
-                "trouble" | "silence" | "held" | "unplaced" | "notice" => {
+                "trouble" | "silence" | "audience" | "held" | "unplaced" | "notice" => {
                     warn!(kind = entry.kind, subject = entry.subject, "{}", entry.text);
                 }
                 _ => info!(kind = entry.kind, subject = entry.subject, "{}", entry.text),
@@ -256,7 +272,8 @@ impl Brain {
                     let _ = done.send(());
                 }
                 Order::Rethink(mind, journal, done) => {
-                    self.mind = mind;
+                    let told = self.adopt(mind, &clock, &pulse, &stop).await?;
+                    let journal = journal.into_iter().chain(told).collect();
                     if let Err(why) = self.write(journal, clock.now()).await {
                         warn!("The reload is in force, but could not be written into the journal: {why}");
                         self.recover().await?;
@@ -278,6 +295,36 @@ impl Brain {
         }
     }
 
+    /// Goes over to a new mind once the store knows whom it speaks to, however long that takes: until then nothing is decided, so
+    /// that nothing is owed to the wrong people. Gives lines for the journal.
+    async fn adopt(
+        &mut self,
+        mind: Arc<Mind>,
+        clock: &Clock,
+        pulse: &AtomicU64,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Entry>, BrainError> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            pulse.fetch_add(1, Ordering::Relaxed);
+            match self.readdress(&mind, clock.now()).await {
+                Ok(told) => {
+                    self.mind = mind;
+                    return Ok(told);
+                }
+                Err(why) if why.may_pass() && !stop.is_cancelled() => {
+                    error!("The new configuration waits for the store and is tried again in {wait:?}: {why}");
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = stop.cancelled() => {}
+                    }
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                Err(why) => return Err(why),
+            }
+        }
+    }
+
     /// Turns on one event until it is committed; a store that fails is tried again, with waits, for as long as it takes.
     async fn insist(
         &mut self,
@@ -286,7 +333,7 @@ impl Brain {
         pulse: &AtomicU64,
         stop: &CancellationToken,
     ) -> Result<(), BrainError> {
-        let mut wait = std::time::Duration::from_millis(200);
+        let mut wait = FIRST_WAIT;
         let mut is_stale = false;
         loop {
             // A brain that waits for its store is alive: a restart would not mend the disk.
@@ -314,6 +361,18 @@ impl Brain {
             }
         }
     }
+}
+
+/// The journal's line of a channel at which others listen than before.
+fn given_over(one: &Readdressed, now: Timestamp) -> Entry {
+    let Readdressed { channel, from, to, ended, on_their_way } = one;
+    let text = format!(
+        "{channel} was for {} and is for {} now: of what was owed there, {ended} are not sent and {on_their_way} that are on their \
+         way are not tried again",
+        from.name(),
+        to.name()
+    );
+    Entry { at: now, kind: "audience".to_owned(), subject: channel.to_string(), text }
 }
 
 /// The journal's line of a bulletin.

@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing};
+use crate::route::Audience;
 use crate::sink::{Parcel, Sink, outcome};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
@@ -28,6 +29,7 @@ pub const LONGEST_NAP: TimeDelta = TimeDelta::seconds(60);
 /// The courier of one channel.
 pub struct Courier {
     channel: ChannelId,
+    audience: Audience,
     sink: Arc<dyn Sink>,
     store: Arc<dyn Store>,
     sights: Sights,
@@ -43,9 +45,15 @@ pub enum Turn {
 }
 
 impl Courier {
-    /// A courier for a channel.
-    pub fn new(channel: ChannelId, sink: Arc<dyn Sink>, store: Arc<dyn Store>, sights: Sights) -> Self {
-        Self { channel, sink, store, sights }
+    /// A courier for a channel and those who listen there.
+    pub fn new(
+        channel: ChannelId,
+        audience: Audience,
+        sink: Arc<dyn Sink>,
+        store: Arc<dyn Store>,
+        sights: Sights,
+    ) -> Self {
+        Self { channel, audience, sink, store, sights }
     }
 
     /// Claims, sends and settles once. The time is asked for at each of these, since a send may take long.
@@ -56,6 +64,11 @@ impl Courier {
         let claimed = self.store.claim(self.channel.clone(), IN_HAND, now(), LEASE).await?;
         if claimed.is_empty() {
             return Ok(Turn::Idle(self.store.next_due(self.channel.clone()).await?));
+        }
+        let is_mine = |claimed: &Claimed| claimed.audience.is_none_or(|audience| audience == self.audience);
+        if !claimed.iter().all(is_mine) {
+            self.store.settle(claimed.iter().map(|claimed| put_back(claimed, now())).collect()).await?;
+            return Ok(Turn::Idle(None));
         }
         let settlements = join_all(claimed.iter().map(|claimed| self.carry(claimed, now))).await;
         for (claimed, settlement) in claimed.iter().zip(&settlements) {
@@ -151,6 +164,13 @@ impl Courier {
             }
         }
     }
+}
+
+/// Gives back what is meant for others than a courier carries to. The channel has been given to another audience, and the courier is
+/// about to leave: whoever comes after it takes what is owed from then on.
+fn put_back(claimed: &Claimed, now: Timestamp) -> Settlement {
+    let why = "the courier of those who listened there before gave it back unsent".to_owned();
+    Settlement { id: claimed.id, token: claimed.token, outcome: Outcome::Again { due: now, why }, at: now }
 }
 
 /// How many deliveries are owed to each channel that is not known: one that was taken out of the configuration or switched off.

@@ -10,13 +10,17 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Archive, Commit, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Saved, StoreError, Tally};
+use super::{
+    Archive, Commit, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Readdressed, Saved, StoreError, Tally,
+};
 use crate::bulletin::Bulletin;
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, Settlement};
+use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
 mod archive;
+mod audience;
 mod ledger;
 mod outbox;
 mod schema;
@@ -121,6 +125,15 @@ impl Ledger for SqliteStore {
 
     fn load(&self) -> BoxFuture<'_, Result<Saved, StoreError>> {
         self.ask(ledger::load)
+    }
+
+    fn readdress(
+        &self,
+        lease: Lease,
+        listeners: Vec<(ChannelId, Audience)>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>> {
+        self.ask(move |db| audience::readdress(db, lease, &listeners, now))
     }
 
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {

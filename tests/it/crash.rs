@@ -18,9 +18,12 @@ use nadhir::feed::Batch;
 use nadhir::ids::{ChannelId, GovernorateId};
 use nadhir::outbox::{Claimed, Settlement, Standing};
 use nadhir::reading::{Basis, Reading};
+use nadhir::route::Audience;
 use nadhir::sink::{Parcel, Receipt, SendError, Sink};
 use nadhir::store::sqlite::SqliteStore;
-use nadhir::store::{Archive, Commit, DeliveryRow, Entry, Lease, Ledger, Outbox, Saved, Store, StoreError, Tally};
+use nadhir::store::{
+    Archive, Commit, DeliveryRow, Entry, Lease, Ledger, Outbox, Readdressed, Saved, Store, StoreError, Tally,
+};
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
 
@@ -74,6 +77,14 @@ impl Ledger for Mortal {
     }
     fn load(&self) -> BoxFuture<'_, Result<Saved, StoreError>> {
         self.live(|store| store.load())
+    }
+    fn readdress(
+        &self,
+        lease: Lease,
+        listeners: Vec<(ChannelId, Audience)>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>> {
+        self.live(move |store| store.readdress(lease, listeners, now))
     }
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
         self.live(|store| store.commit(lease, commit))
@@ -200,7 +211,9 @@ async fn life(
     let Ok(mut brain) = awake else { return Err(from) };
     let couriers = CHANNELS.map(|name| {
         let hook = Hook { world: Arc::clone(world), tries: AtomicUsize::new(0) };
-        Courier::new(ChannelId::new(name).unwrap(), Arc::new(hook), Arc::clone(&shared), Sights::default())
+        let own = config.channels.iter().find(|one| one.listener.channel.as_str() == name).unwrap();
+        let (channel, audience) = (own.listener.channel.clone(), own.listener.audience);
+        Courier::new(channel, audience, Arc::new(hook), Arc::clone(&shared), Sights::default())
     });
     // What was decided just before the crash is owed: it goes out before anything new is heard.
     if let Some((minute, _)) = from.checked_sub(1).and_then(|before| script.get(before)) {

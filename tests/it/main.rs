@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod adversity;
 #[cfg(test)]
+mod audiences;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod crash;

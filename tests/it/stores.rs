@@ -14,13 +14,13 @@ use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{Archive, Commit, DeliveryRow, Entry, Fact, Lease, Ledger, Store, StoreError};
 use nadhir::time::{TimeDelta, Timestamp};
 
-const LEASE: TimeDelta = TimeDelta::seconds(90);
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(90);
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_timestamp(1_765_238_400 + second, 0).unwrap()
 }
 
-fn channel(name: &str) -> ChannelId {
+pub(super) fn channel(name: &str) -> ChannelId {
     ChannelId::new(name).unwrap()
 }
 
@@ -71,7 +71,7 @@ fn delivery(to: &str, number: &str, edition: u32) -> NewDelivery {
 }
 
 /// A bulletin, its message and its deliveries, as one step commits them.
-fn said(version: u64, number: &str, edition: u32, to: &[&str]) -> Commit {
+pub(super) fn said(version: u64, number: &str, edition: u32, to: &[&str]) -> Commit {
     Commit {
         version,
         bulletins: vec![bulletin(number, edition)],
@@ -81,21 +81,21 @@ fn said(version: u64, number: &str, edition: u32, to: &[&str]) -> Commit {
     }
 }
 
-fn delivered(claimed: &Claimed) -> Settlement {
+pub(super) fn delivered(claimed: &Claimed) -> Settlement {
     let outcome = Outcome::Delivered { receipt: "200 OK".to_owned() };
     Settlement { id: claimed.id, token: claimed.token, outcome, at: at(2) }
 }
 
-async fn rows(store: &dyn Store, to: &str) -> Vec<DeliveryRow> {
+pub(super) async fn rows(store: &dyn Store, to: &str) -> Vec<DeliveryRow> {
     store.deliveries().await.unwrap().into_iter().filter(|row| row.channel == to).collect()
 }
 
-async fn standings(store: &dyn Store, to: &str) -> Vec<Standing> {
+pub(super) async fn standings(store: &dyn Store, to: &str) -> Vec<Standing> {
     rows(store, to).await.iter().map(|row| row.standing).collect()
 }
 
 /// Tells one story to every kind of store.
-async fn on_every_store<F: Future<Output = ()>>(story: impl Fn(Box<dyn Store>) -> F) {
+pub(super) async fn on_every_store<F: Future<Output = ()>>(story: impl Fn(Box<dyn Store>) -> F) {
     story(Box::new(SqliteStore::in_memory().unwrap())).await;
     let dir = tempfile::tempdir().unwrap();
     story(Box::new(SqliteStore::open(dir.path().join("nadhir.db")).unwrap())).await;
@@ -217,7 +217,7 @@ async fn a_delivery_in_the_hands_of_a_courier_is_not_superseded() {
 }
 
 /// A try that did not arrive and is made again at a second.
-fn again(claimed: &Claimed, due: i64) -> Settlement {
+pub(super) fn again(claimed: &Claimed, due: i64) -> Settlement {
     let outcome = Outcome::Again { due: at(due), why: "503 Service Unavailable".to_owned() };
     Settlement { id: claimed.id, token: claimed.token, outcome, at: at(2) }
 }

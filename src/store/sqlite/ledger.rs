@@ -6,6 +6,7 @@ use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Commit, Lease, Saved, StoreError};
+use super::audience::NOT_AGAIN;
 use super::values::{code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
 use crate::message::Message;
@@ -20,9 +21,19 @@ pub(super) fn lead(db: &Connection, now: Timestamp) -> Result<Lease, StoreError>
     let epoch = meta(db, "epoch")? + 1;
     set_meta(db, "epoch", epoch)?;
     set_meta(db, "led_at", now.timestamp_millis())?;
-    db.prepare_cached("UPDATE deliveries SET lease_until = NULL WHERE standing = 0 AND lease_until IS NOT NULL")?
-        .execute([])?;
+    db.prepare_cached(END_LEASES)?.execute((code(Standing::Superseded), now.timestamp_millis(), NOT_AGAIN))?;
     Ok(Lease { epoch })
+}
+
+/// Ends every lease; what was not to be tried again is over with it.
+const END_LEASES: &str = "UPDATE deliveries SET lease_until = NULL, standing = iif(is_last, ?1, standing),
+        settled_at = iif(is_last, ?2, settled_at), note = iif(is_last, ?3, note)
+    WHERE standing = 0 AND lease_until IS NOT NULL";
+
+/// Makes sure that a leader still leads.
+pub(super) fn lead_by(db: &Connection, lease: Lease) -> Result<(), StoreError> {
+    let epoch = meta(db, "epoch")?;
+    if epoch == lease.epoch { Ok(()) } else { Err(StoreError::Fenced { epoch }) }
 }
 
 /// Reads the state.
@@ -36,10 +47,7 @@ pub(super) fn load(db: &Connection) -> Result<Saved, StoreError> {
 
 /// Writes all that one step changes. The caller's savepoint makes it all or nothing.
 pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(), StoreError> {
-    let epoch = meta(db, "epoch")?;
-    if epoch != lease.epoch {
-        return Err(StoreError::Fenced { epoch });
-    }
+    lead_by(db, lease)?;
     let found = meta(db, "version")?.cast_unsigned();
     if found != commit.version {
         return Err(StoreError::Moved { expected: commit.version, found });

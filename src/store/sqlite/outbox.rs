@@ -7,9 +7,11 @@ use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{StoreError, Tally};
-use super::values::{SEEN, code, last_seen, meta, moment, name, see, set_meta, standing};
+use super::audience::NOT_AGAIN;
+use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing};
+use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
 /// The longest note that is kept of a try, in characters.
@@ -23,7 +25,7 @@ pub(super) fn claim(
     now: Timestamp,
     lease: TimeDelta,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let Some(row) = channel_row(db, channel)? else { return Ok(Vec::new()) };
+    let Some((row, audience)) = channel_row(db, channel)? else { return Ok(Vec::new()) };
     let moment_now = now.timestamp_millis();
     follow_clock(db, moment_now)?;
     release(db, row, moment_now)?;
@@ -58,6 +60,7 @@ pub(super) fn claim(
             token,
             attempt: delivery.attempts.saturating_add(1),
             channel: channel.clone(),
+            audience,
             message: name(text.key)?,
             bulletin: name(text.bulletin)?,
             body: text.body,
@@ -91,9 +94,9 @@ const SMALL_STEP: TimeDelta = TimeDelta::seconds(30);
 const FOLLOW: &str = "UPDATE deliveries SET due = CASE WHEN ?1 < due THEN max(?1, due - ?2) ELSE due END, lease_until = max(?1, lease_until - ?2)
     WHERE standing = 0 AND (?1 < due OR ?1 < lease_until)";
 
-/// Gives back what couriers held for longer than their lease.
+/// Gives back what couriers held for longer than their lease, unless that was to be the last try.
 fn release(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
-    db.prepare_cached(RELEASE)?.execute((channel, now))?;
+    db.prepare_cached(RELEASE)?.execute((channel, now, code(Standing::Superseded), NOT_AGAIN))?;
     Ok(())
 }
 
@@ -103,7 +106,8 @@ fn expire(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-const RELEASE: &str = "UPDATE deliveries SET lease_until = NULL
+const RELEASE: &str = "UPDATE deliveries SET lease_until = NULL, standing = iif(is_last, ?3, standing),
+        settled_at = iif(is_last, ?2, settled_at), note = iif(is_last, ?4, note)
     WHERE channel = ?1 AND standing = 0 AND lease_until IS NOT NULL AND lease_until <= ?2";
 
 const EXPIRE: &str =
@@ -211,7 +215,8 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usiz
         WHERE id = ?1 AND token = ?2 AND standing = 0",
     )?;
     let mut again = db.prepare_cached(
-        "UPDATE deliveries SET due = ?3, note = ?4, lease_until = NULL, token = NULL
+        "UPDATE deliveries SET due = ?3, lease_until = NULL, token = NULL, standing = iif(is_last, ?5, standing),
+            settled_at = iif(is_last, ?6, settled_at), note = iif(is_last, ?7 || '; last: ', '') || ?4
         WHERE id = ?1 AND token = ?2 AND standing = 0",
     )?;
     let mut overtake = db.prepare_cached(OVERTAKE)?;
@@ -225,7 +230,10 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usiz
             Outcome::Delivered { receipt } => end.execute((id, token, code(Standing::Delivered), at, cut(receipt)))?,
             Outcome::Dead { why } => end.execute((id, token, code(Standing::Dead), at, cut(why)))?,
             Outcome::Expired => run_out.execute((id, token, code(Standing::Expired), at, EXPIRED))?,
-            Outcome::Again { due, why } => again.execute((id, token, due.timestamp_millis(), cut(why)))?,
+            Outcome::Again { due, why } => {
+                let (due, over) = (due.timestamp_millis(), code(Standing::Superseded));
+                again.execute((id, token, due, cut(why), over, at, NOT_AGAIN))?
+            }
         };
         if changed != 0 {
             overtake.execute((id, code(Standing::Superseded), at))?;
@@ -256,7 +264,7 @@ const FIRST_END: &str =
 
 /// When the next delivery of a channel falls due or runs out of time, or the next lease ends.
 pub(super) fn next_due(db: &Connection, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {
-    let Some(row) = channel_row(db, channel)? else { return Ok(None) };
+    let Some((row, _)) = channel_row(db, channel)? else { return Ok(None) };
     let mut next_urgency = db.prepare_cached(NEXT_URGENCY)?;
     let mut first_due = db.prepare_cached(&first_due_sql())?;
     let mut next: Option<i64> = db.prepare_cached(FIRST_LEASE)?.query_row([row], |row| row.get(0))?;
@@ -286,9 +294,13 @@ pub(super) fn tally(db: &Connection) -> Result<Vec<Tally>, StoreError> {
     Ok(tallies)
 }
 
-fn channel_row(db: &Connection, channel: &ChannelId) -> Result<Option<i64>, StoreError> {
-    let mut statement = db.prepare_cached("SELECT id FROM channels WHERE name = ?1")?;
-    Ok(statement.query_row([channel.as_str()], |row| row.get(0)).optional()?)
+/// The row of a channel, and who listens there when that is known.
+fn channel_row(db: &Connection, channel: &ChannelId) -> Result<Option<(i64, Option<Audience>)>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT id, audience FROM channels WHERE name = ?1")?;
+    let found: Option<(i64, Option<String>)> =
+        statement.query_row([channel.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((row, name)) = found else { return Ok(None) };
+    Ok(Some((row, name.as_deref().map(audience).transpose()?)))
 }
 
 #[cfg(test)]

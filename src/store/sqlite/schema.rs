@@ -13,7 +13,13 @@ use super::super::StoreError;
 const APPLICATION_ID: i32 = 0x4e41_4452;
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
+
+/// From version 1 to 2: who listens at each channel, which for those that are known is not known, and whether a try is the last.
+const FROM_1_TO_2: &str = "
+ALTER TABLE channels ADD COLUMN audience TEXT;
+ALTER TABLE deliveries ADD COLUMN is_last INTEGER NOT NULL DEFAULT 0;
+";
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,7 +60,7 @@ CREATE TABLE messages (
     body TEXT NOT NULL, sha256 BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE channels (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, audience TEXT) STRICT;
 
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
@@ -63,7 +69,7 @@ CREATE TABLE deliveries (
     number TEXT NOT NULL, edition INTEGER NOT NULL, urgency INTEGER NOT NULL,
     due INTEGER NOT NULL, expires INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, standing INTEGER NOT NULL DEFAULT 0,
-    token INTEGER, lease_until INTEGER, settled_at INTEGER, note TEXT,
+    token INTEGER, lease_until INTEGER, settled_at INTEGER, note TEXT, is_last INTEGER NOT NULL DEFAULT 0,
     UNIQUE (channel, message)
 ) STRICT;
 CREATE INDEX free ON deliveries (channel, urgency DESC, due, id) WHERE standing = 0 AND lease_until IS NULL;
@@ -82,14 +88,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let is_unclean = log_of(path).is_some_and(|log| 0 < log);
     let connection = Connection::open(path).map_err(broken)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(broken)?;
-    let is_new = identify(&connection).map_err(broken)?.map_err(unusable)?;
+    let make = identify(&connection).map_err(broken)?.map_err(unusable)?;
     if connection.is_readonly(MAIN_DB).map_err(broken)? {
         return Err(unusable(READ_ONLY.to_owned()));
     }
-    if is_unclean && !is_new {
+    if is_unclean && make != Make::New {
         check_whole(&connection, path)?;
     }
-    set_up(&connection, is_new).map_err(broken)?;
+    set_up(&connection, make).map_err(broken)?;
     Ok(connection)
 }
 
@@ -100,8 +106,9 @@ pub(super) fn look(path: &Path) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(broken)?;
     match identify(&connection).map_err(broken)? {
-        Ok(false) => Ok(connection),
-        Ok(true) => Err(StoreError::Unusable { path: path.display().to_string(), why: "it is empty".to_owned() }),
+        // What is read of it is the same in every version.
+        Ok(Make::Of(_)) => Ok(connection),
+        Ok(Make::New) => Err(StoreError::Unusable { path: path.display().to_string(), why: "it is empty".to_owned() }),
         Err(why) => Err(StoreError::Unusable { path: path.display().to_string(), why }),
     }
 }
@@ -109,21 +116,30 @@ pub(super) fn look(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a store that lives in memory only.
 pub(super) fn open_in_memory() -> Result<Connection, StoreError> {
     let connection = Connection::open_in_memory()?;
-    set_up(&connection, true)?;
+    set_up(&connection, Make::New)?;
     Ok(connection)
 }
 
 const READ_ONLY: &str =
     "it is read-only; give the user that nadhir runs as the right to write the file and its directory";
 
-/// Tells a new file (true) from one of ours (false); the inner error says whose it is otherwise.
-fn identify(db: &Connection) -> rusqlite::Result<Result<bool, String>> {
+/// What a file is that may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Make {
+    /// Empty.
+    New,
+    /// Ours, with tables of a version that is known.
+    Of(i32),
+}
+
+/// Tells a new file from one of ours; the inner error says whose it is otherwise.
+fn identify(db: &Connection) -> rusqlite::Result<Result<Make, String>> {
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let make: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     Ok(match (make, version) {
-        (0, 0) if tables == 0 => Ok(true),
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(false),
+        (0, 0) if tables == 0 => Ok(Make::New),
+        (APPLICATION_ID, known @ 1..=SCHEMA_VERSION) => Ok(Make::Of(known)),
         (APPLICATION_ID, newer) if SCHEMA_VERSION < newer => Err(format!(
             "it was written by a newer nadhir (tables of version {newer}, this one knows {SCHEMA_VERSION}); \
              run that nadhir, or give this one another file"
@@ -161,19 +177,23 @@ fn check_whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
     })
 }
 
-fn set_up(db: &Connection, is_new: bool) -> rusqlite::Result<()> {
+fn set_up(db: &Connection, make: Make) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.query_row(&format!("PRAGMA journal_size_limit = {MAX_IDLE_LOG_LEN}"), [], |_| Ok(()))?;
-    if is_new {
-        db.execute_batch(&format!(
+    match make {
+        Make::New => db.execute_batch(&format!(
             "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; \
              PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        ))?;
+        )),
+        Make::Of(1) => {
+            tracing::info!("The store is brought from version 1 to version {SCHEMA_VERSION}; nothing in it is lost");
+            db.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1_TO_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+        }
+        Make::Of(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// What a failure at opening means for the operator.
@@ -195,6 +215,7 @@ fn blame(path: &Path, why: &rusqlite::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     fn why(path: &Path) -> String {
         match open(path) {
@@ -221,6 +242,45 @@ mod tests {
         db.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
         drop(db);
         assert!(why(&path).contains("newer nadhir"));
+    }
+
+    /// The tables of version 1 where they were otherwise, in a file with something owed.
+    fn of_version_1(path: &Path) {
+        let tables = TABLES.replace("UNIQUE, audience TEXT)", "UNIQUE)");
+        let tables = tables.replace("note TEXT, is_last INTEGER NOT NULL DEFAULT 0,", "note TEXT,");
+        assert!(!tables.contains("audience") && !tables.contains("is_last"));
+        let db = Connection::open(path).unwrap();
+        db.execute_batch(&format!("{tables} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"))
+            .unwrap();
+        db.execute_batch(
+            "INSERT INTO messages VALUES (1, 'k', 'b', 'text/plain', 'body', x'00');
+            INSERT INTO channels VALUES (1, 'desk');
+            INSERT INTO journal VALUES (1, 0, 'start', 's', 'old');
+            INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires) VALUES (1, 1, 'n', 1, 6, 5, 9);",
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn a_file_of_version_1_is_looked_at_as_it_is_and_brought_forward_when_it_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("nadhir.db");
+        of_version_1(&path);
+        let version = |db: &Connection| db.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0)).unwrap();
+        let (db, now) = (look(&path).unwrap(), Timestamp::UNIX_EPOCH);
+        assert_eq!(version(&db), 1);
+        assert_eq!(super::super::archive::journal(&db, 9).unwrap()[0].text, "old");
+        assert_eq!(super::super::archive::queues(&db, now, now).unwrap()[0].waiting, 1);
+        drop(db);
+        for _ in 0..2 {
+            let db = open(&path).unwrap();
+            assert_eq!(version(&db), SCHEMA_VERSION);
+            let owed =
+                "SELECT c.audience, d.standing, d.due, d.is_last FROM deliveries d JOIN channels c ON c.id = d.channel";
+            let owed: (Option<String>, i64, i64, i64) =
+                db.query_row(owed, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+            assert_eq!(owed, (None, 0, 5, 0));
+        }
     }
 
     #[test]

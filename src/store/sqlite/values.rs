@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::super::StoreError;
 use crate::outbox::Standing;
+use crate::route::Audience;
 use crate::time::Timestamp;
 
 impl From<rusqlite::Error> for StoreError {
@@ -52,6 +53,14 @@ pub(super) fn moment(milliseconds: i64) -> Result<Timestamp, StoreError> {
 pub(super) fn name<T: DeserializeOwned>(text: String) -> Result<T, StoreError> {
     let reader: StringDeserializer<serde::de::value::Error> = text.into_deserializer();
     T::deserialize(reader).map_err(|why| StoreError::Failed { why: format!("a stored name cannot be read: {why}") })
+}
+
+/// A stored audience.
+pub(super) fn audience(name: &str) -> Result<Audience, StoreError> {
+    let known = Audience::ALL.iter().find(|audience| audience.name() == name);
+    known
+        .copied()
+        .ok_or_else(|| StoreError::Failed { why: format!("`{name}` is not an audience; the file is damaged") })
 }
 
 /// The number under which a standing is stored. Owed is 0, as the partial indexes have it.
