@@ -161,13 +161,13 @@ async fn what_the_staff_are_owed_is_not_sent_to_the_public_that_takes_over_their
     // Nobody answers at this address, so that the notice stays owed.
     let hook = "kind = \"webhook\"\nurl = \"http://127.0.0.1:9/desk\"\nsecret = { file = \"desk.secret\" }";
     let file = "kind = \"file\"\npath = \"public.txt\"";
-    let mut daemon = Daemon::start(&with_desk("staff", hook), ground).await.unwrap();
+    let mut daemon = Daemon::start(with_desk("staff", hook), ground).await.unwrap();
     let (done, decided) = oneshot::channel();
     daemon.orders.send(Order::Happened(Box::new(closed(clock.now())), done)).await.unwrap();
     decided.await.unwrap();
     assert_eq!(store.deliveries().await.unwrap().len(), 1, "the people on duty are owed a notice");
-    daemon.reload(&with_desk("public", file)).await.unwrap();
-    daemon.reload(&with_desk("staff", file)).await.unwrap();
+    daemon.reload(with_desk("public", file), &[]).await.unwrap();
+    daemon.reload(with_desk("staff", file), &[]).await.unwrap();
     daemon.stop().await.unwrap();
     let rows = store.deliveries().await.unwrap();
     assert_eq!(rows.iter().map(|row| row.standing).collect::<Vec<_>>(), [Standing::Superseded], "{rows:?}");
