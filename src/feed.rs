@@ -39,7 +39,7 @@ mod places;
 mod rows;
 pub mod taf;
 pub mod wis2;
-mod values;
+pub(crate) mod values;
 
 /// Where a feed is to be had.
 #[derive(Debug, Clone, PartialEq, Eq)]

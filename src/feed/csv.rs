@@ -11,7 +11,7 @@ use encoding_rs::Encoding;
 use toml::de::DeValue;
 use url::Url;
 
-use super::rows::{Cell, MAX_ROWS, Mapping, Place, Spots, Told};
+use super::rows::{Cell, Limits, Mapping, Place, Spots, Told};
 use super::values::{Faults, shown};
 use super::{Batch, DecodeError, Feed, Kind, Request, Source, Surroundings, keys, look_of};
 use crate::table::{Table, as_text};
@@ -41,6 +41,7 @@ covers = "10min"                              # how long a value speaks for; a v
 values = [
   { column = "RAIN", metric = "precipitation", unit = "mm", missing = ["-", "-9999"] },
   { column = "GUST", metric = "wind_gust", unit_column = "GUST_UNIT" },
+  # { column = "SKY", metric = "weather_code", unit = "code", words = { Fog = 45, Sandstorm = 31 } },
 ]
 "##,
     parse,
@@ -85,6 +86,10 @@ fn spot(value: &DeValue<'_>) -> Result<Spot, String> {
 }
 
 fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
+    read(table, around).map(|csv| Arc::new(csv) as Arc<dyn Feed>)
+}
+
+fn read(table: &Table<'_>, around: &Surroundings) -> Option<Csv> {
     let url = keys::address(table, around, None);
     let byte = |text: &str| match (text, text.as_bytes()) {
         ("tab", _) => Ok(b'\t'),
@@ -114,7 +119,7 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         return None;
     }
     mapping.has_comma = decimal.is_some_and(|found| found.value);
-    Some(Arc::new(Csv {
+    Some(Csv {
         url: url?,
         delimiter,
         quote,
@@ -123,7 +128,37 @@ fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Arc<dyn Feed>> {
         skip_lines: usize::try_from(skip_lines).unwrap_or_default(),
         has_header,
         mapping,
-    }))
+    })
+}
+
+/// A table that was kept: laid out in the same words, its rows of long ago and many more than those of an answer.
+#[derive(Debug)]
+pub struct Kept(Csv);
+
+/// What a kept table held.
+#[derive(Debug)]
+pub struct KeptRows {
+    /// Its readings, and what was passed over with reasons.
+    pub batch: Batch,
+    /// How many rows there are.
+    pub rows: usize,
+    /// How many rows and values were passed over.
+    pub passed_over: usize,
+}
+
+impl Kept {
+    /// Reads how the table is laid out.
+    pub fn parse(table: &Table<'_>, around: &Surroundings) -> Option<Self> {
+        read(table, around).map(Self)
+    }
+
+    /// Reads up to so many readings of the table.
+    ///
+    /// # Errors
+    /// When nothing of it can be read.
+    pub fn read(&self, body: &[u8], most: usize) -> Result<KeptRows, DecodeError> {
+        self.0.rows(body, Limits { now: None, rows: most, readings: most })
+    }
 }
 
 impl Mapping<Spot> {
@@ -165,6 +200,12 @@ impl Feed for Csv {
     }
 
     fn decode(&self, body: &[u8], now: Timestamp) -> Result<Batch, DecodeError> {
+        self.rows(body, Limits::of_answer(now)).map(|kept| kept.batch)
+    }
+}
+
+impl Csv {
+    fn rows(&self, body: &[u8], limits: Limits) -> Result<KeptRows, DecodeError> {
         let not_it = || DecodeError::NotTheFormat { expected: "CSV", found: look_of(body) };
         let (text, _, _) = self.encoding.decode(body);
         let start = text.trim_start();
@@ -200,12 +241,12 @@ impl Feed for Csv {
             Spot::Number(number) => Some(*number),
             Spot::Name(name) => header.iter().position(|known| known == name),
         };
-        let mut taker = self.mapping.taker(now);
+        let mut taker = self.mapping.taker(limits);
         let mut rows = 0;
         let mut width = (!header.is_empty()).then_some(header.len());
         for record in records {
             rows += 1;
-            if MAX_ROWS < rows {
+            if limits.rows < rows {
                 break;
             }
             let record = match record {
@@ -233,13 +274,12 @@ impl Feed for Csv {
             }
             taker.row(&|| format!("row {rows}"), &|spot| record.get(place(spot)?).map(Cow::Borrowed));
         }
+        let passed_over = taker.passed_over() + faults.count();
         let mut batch = taker.finish(rows);
         batch.skipped.extend(faults.into_skips());
-        Ok(batch)
+        Ok(KeptRows { batch, rows, passed_over })
     }
-}
 
-impl Csv {
     /// Checks that the header has the columns that are asked for, each once; without those of time and place nothing can be read.
     fn check(&self, header: &[String], faults: &mut Faults) -> Result<(), DecodeError> {
         let needed = self.mapping.needed();

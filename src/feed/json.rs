@@ -12,7 +12,7 @@ use serde_json_path::JsonPath;
 use toml::de::DeValue;
 use url::Url;
 
-use super::rows::{MAX_ROWS, Mapping, Spots};
+use super::rows::{Limits, MAX_ROWS, Mapping, Spots};
 use super::values::{self, shown};
 use super::{Batch, DecodeError, Feed, Kind, Request, Source, Surroundings, keys};
 use crate::table::{Table, as_text};
@@ -109,7 +109,7 @@ impl Feed for Json {
             };
             return Err(DecodeError::Broken { place: "rows".to_owned(), why });
         }
-        let mut taker = self.mapping.taker(now);
+        let mut taker = self.mapping.taker(Limits::of_answer(now));
         let count = rows.len();
         for (index, row) in rows.iter().take(MAX_ROWS).enumerate() {
             taker.row(&|| format!("row {}", index + 1), &|path| text_at(path, row));

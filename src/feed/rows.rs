@@ -29,6 +29,24 @@ const MAX_READINGS: usize = 100_000;
 /// The most stations that are named as not known.
 const MAX_STRANGERS_SHOWN: usize = 10;
 
+/// What limits the rows that are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// What time it is, for rows that must be of about now; none for what was kept of long ago.
+    pub(super) now: Option<Timestamp>,
+    /// The most rows.
+    pub(super) rows: usize,
+    /// The most readings.
+    pub(super) readings: usize,
+}
+
+impl Limits {
+    /// Those of an answer that came now.
+    pub(super) fn of_answer(now: Timestamp) -> Self {
+        Self { now: Some(now), rows: MAX_ROWS, readings: MAX_READINGS }
+    }
+}
+
 /// How rows become readings; `W` says where in a row a cell is.
 #[derive(Debug)]
 pub(super) struct Mapping<W> {
@@ -66,6 +84,8 @@ pub(super) struct Column<W> {
     pub(super) covers: TimeDelta,
     /// Texts that stand for no value.
     pub(super) missing: Vec<String>,
+    /// Texts that stand for a value, in its unit.
+    pub(super) words: BTreeMap<String, f64>,
 }
 
 /// Where a value is.
@@ -89,7 +109,7 @@ pub(super) enum Told<W> {
 /// Readings being made of rows.
 pub(super) struct Taker<'a, W> {
     mapping: &'a Mapping<W>,
-    now: Timestamp,
+    limits: Limits,
     readings: Vec<Reading>,
     faults: Faults,
     heard: BTreeSet<Arc<str>>,
@@ -105,10 +125,10 @@ impl<W> Mapping<W> {
     }
 
     /// Begins to take rows.
-    pub(super) fn taker(&self, now: Timestamp) -> Taker<'_, W> {
+    pub(super) fn taker(&self, limits: Limits) -> Taker<'_, W> {
         Taker {
             mapping: self,
-            now,
+            limits,
             readings: Vec::new(),
             faults: Faults::default(),
             heard: BTreeSet::new(),
@@ -124,7 +144,7 @@ impl<W> Taker<'_, W> {
     pub(super) fn row<'r>(&mut self, name: &dyn Fn() -> String, find: &dyn Fn(&W) -> Option<Cow<'r, str>>) {
         let mapping = self.mapping;
         let at = match mapping.clock.read(find) {
-            Ok(at) if (at - self.now).abs() <= MAX_FROM_NOW => at,
+            Ok(at) if self.limits.now.is_none_or(|now| (at - now).abs() <= MAX_FROM_NOW) => at,
             Ok(at) => {
                 let why = || format!("its time {} is far from now", at.format("%F %T UTC"));
                 return self.faults.note("far", name, why);
@@ -176,7 +196,7 @@ impl<W> Taker<'_, W> {
             return Ok(None);
         }
         let has_comma = self.mapping.has_comma;
-        let number = values::number(text, has_comma)?;
+        let number = column.words.get(text).map_or_else(|| values::number(text, has_comma), |number| Ok(*number))?;
         // A station that writes -9999 for nothing may write -9999.0 as well.
         let is_missing = |missing: &String| {
             values::number(missing, has_comma).is_ok_and(|missing| missing.to_bits() == number.to_bits())
@@ -191,7 +211,8 @@ impl<W> Taker<'_, W> {
                 values::unit_of(column.metric, symbol.trim())?
             }
         };
-        if column.basis == Basis::Observed && self.now + MAX_AHEAD < at {
+        let is_ahead = self.limits.now.is_some_and(|now| now + MAX_AHEAD < at);
+        if column.basis == Basis::Observed && is_ahead {
             return Err(format!("it was observed at {}, which is yet to come", at.format("%F %T UTC")));
         }
         values::canonical(column.metric, unit, number).map(Some)
@@ -244,7 +265,7 @@ impl<W> Taker<'_, W> {
         places: &[GovernorateId],
     ) {
         for governorate in places {
-            if self.readings.len() == MAX_READINGS {
+            if self.limits.readings <= self.readings.len() {
                 self.is_full = true;
                 return;
             }
@@ -260,21 +281,21 @@ impl<W> Taker<'_, W> {
         }
     }
 
+    /// How many rows and values were passed over so far.
+    pub(super) fn passed_over(&self) -> usize {
+        self.faults.count() + self.strange_rows
+    }
+
     /// What the rows held.
     pub(super) fn finish(mut self, rows: usize) -> Batch {
-        if MAX_ROWS < rows {
-            self.faults.note(
-                "rows",
-                || "the rest".to_owned(),
-                || format!("more than {MAX_ROWS} rows; the rest was not read"),
-            );
+        let Limits { rows: most, readings: most_readings, .. } = self.limits;
+        if most < rows {
+            let why = || format!("more than {most} rows; the rest was not read");
+            self.faults.note("rows", || "the rest".to_owned(), why);
         }
         if self.is_full {
-            self.faults.note(
-                "full",
-                || "the rest".to_owned(),
-                || format!("more than {MAX_READINGS} values; the rest was not read"),
-            );
+            let why = || format!("more than {most_readings} values; the rest was not read");
+            self.faults.note("full", || "the rest".to_owned(), why);
         }
         if 0 < self.strange_rows {
             let names: Vec<&str> = self.strangers.iter().map(String::as_str).collect();

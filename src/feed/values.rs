@@ -20,16 +20,16 @@ const MAX_TEXT_LEN: usize = 100;
 /// From this number on, a count since 1970 is in milliseconds: in seconds it would be the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 /// How far ahead of our clock something observed may be dated: clocks differ.
-pub(super) const MAX_AHEAD: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const MAX_AHEAD: TimeDelta = TimeDelta::minutes(15);
 /// Values farther from now than this, either way, are a fault of the answer.
-pub(super) const MAX_FROM_NOW: TimeDelta = TimeDelta::days(93);
+pub(crate) const MAX_FROM_NOW: TimeDelta = TimeDelta::days(93);
 
 /// Reads a body as JSON.
 ///
 /// # Errors
 /// When it is none, in which case `expected` says what it should have been, or holds more values than fit into memory kept
 /// small: a hundred places with ten values for each of three days are a quarter of it.
-pub(super) fn json(body: &[u8], expected: &'static str) -> Result<Value, DecodeError> {
+pub(crate) fn json(body: &[u8], expected: &'static str) -> Result<Value, DecodeError> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     // Before each value stands one of these; those within texts are counted along.
     if MAX_VALUES < body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() {
@@ -42,7 +42,7 @@ pub(super) fn json(body: &[u8], expected: &'static str) -> Result<Value, DecodeE
 }
 
 /// The beginning of a text, for people to read.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().filter(|c| !c.is_control()).take(60).collect();
     if shown.len() < text.len() {
         shown.push('…');
@@ -51,7 +51,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// Arabic-Indic and Persian digits as western ones, and marks of direction left out.
-pub(super) fn western(text: &str) -> String {
+pub(crate) fn western(text: &str) -> String {
     let western = |c: char| {
         let value = match c {
             '٠'..='٩' => u32::from(c) - u32::from('٠'),
@@ -70,7 +70,7 @@ pub(super) fn western(text: &str) -> String {
 ///
 /// # Errors
 /// Says what stands there.
-pub(super) fn number(text: &str, has_comma: bool) -> Result<f64, String> {
+pub(crate) fn number(text: &str, has_comma: bool) -> Result<f64, String> {
     let wrong = || format!("`{}` is not a number", shown(text));
     if MAX_TEXT_LEN < text.len() {
         return Err(wrong());
@@ -90,7 +90,7 @@ pub(super) fn number(text: &str, has_comma: bool) -> Result<f64, String> {
 ///
 /// # Errors
 /// When no such value is possible.
-pub(super) fn canonical(metric: Metric, unit: Unit, number: f64) -> Result<f64, String> {
+pub(crate) fn canonical(metric: Metric, unit: Unit, number: f64) -> Result<f64, String> {
     let value = unit.to_canonical(number);
     let is_code = metric.dimension() != Dimension::Code || value.fract() == 0.0;
     if value.is_finite() && metric.possible().contains(&value) && is_code {
@@ -103,7 +103,7 @@ pub(super) fn canonical(metric: Metric, unit: Unit, number: f64) -> Result<f64, 
 ///
 /// # Errors
 /// Says what would do.
-pub(super) fn unit_of(metric: Metric, symbol: &str) -> Result<Unit, String> {
+pub(crate) fn unit_of(metric: Metric, symbol: &str) -> Result<Unit, String> {
     let wrong = |why: &str| {
         let units: Vec<&str> =
             metric.dimension().units().map(Unit::symbol).filter(|symbol| !symbol.is_empty()).collect();
@@ -115,18 +115,18 @@ pub(super) fn unit_of(metric: Metric, symbol: &str) -> Result<Unit, String> {
 
 /// A date and time as written, with its offset when it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Civil {
+pub(crate) struct Civil {
     /// The date and time.
-    pub(super) at: NaiveDateTime,
+    pub(crate) at: NaiveDateTime,
     /// The offset.
-    pub(super) offset: Option<FixedOffset>,
+    pub(crate) offset: Option<FixedOffset>,
     /// True when the year stands first, as in ISO 8601.
-    pub(super) is_iso: bool,
+    pub(crate) is_iso: bool,
 }
 
 /// Reads a date with a time: year first or day first, any of `-/.` between, with or without seconds, fractions, a half of the day
 /// and an offset. Month before day, a date without a time and a year of another calendar are not read.
-pub(super) fn civil(text: &str) -> Option<Civil> {
+pub(crate) fn civil(text: &str) -> Option<Civil> {
     let plain = western(text);
     if MAX_TEXT_LEN < plain.len() {
         return None;
@@ -201,7 +201,7 @@ fn offset(text: &str) -> Option<FixedOffset> {
 ///
 /// # Errors
 /// When the clocks of the zone never showed it, or showed it twice.
-pub(super) fn in_zone(at: NaiveDateTime, zone: Tz) -> Result<Timestamp, String> {
+pub(crate) fn in_zone(at: NaiveDateTime, zone: Tz) -> Result<Timestamp, String> {
     match zone.from_local_datetime(&at) {
         LocalResult::Single(moment) => Ok(moment.to_utc()),
         LocalResult::None => Err(format!("{at} never was in {zone}")),
@@ -210,27 +210,27 @@ pub(super) fn in_zone(at: NaiveDateTime, zone: Tz) -> Result<Timestamp, String> 
 }
 
 /// The moment of a count since 1970, in seconds or milliseconds.
-pub(super) fn epoch(count: i64, is_milliseconds: bool) -> Option<Timestamp> {
+pub(crate) fn epoch(count: i64, is_milliseconds: bool) -> Option<Timestamp> {
     let moment =
         if is_milliseconds { DateTime::from_timestamp_millis(count) } else { DateTime::from_timestamp(count, 0) };
     moment.filter(|moment| YEARS.contains(&moment.year()))
 }
 
 /// The same where nobody says which: by its size.
-pub(super) fn epoch_by_size(count: i64) -> Option<Timestamp> {
+pub(crate) fn epoch_by_size(count: i64) -> Option<Timestamp> {
     epoch(count, MILLISECONDS_FROM <= count)
 }
 
 /// Faults met while reading an answer, those of one kind together.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     kinds: Vec<(String, Skip, usize)>,
     left_out: usize,
 }
 
 impl Faults {
     /// Notes a fault: what it has in common with others, and how this one shows itself.
-    pub(super) fn note(&mut self, kind: &str, part: impl FnOnce() -> String, why: impl FnOnce() -> String) {
+    pub(crate) fn note(&mut self, kind: &str, part: impl FnOnce() -> String, why: impl FnOnce() -> String) {
         if let Some((_, _, count)) = self.kinds.iter_mut().find(|(known, _, _)| known == kind) {
             *count += 1;
         } else if self.kinds.len() < MAX_FAULT_KINDS {
@@ -240,8 +240,13 @@ impl Faults {
         }
     }
 
+    /// How many were noted.
+    pub(crate) fn count(&self) -> usize {
+        self.kinds.iter().map(|(_, _, count)| count).sum::<usize>() + self.left_out
+    }
+
     /// What was passed over: the first of each kind, and how many were like it.
-    pub(super) fn into_skips(self) -> Vec<Skip> {
+    pub(crate) fn into_skips(self) -> Vec<Skip> {
         let told = |(_, mut skip, count): (String, Skip, usize)| {
             if 1 < count {
                 skip.why = format!("{}, and {} more like it", skip.why, count - 1);

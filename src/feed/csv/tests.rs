@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::feed::keys::tests::{feed, read};
+use crate::feed::rows::MAX_ROWS;
 use crate::reading::Basis;
 
 fn now() -> Timestamp {
@@ -277,4 +278,28 @@ proptest! {
             prop_assert!(batch.readings.iter().all(|reading| reading.metric.possible().contains(&reading.value)));
         }
     }
+}
+
+#[test]
+fn a_word_that_stands_for_a_value_is_read_as_it_and_any_other_is_told() {
+    let config = STATIONS.replace("unit = \"km/h\"", "unit = \"km/h\", words = { calm = 0, Sturm = 80.5 }");
+    let table = "S,T,R,G\nA1,2025-12-09T02:40,,calm\nA1,2025-12-09T02:50,,Sturm\nA1,2025-12-09T02:55,,breeze\n";
+    let batch = feed(&KIND, &config).decode(table.as_bytes(), now()).unwrap();
+    let values: Vec<String> = batch.readings.iter().map(|reading| format!("{:.1}", reading.value * 3.6)).collect();
+    assert_eq!(values, ["0.0", "80.5"]);
+    assert!(batch.skipped.iter().any(|skip| skip.why == "`breeze` is not a number"), "{:?}", batch.skipped);
+    let (none, faults) = read(&KIND, &config.replace("80.5", "\"loud\""));
+    assert!(none.is_none() && faults.concat().contains("`Sturm`: expected a number, found a text"), "{faults:?}");
+}
+
+#[test]
+fn a_table_that_was_kept_is_read_however_old_it_is() {
+    let file = Arc::new(crate::problem::SourceFile { name: "a.toml".to_owned(), text: STATIONS.to_owned() });
+    let problems = crate::problem::Problems::new();
+    let around = keys::tests::surroundings();
+    let kept = crate::table::read_file(&file, &problems, |table| Kept::parse(&table, &around)).unwrap();
+    let table = "S,T,R,G\nA1,2013-12-09T02:40,1,\nA1,2018-12-09T02:50,2,x\nC3,2019-12-09T02:50,2,\n";
+    let rows = kept.read(table.as_bytes(), 100).unwrap();
+    assert_eq!((rows.batch.readings.len(), rows.rows, rows.passed_over), (2, 3, 2), "{rows:?}");
+    assert_eq!(kept.read(table.as_bytes(), 1).unwrap().batch.readings.len(), 1);
 }

@@ -12,7 +12,7 @@ use super::{Cell, Clock, Column, Mapping, Place, Told};
 use crate::feed::{Surroundings, keys, values};
 use crate::ids::GovernorateId;
 use crate::reading::Basis;
-use crate::table::{Found, Table, as_text};
+use crate::table::{Found, Table, as_number, as_text};
 use crate::time::TimeDelta;
 use crate::unit::Metric;
 
@@ -20,6 +20,8 @@ use crate::unit::Metric;
 const MAX_VALUES: usize = 64;
 /// The most stations.
 const MAX_STATIONS: usize = 2000;
+/// The most words that stand for values.
+const MAX_WORDS: usize = 500;
 /// The longest period that a value may speak for.
 const MAX_COVERS: TimeDelta = TimeDelta::days(2);
 /// What a basis is called.
@@ -250,6 +252,7 @@ fn column<W>(
         table.error(&table.span, "nothing says how long the value speaks for", Some(help));
     }
     let missing = if table.has("missing") { table.texts("missing")? } else { Vec::new() };
+    let words = if table.has("words") { table.get("words", words)?.value } else { BTreeMap::new() };
     Some(Column {
         label: label.map(|found| found.value).unwrap_or_default(),
         cell: cell?,
@@ -258,5 +261,17 @@ fn column<W>(
         basis: basis?,
         covers: covers?,
         missing: missing.into_iter().map(|found| found.value).collect(),
+        words,
     })
+}
+
+/// Reads the texts that stand for values, in the value's unit.
+fn words(value: &DeValue<'_>) -> Result<BTreeMap<String, f64>, String> {
+    let table = value.as_table().filter(|table| table.len() <= MAX_WORDS);
+    let table = table.ok_or_else(|| format!("expected a table of up to {MAX_WORDS} such as {{ Fog = 45 }}"))?;
+    let read = |word: &str, value| as_number(value).map_err(|why| format!("`{word}`: {why}"));
+    table
+        .iter()
+        .map(|(word, value)| Ok((word.get_ref().trim().to_owned(), read(word.get_ref(), value.get_ref())?)))
+        .collect()
 }
