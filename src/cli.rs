@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod backtest;
 pub mod check;
 mod columns;
 pub mod demo;
@@ -16,6 +17,9 @@ pub mod reload;
 pub mod run;
 pub mod silence;
 pub mod status;
+
+/// Exit code of files that were given and cannot be understood (`EX_DATAERR` of sysexits).
+pub const EX_DATAERR: u8 = 65;
 
 /// Exit code of a configuration fault (`EX_CONFIG` of sysexits).
 pub const EX_CONFIG: u8 = 78;
@@ -31,7 +35,8 @@ pub const EX_INTERRUPTED: u8 = 130;
 #[command(
     name = "nadhir",
     version,
-    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 66 no such file or directory, 69 cannot start or go \
+    after_help = "Exit codes: 0 done, 1 not as it should be, 2 wrong arguments, 65 what was given \
+                  cannot be read, 66 no such file or directory, 69 cannot start or go \
                   on, 74 cannot be written, 78 mistakes in the configuration, 130 interrupted before the end.\n\nBegin with:  nadhir demo"
 )]
 struct Arguments {
@@ -71,6 +76,9 @@ enum Command {
     /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
     #[command(after_help = "Example:  nadhir feed try --file alerts/")]
     Feed(feed::Arguments),
+    /// Live through readings of the past with a set of rules, and score what would have been told by what really happened.
+    #[command(after_help = backtest::HELP)]
+    Backtest(backtest::Arguments),
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
@@ -93,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Silence(arguments) => silence::run(arguments),
         Command::Ack(arguments) => silence::acknowledge(arguments),
         Command::Feed(arguments) => feed::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
     };

@@ -100,6 +100,19 @@ pub fn load(dir: Option<&Path>) -> Result<(Config, Vec<Problem>), Vec<Problem>> 
     build(own, dir, problems)
 }
 
+/// Reads a configuration as [`load`] does, with the rules of another directory in place of its own: those in `rules/` there, or the
+/// rule files that lie in it.
+///
+/// # Errors
+/// All mistakes and warnings, by file and place.
+pub fn load_with_rules(dir: Option<&Path>, rules: &Path) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
+    let problems = Problems::new();
+    let mut own = dir.map(|dir| directory::read(dir, &problems)).unwrap_or_default();
+    own.retain(|name, _| !name.starts_with("rules/"));
+    own.extend(directory::read_rules(rules, &problems));
+    build(own, dir, problems)
+}
+
 /// Reads a configuration from memory: the names are those under a configuration directory, `feeds.toml`, `rules/rain.toml`;
 /// what is not given is taken from the embedded configuration.
 ///

@@ -33,8 +33,8 @@
 //! One direction, and the order of the modules below: each imports only from those above it, and a test keeps that.
 //!
 //! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
-//! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
-//! and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
+//! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo,
+//! [backtests](backtest) and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
 //! keeps, [`sink`] sends, and [`daemon`] ties them together.
 //!
 //! ```text
@@ -95,6 +95,7 @@ pub mod message;
 pub mod route;
 pub mod outbox;
 pub mod dispatch;
+pub mod backtest;
 // The world.
 pub mod store;
 pub mod aside;

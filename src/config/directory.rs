@@ -55,6 +55,14 @@ pub fn read(dir: &Path, problems: &Problems) -> Files {
     files
 }
 
+/// Reads the rule files of a directory: those in `rules/` there, or those that lie in it.
+pub fn read_rules(dir: &Path, problems: &Problems) -> Files {
+    let mut files = Files::new();
+    let within = dir.join("rules");
+    read_below(if within.is_dir() { &within } else { dir }, "rules", &mut files, problems);
+    files
+}
+
 fn read_below(dir: &Path, part: &str, files: &mut Files, problems: &Problems) {
     let names = entries(dir, problems);
     let mut count = 0;

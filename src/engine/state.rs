@@ -136,6 +136,11 @@ impl State {
         self.warnings.iter().map(|(key, warning)| (key, warning.as_ref()))
     }
 
+    /// True when no warning is in force or waits to be told, and no latch of a rule holds or moves.
+    pub fn is_at_rest(&self) -> bool {
+        self.warnings.is_empty() && self.pending.is_empty() && self.latches.is_empty()
+    }
+
     /// What is known of a feed.
     pub fn feed(&self, id: &FeedId) -> Option<&FeedState> {
         self.feeds.get(id).map(AsRef::as_ref)
