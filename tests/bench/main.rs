@@ -16,6 +16,7 @@ use nadhir::reading::{Basis, Reading};
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
 
+mod backtest;
 mod cap;
 
 /// Hours of forecast and of past, as the shipped feed asks for.
@@ -23,6 +24,7 @@ const HOURS: i64 = 72;
 
 fn main() {
     cap::report();
+    backtest::report();
     divan::main();
 }
 

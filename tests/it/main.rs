@@ -4,6 +4,7 @@
 mod adversity;
 #[cfg(test)]
 mod audiences;
+mod backtest;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
