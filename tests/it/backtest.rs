@@ -248,7 +248,9 @@ fn what_cannot_be_used_is_told_at_once_with_what_to_do() {
     );
     check(&format!("{USUAL} --rules other"), 78, &["`red` (3 mm) is below `orange` (5 mm)"]);
     check(
-        &format!("{USUAL} --gate min-pof=1 --sweep rain.red=1mm..2mm:1mm --place JFK=jeddahh --from soon --tolerance 3d"),
+        &format!(
+            "{USUAL} --gate min-pof=1 --sweep rain.red=1mm..2mm:1mm --place JFK=jeddahh --from soon --tolerance 3d"
+        ),
         2,
         &[
             "did you mean `min-pod`?",
