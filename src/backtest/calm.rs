@@ -49,7 +49,9 @@ impl Dangers {
     /// Those of rules, for readings that speak for at most so long.
     pub(super) fn new<'a>(rules: impl Iterator<Item = &'a Rule>, longest: TimeDelta) -> Self {
         let list = rules.filter_map(|rule| {
-            let mildest = rule.thresholds.iter().map(|one| one.raise).reduce(|a, b| match rule.direction {
+            let others = rule.overrides.iter().filter_map(|one| one.changes.thresholds.as_ref()).flatten();
+            let all = rule.thresholds.iter().chain(others).map(|one| one.raise);
+            let mildest = all.reduce(|a, b| match rule.direction {
                 Direction::AtLeast => a.min(b),
                 Direction::AtMost => a.max(b),
             })?;
@@ -83,7 +85,11 @@ impl Danger {
             // Many small amounts may add up; no amount adds up to nothing.
             (Statistic::Sum, Direction::AtLeast) => value != 0.0 || self.mildest <= 0.0,
             (Statistic::Sum, Direction::AtMost) => true,
-            (Statistic::Max | Statistic::Min, direction) => direction.reaches(value, self.mildest),
+            (Statistic::Rate, Direction::AtLeast) if self.metric == Metric::Precipitation => value != 0.0,
+            // A change may be dangerous from any value to any other.
+            (Statistic::Rate, _) => true,
+            // No mean lies beyond all of its values.
+            (Statistic::Max | Statistic::Min | Statistic::Mean, direction) => direction.reaches(value, self.mildest),
         }
     }
 }
@@ -162,6 +168,8 @@ pub(super) struct Moments {
     of_changes: Vec<TimeDelta>,
     /// After the end that a warning was told to have.
     of_ends: Vec<TimeDelta>,
+    /// Whether a rule looks at more than one window, at a mean or a rate, or is otherwise in a season: then every look counts.
+    is_every: bool,
 }
 
 impl Moments {
@@ -178,10 +186,18 @@ impl Moments {
         let mut changes = common;
         steady.extend([TimeDelta::zero(), hour]);
         let (mut values, mut starts) = (BTreeSet::new(), BTreeSet::new());
+        let mut is_every = false;
         for rule in book.rules.iter().filter(|rule| rule.hazard == hazard) {
             changes.extend([rule.rise_after, rule.ease_after]);
             steady.insert(-rule.look_ahead);
-            let windows = std::iter::once(rule.window).chain(rule.also.iter().map(|also| also.window));
+            let windows: Vec<Window> =
+                std::iter::once(rule.window).chain(rule.conditions().map(|one| one.window)).collect();
+            is_every |= !rule.lasts.is_zero()
+                || rule.overrides.iter().any(|one| !one.seasons.is_empty() || one.changes.lasts.is_some())
+                || windows.iter().any(|one| matches!(one.statistic, Statistic::Mean | Statistic::Rate));
+            for one in &rule.overrides {
+                changes.extend(one.changes.rise_after.into_iter().chain(one.changes.ease_after));
+            }
             for Window { span, statistic } in windows {
                 steady.insert(span);
                 for covers in covers.iter().copied() {
@@ -205,6 +221,7 @@ impl Moments {
             of_starts: list(starts),
             of_changes: list(changes),
             of_ends: list(ends),
+            is_every,
         }
     }
 
@@ -221,6 +238,11 @@ impl Moments {
         (from, to): (Timestamp, Timestamp),
         looks: &Looks,
     ) -> Vec<Timestamp> {
+        if self.is_every {
+            let first = looks.at_or_after(from);
+            let all = std::iter::successors(Some(first), |look| Some(*look + looks.tick));
+            return all.take_while(|look| *look < to).collect();
+        }
         let mut found = vec![from];
         let near = |moments: &[Timestamp], after: &[TimeDelta], found: &mut Vec<Timestamp>| {
             for span in after {

@@ -4,6 +4,7 @@
 mod adversity;
 #[cfg(test)]
 mod audiences;
+#[cfg(test)]
 mod backtest;
 #[cfg(test)]
 mod check;
@@ -21,6 +22,7 @@ mod notices;
 mod outside;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod service;

@@ -18,7 +18,7 @@ fn reload(state: &Path, more: &[&str]) -> End {
 }
 
 fn rules(scene: &Scene, rules: &str) {
-    std::fs::create_dir_all(scene.config().join("rules")).expect("the directory of rules can be made");
+    std::fs::create_dir_all(scene.config().join("rules")).unwrap();
     scene.write("rules/rain.toml", rules);
 }
 

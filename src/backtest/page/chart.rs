@@ -13,7 +13,7 @@ use crate::ids::GovernorateId;
 use crate::reading::{Basis, Reading};
 use crate::rule::{Rule, Statistic};
 use crate::time::{TimeDelta, Timestamp};
-use crate::unit::Unit;
+use crate::unit::{Metric, Unit};
 
 /// The patterns that tell what colours tell as well.
 pub(super) const PATTERNS: &str = r##"<svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>
@@ -276,11 +276,22 @@ fn lines(rule: &Rule, readings: &[Reading], from: Timestamp, to: Timestamp) -> V
 fn seen(rule: &Rule, points: &BTreeMap<Timestamp, f64>, from: Timestamp) -> Vec<(Timestamp, f64)> {
     let every = points.len() / MAX_POINTS + 1;
     let at = |end: Timestamp| {
-        let within = points.range(end - rule.window.span + TimeDelta::seconds(1)..=end).map(|(_, value)| *value);
+        let mut within = points.range(end - rule.window.span + TimeDelta::seconds(1)..=end).map(|(_, value)| *value);
+        let hours = rule.window.span.as_seconds_f64() / 3600.0;
         match rule.window.statistic {
             Statistic::Sum => within.sum(),
             Statistic::Max => within.fold(f64::NEG_INFINITY, f64::max),
             Statistic::Min => within.fold(f64::INFINITY, f64::min),
+            Statistic::Mean => {
+                let (sum, count) = within.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+                sum / f64::max(count, 1.0)
+            }
+            Statistic::Rate if rule.metric == Metric::Precipitation => within.sum::<f64>() / hours,
+            Statistic::Rate => {
+                let before = points.range(..=end - rule.window.span).next_back().map(|(_, value)| *value);
+                let last = within.next_back();
+                last.zip(before).map_or(0.0, |(last, before)| (last - before) / hours)
+            }
         }
     };
     points.keys().step_by(every).filter(|end| from <= **end).map(|end| (*end, at(*end))).collect()
@@ -309,6 +320,8 @@ fn plot(axis: Axis, top: f64, rule: &Rule, lines: &[Line]) -> String {
         Statistic::Sum => "sum",
         Statistic::Max => "highest",
         Statistic::Min => "lowest",
+        Statistic::Mean => "mean",
+        Statistic::Rate => "by the hour",
     };
     let span = crate::time::span_text(rule.window.span);
     let mut svg = format!("<path class=\"axis\" d=\"M{LEFT} {top:.0}V{:.0}H{RIGHT}\"/>\n", top + PLOT);

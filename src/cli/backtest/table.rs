@@ -3,7 +3,8 @@
 use chrono_tz::Tz;
 use comfy_table::Table;
 
-use super::super::check::{counted, drawn, plain};
+use super::super::check::counted;
+use super::super::columns::{drawn, plain};
 use crate::backtest::place_name;
 use crate::backtest::report::{Against, Difference, Report, Swept, Turn};
 use crate::backtest::score::Score;
