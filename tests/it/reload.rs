@@ -110,7 +110,9 @@ fn the_people_on_duty_silence_rules_for_a_time_and_say_what_they_have_seen() {
     let listed = ask(&["list"]);
     assert!(listed.stdout.starts_with("1  wind up to orange in taif until "), "{listed:?}");
 
-    let number = scene.lines("archive")[0]["data"]["number"].as_str().unwrap_or_default().to_owned();
+    let status = run(&mut nadhir(["status", "--config", text(&scene.config()), "--state", &state, "--json"]));
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    let number = status["warnings"][0]["number"].as_str().unwrap().to_owned();
     let seen = run(nadhir(["ack", &number, "--state", &state]).args(["--by", "Sara"]));
     assert_eq!(seen.code, Some(0), "{seen:?}");
     let status = run(&mut nadhir(["status", "--config", text(&scene.config()), "--state", &state]));
