@@ -17,6 +17,7 @@ use crate::unit::Metric;
 
 mod automatic;
 mod context;
+pub mod explain;
 mod feeds;
 mod health;
 mod notices;

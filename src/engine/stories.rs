@@ -27,6 +27,7 @@ mod corrections;
 mod departures;
 mod derived;
 mod documents;
+mod explained;
 mod language;
 mod lives;
 mod staff;

@@ -15,6 +15,7 @@ use crate::reading::{Basis, Series, SeriesKey};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
+pub mod account;
 mod quorum;
 mod sample;
 
@@ -122,21 +123,7 @@ pub fn judge(
         rule.thresholds.iter().map(|threshold| (threshold, Ballot::default())).collect();
     for view in &views {
         let kind = trust.feeds.get(&view.key.feed).map(|terms| terms.kind);
-        let mut tallies: Vec<Tally> = ballots.iter().map(|_| Tally::default()).collect();
-        for end in eye.ends(view) {
-            let sample = Sample::take(view.series, rule.metric, rule.window, end);
-            let is_over = sample.is_over(now);
-            let also = eye.conditions(view.key.basis, end);
-            let is_unbroken = rule.lasts.is_zero() || Sample::is_unbroken(view.series, end - rule.lasts, end);
-            let look = Look { sample, earlier: eye.earlier(view, end), is_unbroken, is_over, also, end };
-            for ((threshold, _), tally) in ballots.iter().zip(&mut tallies) {
-                eye.weigh(tally, threshold, view, &look);
-            }
-        }
-        // An hour ahead that was told and is told no more may be as bad as it was: nobody can tell.
-        if view.key.basis == Basis::Forecast && view.series.is_withdrawn_within(now, now + rule.look_ahead) {
-            tallies.iter_mut().for_each(|tally| tally.unknown += 1);
-        }
+        let tallies = eye.tallies(view, |_, _| ());
         for ((threshold, ballot), tally) in ballots.iter_mut().zip(tallies) {
             if rule.may_raise(threshold.severity, &view.key.feed, kind, view.key.basis) {
                 ballot.vote(rule, view.key, tally);
@@ -183,6 +170,33 @@ impl<'a, R: Readings> Eye<'a, R> {
         bases.flat_map(|basis| self.of(self.rule.metric, basis)).collect()
     }
 
+    /// What a series says of each threshold, mildest first. `see` is shown every window and what it has added.
+    fn tallies(&self, view: &View<'a>, mut see: impl FnMut(&Look<'a>, &[Tally])) -> Vec<Tally> {
+        let Self { rule, now, .. } = *self;
+        let mut tallies: Vec<Tally> = rule.thresholds.iter().map(|_| Tally::default()).collect();
+        for end in self.ends(view) {
+            let sample = Sample::take(view.series, rule.metric, rule.window, end);
+            let is_over = sample.is_over(now);
+            let also = self.conditions(view.key.basis, end);
+            let is_unbroken = rule.lasts.is_zero() || Sample::is_unbroken(view.series, end - rule.lasts, end);
+            let look = Look { sample, earlier: self.earlier(view, end), is_unbroken, is_over, also, end };
+            for (threshold, tally) in rule.thresholds.iter().zip(&mut tallies) {
+                self.weigh(tally, threshold, view, &look);
+            }
+            see(&look, &tallies);
+        }
+        // An hour ahead that was told and is told no more may be as bad as it was: nobody can tell.
+        if self.is_withdrawn(view) {
+            tallies.iter_mut().for_each(|tally| tally.unknown += 1);
+        }
+        tallies
+    }
+
+    /// True when a forecast has taken back an hour that the rule looks at.
+    fn is_withdrawn(&self, view: &View<'_>) -> bool {
+        view.key.basis == Basis::Forecast && view.series.is_withdrawn_within(self.now, self.now + self.rule.look_ahead)
+    }
+
     /// The moments at which windows are made to end: now, and for forecasts every point up to the horizon.
     fn ends(&self, view: &View<'_>) -> Vec<Timestamp> {
         let mut ends = vec![self.now];
@@ -214,11 +228,16 @@ impl<'a, R: Readings> Eye<'a, R> {
     }
 
     fn holds(&self, condition: &Condition, basis: Basis, end: Timestamp) -> Answer {
+        Answer::any(self.of(condition.metric, basis).map(|view| Self::holds_by(condition, &view, end)))
+    }
+
+    /// Whether a condition holds by what one series says.
+    fn holds_by(condition: &Condition, view: &View<'_>, end: Timestamp) -> Answer {
         let Condition { metric, window, direction, threshold, .. } = *condition;
-        Answer::any(self.of(metric, basis).map(|view| match view.is_stale {
+        match view.is_stale {
             true => Answer::Unknown,
             false => Sample::take(view.series, metric, window, end).reaches(direction, threshold),
-        }))
+        }
     }
 
     /// Adds what one window says of one threshold.

@@ -51,7 +51,8 @@ impl Tally {
         }
     }
 
-    fn verdict(self) -> Seen {
+    /// What the voice says.
+    pub(super) fn verdict(self) -> Seen {
         match self.best {
             Some(sighting) => Seen::Reached(sighting),
             None if 0 < self.unknown => Seen::Unknown,

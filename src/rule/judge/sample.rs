@@ -193,6 +193,45 @@ impl<'a> Sample<'a> {
         }
     }
 
+    /// The value that is sure, by the way that is dangerous; infinite on the calm side when nothing is.
+    pub(super) fn sure(&self, direction: Direction) -> f64 {
+        match (self.window.statistic, direction) {
+            (Statistic::Sum | Statistic::Max, _) | (Statistic::Mean | Statistic::Rate, Direction::AtLeast) => {
+                self.least
+            }
+            (Statistic::Min, _) | (Statistic::Mean | Statistic::Rate, Direction::AtMost) => self.most,
+        }
+    }
+
+    /// The least and the most that the value can be; none when nothing at all is known.
+    pub(super) fn bounds(&self) -> Option<(f64, f64)> {
+        (!self.points.is_empty()).then_some((self.least, self.most))
+    }
+
+    /// The stretches of the window that nobody speaks for, in seconds since 1970; none of them when it is whole. `end` is the
+    /// moment that it was taken for.
+    pub(super) fn gaps(&self, end: Timestamp) -> Vec<(i64, i64)> {
+        if self.is_whole {
+            return Vec::new();
+        }
+        let end = match self.window.statistic {
+            Statistic::Sum | Statistic::Mean => last_moment(self.series, end),
+            Statistic::Rate if self.is_amount => last_moment(self.series, end),
+            Statistic::Max | Statistic::Min | Statistic::Rate => end,
+        };
+        let mut last = (end - self.window.span).timestamp();
+        let mut gaps = Vec::new();
+        for (at, _) in self.points {
+            if slack(self.series, *at) < at - last {
+                gaps.push((last, at - self.series.length_of(*at)));
+            }
+            last = *at;
+        }
+        let is_open = self.points.last().is_none_or(|(at, _)| slack(self.series, *at) < end.timestamp() - last);
+        gaps.extend(is_open.then_some((last, end.timestamp())));
+        gaps
+    }
+
     /// What is told of a window that reached a threshold: the value that is sure, and when what it speaks of begins and ends:
     /// the wet hours of a sum, the points beyond the threshold of an extreme.
     pub(super) fn sighting(&self, rule: &Rule, key: &SeriesKey, raise: f64, end: Timestamp) -> Sighting {
@@ -207,12 +246,7 @@ impl<'a> Sample<'a> {
         let last = moments.next_back().or(first);
         Sighting {
             key: key.clone(),
-            value: match (self.window.statistic, rule.direction) {
-                (Statistic::Sum | Statistic::Max, _) | (Statistic::Mean | Statistic::Rate, Direction::AtLeast) => {
-                    self.least
-                }
-                (Statistic::Min, _) | (Statistic::Mean | Statistic::Rate, Direction::AtMost) => self.most,
-            },
+            value: self.sure(rule.direction),
             at: end,
             begins: first.and_then(begins).unwrap_or(end - self.window.span),
             ends: last.and_then(|last| Timestamp::from_timestamp(last, 0)).unwrap_or(end),
