@@ -9,6 +9,7 @@ pub mod backtest;
 pub mod check;
 mod columns;
 pub mod demo;
+pub mod explain;
 pub mod feed;
 pub mod journal;
 pub mod logs;
@@ -26,6 +27,12 @@ pub const EX_CONFIG: u8 = 78;
 
 /// Exit code of a service that could not start or go on (`EX_UNAVAILABLE`).
 pub const EX_UNAVAILABLE: u8 = 69;
+
+/// Exit code of arguments that name what is not there (`EX_USAGE` of shells and of the argument parser).
+pub const EX_USAGE: u8 = 2;
+
+/// Exit code of a file or directory that is not there (`EX_NOINPUT`).
+pub const EX_NOINPUT: u8 = 66;
 
 /// Exit code of something that was asked for whole and was interrupted (128 and the number of SIGINT, as shells have it).
 pub const EX_INTERRUPTED: u8 = 130;
@@ -73,6 +80,13 @@ enum Command {
     /// Say that you have seen a warning and look after it.
     #[command(after_help = "Example:  nadhir ack MKH-2025-000001 --note \"Civil Defence was called\"")]
     Ack(silence::Ack),
+    /// Show why a governorate is warned as it is: what each rule sees there now, what would make it worse, and what is missing.
+    #[command(
+        after_help = "Examples:  nadhir explain jeddah rain --config /etc/nadhir --state /var/lib/nadhir\n           nadhir explain \
+                      الطائف\n\nExit codes: 0 shown, 2 no such governorate, 66 there is no state, 69 it cannot be read, 78 \
+                      mistakes in the configuration."
+    )]
+    Explain(explain::Arguments),
     /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
     #[command(after_help = "Example:  nadhir feed try --file alerts/")]
     Feed(feed::Arguments),
@@ -100,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Silence(arguments) => silence::run(arguments),
         Command::Ack(arguments) => silence::acknowledge(arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),

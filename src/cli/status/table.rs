@@ -6,6 +6,7 @@ use comfy_table::presets::NOTHING;
 
 use super::{ClockStatus, FeedStatus, Status};
 use crate::cli::check::counted;
+use crate::cli::columns::age;
 use crate::ids::{FeedId, GovernorateId};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -97,20 +98,6 @@ fn cell(clock: &ClockStatus, now: Timestamp) -> String {
             let mark = if clock.is_past { "!" } else { "" };
             format!("{run} of {}{mark}", age(TimeDelta::try_seconds(limit).unwrap_or_default()))
         }
-    }
-}
-
-/// A length of time in its two largest units.
-fn age(span: TimeDelta) -> String {
-    let seconds = span.num_seconds().max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}min"),
-        (0, hours, 0) => format!("{hours}h"),
-        (0, hours, minutes) => format!("{hours}h{minutes:02}"),
-        (days, 0, _) => format!("{days}d"),
-        (days, hours, _) => format!("{days}d{hours}h"),
     }
 }
 

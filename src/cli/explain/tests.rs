@@ -1,0 +1,121 @@
+//! Explanations of a night in Jeddah, with a clock that stands still: as a person reads them, and as a script does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::daemon::Sights;
+use crate::daemon::bells::Bells;
+use crate::daemon::brain::{Brain, Mind};
+use crate::engine::{Event, Heard};
+use crate::feed::Batch;
+use crate::reading::{Basis, Reading};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::time::TimeDelta;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
+}
+
+/// The shipped configuration, with one rule of gusts that asks for rain too and is otherwise in winter.
+fn configuration() -> Config {
+    let rule = "[gusts-with-rain]\nhazard = \"wind\"\nmetric = \"wind_gust\"\nwindow = { max = \"1h\" }\n\
+        at_least = { yellow = \"40 km/h\", orange = \"60 km/h\", red = \"90 km/h\" }\nsource = \"a test\"\n\
+        also = [{ metric = \"precipitation\", window = { sum = \"1h\" }, at_least = \"1 mm\" }]\nease_after = \"30min\"\n\
+        agree = 2\n[[gusts-with-rain.override]]\nseasons = [\"winter\"]\nat_least = { yellow = \"36 km/h\" }\n";
+    let rain = config::embedded::text("rules/rain.toml").unwrap();
+    let seasons = "[winter]\nfrom = \"1 November\"\nto = \"1 March\"\n";
+    let files = [("rules/rain.toml", rain), ("rules/wind.toml", rule), ("seasons.toml", seasons)];
+    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    config::from_files(BTreeMap::from(files)).unwrap().0
+}
+
+fn reading(metric: Metric, station: Option<&str>, minute: i64, value: f64) -> Reading {
+    Reading {
+        governorate: GovernorateId::new("jeddah").unwrap(),
+        metric,
+        station: station.map(Into::into),
+        basis: if station.is_some() { Basis::Observed } else { Basis::Forecast },
+        value,
+        at: at(minute),
+        covers: TimeDelta::hours(1),
+    }
+}
+
+fn told(feed: &str, readings: Vec<Reading>) -> Event {
+    let batch = Batch { readings, ..Batch::default() };
+    let heard = Heard::Batch { batch, validators: None, entries: Vec::new() };
+    Event::Asked { feed: FeedId::new(feed).unwrap(), heard, skew: None }
+}
+
+/// Rain at the airport and a model that sees more to come; the gusts of the airport stop at two o'clock.
+async fn lived(dir: &Path, config: &Config) {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.join(place::DATABASE)).unwrap());
+    let listeners = config.channels.iter().map(|channel| channel.listener.clone()).collect();
+    let mind = Mind { book: Arc::clone(&config.rules), listeners, speaker: config.speaker.clone() };
+    let mut brain = Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), at(0)).await.unwrap();
+    let (rain, gust) = (Metric::Precipitation, Metric::WindGust);
+    let airport = |minute: i64, fell: f64| {
+        let mut all = vec![reading(rain, Some("OEJN"), minute, fell)];
+        all.extend((minute <= 120).then(|| reading(gust, Some("OEJN"), minute, 11.0)));
+        told("metar", all)
+    };
+    let model = (0..12).map(|hour| reading(rain, None, hour * 60, if hour == 5 { 4.0 } else { 0.2 }));
+    let model = model.chain((0..12).map(|hour| reading(gust, None, hour * 60, 8.0 + hour as f64))).collect();
+    let unreachable = Heard::Unreachable { why: "connection refused".to_owned() };
+    let ncm = Event::Asked { feed: FeedId::new("ncm-cap-ar").unwrap(), heard: unreachable, skew: None };
+    let events = [
+        (0, airport(0, 0.0)),
+        (5, told("open-meteo", model)),
+        (6, ncm),
+        (60, airport(60, 0.0)),
+        (120, airport(120, 0.4)),
+        (180, airport(180, 6.2)),
+        (185, Event::Tick),
+    ];
+    for (minute, event) in events {
+        brain.turn(&event, at(minute)).await.unwrap();
+    }
+}
+
+fn golden(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[tokio::test]
+async fn a_tired_person_reads_why_it_is_so_and_what_would_make_it_worse() {
+    let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
+    lived(dir.path(), &config).await;
+    let jeddah = find(&config.governorates, "جدة").unwrap();
+    let report = look(dir.path(), &config, jeddah, None, at(190)).unwrap();
+    let text = whole(&report, config.settings.style.zone);
+    assert!(text.starts_with("\x1b[1mJeddah, rain: "), "{text}");
+    golden("explain", &anstream::adapter::strip_str(&text).to_string());
+    let late = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(480)).unwrap();
+    golden("explain_late", &anstream::adapter::strip_str(&whole(&late, config.settings.style.zone)).to_string());
+}
+
+#[tokio::test]
+async fn a_script_reads_the_same_as_json() {
+    let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
+    lived(dir.path(), &config).await;
+    let jeddah = find(&config.governorates, "Jeddah").unwrap();
+    let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(190)).unwrap();
+    golden("explain_json", &serde_json::to_string_pretty(&report).unwrap());
+}
+
+#[test]
+fn a_place_is_found_by_any_name_and_an_unknown_one_is_told_with_advice() {
+    let book = configuration().governorates;
+    for name in ["jeddah", "Jeddah", "Jiddah", "محافظة جدة", "JEDDAH"] {
+        assert_eq!(find(&book, name).map(|found| found.id.to_string()), Ok("jeddah".to_owned()), "{name}");
+    }
+    let why = |name: &str| find(&book, name).map(|_| ()).unwrap_err();
+    assert_eq!(why("jeda"), "no governorate is called `jeda`: did you mean `jeddah`?");
+    assert!(why("Riyadh").contains("known here: makkah"), "{}", why("Riyadh"));
+}
