@@ -15,6 +15,7 @@ pub mod journal;
 pub mod logs;
 pub mod place;
 pub mod reload;
+pub mod route;
 pub mod run;
 pub mod silence;
 pub mod status;
@@ -96,6 +97,9 @@ enum Command {
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
+    /// Show who would hear a bulletin, and why every other channel would not.
+    #[command(after_help = "Example:  nadhir route explain --hazard rain --severity red --governorate jeddah")]
+    Route(route::Arguments),
     /// Show how the service is: the three clocks of each feed, the warnings in force, and what is owed to whom.
     #[command(
         after_help = "Example:  nadhir status --config /etc/nadhir --state /var/lib/nadhir\n\nExit codes: 0 all is well, 1 \
@@ -118,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Route(arguments) => route::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
     };
     ExitCode::from(code)

@@ -89,7 +89,7 @@ impl<'a> OnDuty<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Deaf {
     /// A drill or test, and the channel is not for those; or the reverse.
-    #[error("the bulletin is {status:?} and the audience is {audience:?}")]
+    #[error("the bulletin is {} and its audience is {}", format!("{status:?}").to_lowercase(), audience.name())]
     Audience {
         /// Of the bulletin.
         status: Status,
@@ -125,19 +125,76 @@ pub enum Deaf {
 /// # Errors
 /// The reason why not.
 pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
+impl Deaf {
+    /// Its name in JSON: what of the channel keeps it from hearing.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Audience { .. } => "audience",
+            Self::Severity { .. } => "min-severity",
+            Self::Hazard { .. } => "hazards",
+            Self::Language { .. } => "languages",
+            Self::Place => "governorates",
+        }
+    }
+}
+
+/// What a channel hears of although this edition alone would not concern it: the warning did before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Before {
+    /// It was as bad as the channel asks.
+    #[error("it was {worst} before, and who heard of that hears how it goes on")]
+    Severity {
+        /// At its worst.
+        worst: Severity,
+    },
+    /// It was told under another hazard.
+    #[error("it was told under another hazard before")]
+    Hazard,
+    /// It was told in a place of the channel and has left it.
+    #[error("it leaves a place that the channel hears of")]
+    Place,
+}
+
+/// What a channel makes of a bulletin: every reason why it does not hear it. It hears it when there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hearing {
+    /// Why it does not.
+    pub deaf: Vec<Deaf>,
+    /// What it owes to what was told before.
+    pub before: Vec<Before>,
+}
+
+impl Hearing {
+    /// True when the channel hears it.
+    pub fn is_heard(&self) -> bool {
+        self.deaf.is_empty()
+    }
+}
+
+/// What a channel makes of a bulletin. A lowered, changed or ended warning is heard by all who heard of it at its worst, under
+/// whatever hazard; a place that it leaves hears that it does.
+pub fn hearing(listener: &Listener, bulletin: &Bulletin) -> Hearing {
+    let (mut deaf, mut before) = (Vec::new(), Vec::new());
     let is_drill_channel = listener.audience == Audience::Drill;
     let is_actual = bulletin.status == Status::Actual;
     if is_drill_channel == is_actual {
-        return Err(Deaf::Audience { status: bulletin.status, audience: listener.audience });
+        deaf.push(Deaf::Audience { status: bulletin.status, audience: listener.audience });
     }
-    if bulletin.reach.worst < listener.min_severity {
-        return Err(Deaf::Severity { min_severity: listener.min_severity });
+    let worst = bulletin.reach.worst;
+    if worst < listener.min_severity {
+        deaf.push(Deaf::Severity { min_severity: listener.min_severity });
+    } else if bulletin.severity < listener.min_severity {
+        before.push(Before::Severity { worst });
     }
-    if listener.hazards.as_ref().is_some_and(|hazards| hazards.is_disjoint(&bulletin.reach.hazards)) {
-        return Err(Deaf::Hazard { hazard: bulletin.hazard });
+    if let Some(hazards) = &listener.hazards {
+        if hazards.is_disjoint(&bulletin.reach.hazards) {
+            deaf.push(Deaf::Hazard { hazard: bulletin.hazard });
+        } else if !hazards.contains(&bulletin.hazard) {
+            before.push(Before::Hazard);
+        }
     }
     if !bulletin.only_in.is_empty() && !listener.languages.iter().any(|language| bulletin.only_in.contains(language)) {
-        return Err(Deaf::Language { languages: bulletin.only_in.clone() });
+        deaf.push(Deaf::Language { languages: bulletin.only_in.clone() });
     }
     let is_near = |wanted: &BTreeSet<GovernorateId>| {
         let all = bulletin.areas.iter().chain(&bulletin.left).chain(&bulletin.doubtful);
@@ -145,8 +202,23 @@ pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
     };
     if listener.governorates.as_ref().is_some_and(|wanted| !is_near(wanted)) {
         return Err(Deaf::Place);
+    if let Some(wanted) = &listener.governorates
+        && !bulletin.areas.iter().any(|area| wanted.contains(area))
+    {
+        match bulletin.left.iter().any(|area| wanted.contains(area)) {
+            true => before.push(Before::Place),
+            false => deaf.push(Deaf::Place),
+        }
     }
-    Ok(())
+    Hearing { deaf, before }
+}
+
+/// Whether a channel hears a bulletin.
+///
+/// # Errors
+/// The first reason why not.
+pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
+    hearing(listener, bulletin).deaf.into_iter().next().map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
@@ -221,6 +293,25 @@ mod tests {
         check(&Listener { governorates: near(&["al-lith"]), ..listener(Audience::Public) }, true);
         check(&Listener { governorates: near(&["jeddah"]), ..listener(Audience::Public) }, true);
         check(&Listener { governorates: near(&["rabigh"]), ..listener(Audience::Public) }, false);
+    }
+
+    #[test]
+    fn every_reason_is_told_and_what_is_owed_to_the_beginning() {
+        let told = |listener: &Listener| {
+            let Hearing { deaf, before } = hearing(listener, &bulletin(Status::Actual));
+            let deaf = deaf.iter().map(|one| one.name().to_owned());
+            deaf.chain(before.iter().map(ToString::to_string)).collect::<Vec<_>>().join("; ")
+        };
+        let near = |names: &[&str]| Some(places(names).into_iter().collect());
+        let public = || listener(Audience::Public);
+        assert_eq!(told(&public()), "");
+        let dust = Some(BTreeSet::from([Hazard::Dust]));
+        let nobody = Listener { hazards: dust, governorates: near(&["rabigh"]), ..listener(Audience::Drill) };
+        assert_eq!(told(&nobody), "audience; hazards; governorates");
+        assert_eq!(
+            told(&Listener { min_severity: Severity::Red, governorates: near(&["taif"]), ..public() }),
+            "it was red before, and who heard of that hears how it goes on; it leaves a place that the channel hears of"
+        );
     }
 
     #[test]

@@ -40,6 +40,14 @@ pub fn read_journal(path: &Path, limit: usize) -> Result<Vec<Entry>, StoreError>
     archive::journal(&schema::look(path)?, limit)
 }
 
+/// The bulletins of one number in a store that another nadhir may be running on, in the order of their making. Changes nothing.
+///
+/// # Errors
+/// As [`read_journal`].
+pub fn read_bulletins(path: &Path, number: &str) -> Result<Vec<Bulletin>, StoreError> {
+    archive::bulletins(&schema::look(path)?, Some(number))
+}
+
 /// What a store holds that another nadhir may be running on. Changes nothing. `since` is from when on what was given up counts.
 ///
 /// # Errors
