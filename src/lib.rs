@@ -36,6 +36,9 @@
 //! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo,
 //! [backtests](backtest) and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
 //! keeps, [`sink`] sends, and [`daemon`] ties them together.
+//! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
+//! and the tests call that same function, and [`engine::explain`] tells people why it is so. What acts stands at the edge: [`fetch`]
+//! asks, [`listen`] hears what is pushed, [`store`] keeps, [`sink`] sends, and [`daemon`] ties them together.
 //!
 //! ```text
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
@@ -66,7 +69,8 @@
 //!
 //! # To add something
 //! A kind of feed or of sink is one file and two plain lines: `mod x;` and `x::KIND` in the table of [`feed::KINDS`] or
-//! [`sink::KINDS`]. A rule, a channel, a place, a sentence is TOML, and `nadhir check` finds its mistakes.
+//! [`sink::KINDS`], and its keys in [`schema`], which editors read. A rule, a channel, a place, a sentence is TOML, and `nadhir check`
+//! finds its mistakes.
 
 // Words.
 pub mod ids;
@@ -103,5 +107,6 @@ pub mod sink;
 pub mod fetch;
 pub mod listen;
 pub mod config;
+pub mod schema;
 pub mod daemon;
 pub mod cli;

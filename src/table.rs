@@ -13,6 +13,9 @@ use toml::de::{DeTable, DeValue};
 use crate::problem::{Problems, SourceFile, advice, nearest};
 use crate::time::{TimeDelta, parse_span};
 
+#[cfg(test)]
+pub(crate) mod record;
+
 /// A value and the place where it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found<T> {
@@ -309,6 +312,8 @@ impl<'a> Table<'a> {
 
     /// Notes every key that nobody asked for, with "did you mean".
     pub fn finish(self) {
+        #[cfg(test)]
+        record::note(&self);
         let asked = self.asked.borrow();
         for key in self.entries.keys() {
             let word: &str = key.get_ref();

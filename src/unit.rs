@@ -127,7 +127,7 @@ impl Unit {
     }
 
     /// The spellings that are read, ours first. Micro is read as U+00B5 and as the Greek letter U+03BC.
-    fn spellings(self) -> &'static [&'static str] {
+    pub fn spellings(self) -> &'static [&'static str] {
         match self {
             Self::Millimetre => &["mm", "millimeter", "kg m-2", "kg/m2"],
             Self::Centimetre => &["cm"],

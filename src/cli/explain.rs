@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{EX_CONFIG, EX_NOINPUT, EX_UNAVAILABLE, EX_USAGE, check, complain, place};
+use super::check::EX_NOINPUT;
+use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, check, complain, place};
 use crate::config::{self, Config};
 use crate::daemon::clock::Clock;
 use crate::derive;

@@ -6,8 +6,9 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::check::EX_NOINPUT;
 use super::columns::{drawn, plain};
-use super::{EX_CONFIG, EX_NOINPUT, EX_UNAVAILABLE, EX_USAGE, check, complain, explain, place};
+use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, check, complain, explain, place};
 use crate::alert::{Identity, Status};
 use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::config::{self, Config};

@@ -194,8 +194,8 @@ fn in_force(state: &State, told: &Warning, now: Timestamp) -> InForce {
     feeds.dedup();
     let is_silent = |feed: &&FeedId| state.feed(feed).and_then(FeedState::silent_since).is_some();
     let authority = told.official.as_ref().map(|official| {
-        let named = official.alert.words.iter().filter_map(|words| words.sender_name.clone());
-        named.last().unwrap_or_else(|| official.alert.identity.sender.clone())
+        let mut named = official.alert.words.iter().filter_map(|words| words.sender_name.clone());
+        named.next_back().unwrap_or_else(|| official.alert.identity.sender.clone())
     });
     InForce {
         number: told.number.clone(),

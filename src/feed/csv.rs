@@ -52,7 +52,7 @@ const ACCEPT: &str = "text/csv, text/plain;q=0.9, */*;q=0.1";
 /// The most columns of a row.
 const MAX_COLUMNS: usize = 1000;
 /// The most lines before the header.
-const MAX_SKIPPED: i64 = 1000;
+pub(crate) const MAX_SKIPPED: i64 = 1000;
 
 /// A column by its name or its number.
 #[derive(Debug, Clone, PartialEq, Eq)]

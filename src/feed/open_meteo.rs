@@ -45,7 +45,7 @@ const CUSTOMER_URL: &str = "https://customer-api.open-meteo.com/v1/forecast";
 /// The most places of one call; more make the address too long for servers on the way.
 const MAX_PLACES: usize = 100;
 /// The most hours back or ahead that may be asked for: 16 days, the longest forecast there is.
-const MAX_HOURS: i64 = 384;
+pub(crate) const MAX_HOURS: i64 = 384;
 /// How far the grid cell that answers may lie from the place asked for, in degrees of latitude and of longitude.
 const MAX_OFF_DEGREES: f64 = 0.3;
 /// The farthest that a zone lies from UTC, s.
@@ -68,6 +68,11 @@ const VARIABLES: &[(&str, Option<&str>, Metric)] = &[
     ("dust", None, Metric::Dust),
     ("pm10", None, Metric::Pm10),
 ];
+
+/// The names of the values.
+pub(crate) fn variable_names() -> impl Iterator<Item = &'static str> {
+    VARIABLES.iter().map(|(name, _, _)| *name)
+}
 
 /// One of their variables: its name, its older name, and what it measures.
 #[derive(Debug, Clone, Copy)]

@@ -70,7 +70,7 @@ fn headline(report: &Report, one: &HazardReport, clock: Clock) -> String {
 }
 
 /// The warning that the headline tells of: the worst of now, or else the worst.
-fn headlined<'a>(one: &'a HazardReport, clock: Clock) -> Option<&'a InForce> {
+fn headlined(one: &HazardReport, clock: Clock) -> Option<&InForce> {
     let warnings = &one.explanation.warnings;
     warnings.iter().find(|warning| warning.has_begun && clock.now < warning.until).or(warnings.first())
 }
@@ -185,7 +185,7 @@ fn next(rule: &RuleExplanation, account: &Account, told: Option<Severity>, clock
             amount(next.raise, &account.unit)
         ));
     }
-    let held: Vec<String> = next.held_back.iter().map(|one| hold(one, account)).collect();
+    let held: Vec<String> = next.held_back.iter().map(hold).collect();
     (!held.is_empty()).then(|| format!("{id} has a value of {}, but {}.", next.severity, held.join("; ")))
 }
 

@@ -152,7 +152,7 @@ pub(super) fn doubt(doubt: &Doubt, account: &Account, voice: Option<&VoiceAccoun
 }
 
 /// What holds a severity back.
-pub(super) fn hold(hold: &Hold, account: &Account) -> String {
+pub(super) fn hold(hold: &Hold) -> String {
     match hold {
         Hold::Over => "what fell has ended".to_owned(),
         Hold::Condition { metric, holds: Told::No } => format!("{metric} is not as the rule asks"),
@@ -160,7 +160,7 @@ pub(super) fn hold(hold: &Hold, account: &Account) -> String {
             format!("nobody can tell whether {metric} is as the rule asks")
         }
         Hold::Lasts => "it has not lasted for as long as the rule asks".to_owned(),
-        Hold::MayNotRaise => format!("who gives that {} may not raise it alone", account.metric),
+        Hold::MayNotRaise => "who says so may not raise it".to_owned(),
         Hold::TooFew { needed, say } => format!("{needed} must agree and only {say} reached it"),
     }
 }

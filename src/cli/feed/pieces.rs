@@ -19,8 +19,7 @@ use crate::fetch::{Answer, Ask, FetchError, Fetcher, Limits};
 use crate::problem::advice;
 use crate::time::{TimeDelta, Timestamp};
 
-/// A command that was asked for something that is not there (`EX_USAGE` of shells and of the argument parser).
-pub(super) const EX_USAGE: u8 = 2;
+pub(super) use super::super::EX_USAGE;
 
 /// Why a command cannot go on, with its exit code.
 pub(super) struct Stopped(pub(super) u8, pub(super) String);

@@ -84,6 +84,9 @@ pub fn symbol_of(unit: Unit, statistic: Statistic) -> String {
     Scale::new(unit, statistic).symbol()
 }
 
+/// Who speaks with one voice.
+type Speaker = (FeedId, Option<String>);
+
 /// A series that has a say, and the worst value that is sure of it, canonical, with the end of its window.
 struct Heard {
     voice: VoiceAccount,
@@ -96,7 +99,7 @@ impl Heard {
     }
 
     /// With whom it speaks with one voice, as the rule counts them.
-    fn speaker(&self, rule: &Rule) -> (FeedId, Option<String>) {
+    fn speaker(&self, rule: &Rule) -> Speaker {
         match rule.agree {
             Agreement::Feeds(_) => (self.voice.feed.clone(), None),
             Agreement::Stations(_) => (self.voice.feed.clone(), self.voice.station.clone()),
@@ -130,43 +133,48 @@ fn lacking(rule: &Rule, severity: Severity, raise: f64, heard: &[Heard], scale: 
         Direction::AtMost => (value - raise).max(0.0),
     };
     // The nearest of each voice that counts, and of those the last one that is needed.
-    let mut nearest: BTreeMap<(FeedId, Option<String>), (f64, f64, Timestamp, &Heard)> = BTreeMap::new();
-    let mut bystander = false;
+    let mut nearest: BTreeMap<Speaker, Near<'_>> = BTreeMap::new();
+    let mut held_back: Vec<Hold> = Vec::new();
     for one in heard.iter().filter(|one| one.voice.standing == Standing::Fresh) {
         let (Some(says), Some((value, at))) = (one.says(severity), one.worst) else { continue };
+        let near = Near { distance: distance(value), value, at, one };
         if !says.may_raise {
-            bystander |= distance(value) == 0.0;
+            if near.distance == 0.0 {
+                add(&mut held_back, Hold::MayNotRaise);
+            }
             continue;
         }
-        let found = (distance(value), value, at, one);
-        let known = nearest.entry(one.speaker(rule)).or_insert(found);
-        if found.0 < known.0 {
-            *known = found;
+        let known = nearest.entry(one.speaker(rule)).or_insert(near);
+        if near.distance < known.distance {
+            *known = near;
         }
     }
-    let mut nearest: Vec<_> = nearest.into_values().collect();
-    nearest.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let there = nearest.iter().filter(|one| one.0 == 0.0).count();
-    let mut holds = Vec::new();
-    if bystander {
-        holds.push(Hold::MayNotRaise);
+    let mut nearest: Vec<Near<'_>> = nearest.into_values().collect();
+    nearest.sort_by(|one, other| one.distance.total_cmp(&other.distance));
+    let there: Vec<&Near<'_>> = nearest.iter().filter(|near| near.distance == 0.0).collect();
+    let holds = there.iter().filter_map(|near| near.one.says(severity)).flat_map(|says| says.held_back.clone());
+    holds.for_each(|hold| add(&mut held_back, hold));
+    if (1..needed).contains(&there.len()) {
+        add(&mut held_back, Hold::TooFew { needed, say: there.len() });
     }
-    if 0 < there {
-        let of = |one: &&Heard| one.says(severity).map(|says| says.held_back.clone()).unwrap_or_default();
-        holds.extend(nearest.iter().take(there).flat_map(|(.., one)| of(one)));
-        if there < needed {
-            holds.push(Hold::TooFew { needed, say: there });
-        }
-    }
-    let mut held_back: Vec<Hold> = Vec::new();
-    holds.into_iter().for_each(|hold| add(&mut held_back, hold));
-    let lack = nearest.into_iter().nth(needed - 1).filter(|one| 0.0 < one.0).map(|(_, value, at, one)| Lack {
-        by: scale.apart(raise, value),
-        feed: one.voice.feed.clone(),
-        station: one.voice.station.clone(),
-        at,
+    let last = nearest.into_iter().nth(needed - 1).filter(|near| 0.0 < near.distance);
+    let lack = last.map(|near| Lack {
+        by: scale.apart(raise, near.value),
+        feed: near.one.voice.feed.clone(),
+        station: near.one.voice.station.clone(),
+        at: near.at,
     });
     (lack, held_back)
+}
+
+/// How near a voice is to a threshold.
+#[derive(Clone, Copy)]
+struct Near<'a> {
+    /// How much is lacking, canonical; nothing when its value is there.
+    distance: f64,
+    value: f64,
+    at: Timestamp,
+    one: &'a Heard,
 }
 
 /// What is noted of one threshold on the way through the windows of a series.

@@ -1,0 +1,51 @@
+//! `channels.toml`: the keys that all channels share, and those of each kind of sink.
+
+use serde_json::Value;
+
+use super::kinds::{self, Kind};
+use super::places;
+use super::words::{Key, NAME, flag, line, named, secret, span, usual, word, words};
+use crate::hazard::{Hazard, Severity};
+use crate::language::Language;
+use crate::route::Audience;
+use crate::sink::KINDS;
+
+/// The schema of the file.
+pub(super) fn schema() -> Value {
+    let kinds = KINDS.iter().map(|kind| {
+        let (keys, required) = own(kind.name).map_or((None, Vec::new()), |(keys, required)| (Some(keys), required));
+        Kind { name: kind.name, about: kind.about, keys, required }
+    });
+    let channel = kinds::table("a channel", common(), &["audience"], kinds.collect());
+    named("Channels: where warnings go and who listens there.", Some(NAME), &channel)
+}
+
+fn common() -> Vec<Key> {
+    let audiences = [Audience::Public, Audience::Staff, Audience::Drill].map(Audience::name);
+    let severities = Severity::ALL.iter().map(|severity| severity.name());
+    vec![
+        ("enabled", flag("false: it is read and checked, and hears nothing", true)),
+        ("audience", word("who listens; a drill channel hears drills and nothing else", audiences)),
+        ("form", word("the shape that it takes; the sink knows its own", ["text", "json"])),
+        ("languages", words("the languages that it takes, in order", Language::ALL.iter().map(|one| one.tag()))),
+        ("min_severity", usual(word("from which severity on it hears", severities), "advisory")),
+        ("hazards", words("of which it hears; left out: all", Hazard::ALL.iter().map(|hazard| hazard.name()))),
+        ("governorates", places::chosen("of which it hears; left out: all")),
+    ]
+}
+
+fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
+    Some(match kind {
+        "console" => (Vec::new(), Vec::new()),
+        "file" => (vec![("path", line("the file; in the state directory, unless it begins with /"))], vec!["path"]),
+        "webhook" => (
+            vec![
+                ("url", line("where it is sent: https, or http to this machine")),
+                ("secret", secret("where the secret of its signature is kept")),
+                ("timeout", usual(span("how long an answer is waited for, 60s at most"), "15s")),
+            ],
+            vec!["url", "secret"],
+        ),
+        _ => return None,
+    })
+}

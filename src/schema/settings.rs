@@ -1,0 +1,97 @@
+//! `nadhir.toml`, `seasons.toml` and `governorates.toml`.
+
+use serde_json::{Value, json};
+
+use super::words::{Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word};
+use super::zone;
+
+/// The schema of `nadhir.toml`.
+pub(super) fn settings() -> Value {
+    let code = json!({ "type": "string", "pattern": "^[A-Z]{2,8}$" });
+    let number = json!({ "type": "string", "pattern": "^[0-9+]{1,16}$" });
+    let contact = json!({ "type": "string", "pattern": "^(mailto:|https?://)" });
+    let authority = vec![
+        (
+            "code",
+            about(code, "the prefix of bulletin numbers: two to eight capital letters; never change it in service"),
+        ),
+        ("name", both("who issues the warnings")),
+        ("may_warn", flag("whether the law lets this authority issue weather warnings of its own", false)),
+        ("emergency_number", about(number, "the number to call")),
+        ("contact", about(contact, "whom owners of feeds can write to: mailto: or https:")),
+    ];
+    let every: Vec<&str> = authority.iter().map(|(key, _)| *key).collect();
+    let authority = table("who speaks", authority.clone(), &every);
+    let digits = usual(word("how numbers are written in Arabic: ٠١٢ or 012", ["arab", "latn"]), "arab");
+    let warnings = vec![
+        ("validity", usual(span("how long a warning made by a rule is given for at once, 10min to 3d"), "3h")),
+        ("extend_before", usual(span("how long before its end a warning that still holds is extended"), "1h")),
+        ("longest_silence", usual(span("how long a warning is kept alive without fresh data"), "12h")),
+        ("end_notice", usual(span("how long after its making a message about an end may be sent"), "6h")),
+    ];
+    let keys = vec![
+        ("authority", authority),
+        ("time", table("time", vec![("zone", zone("in which times are told and schedules are read"))], &[])),
+        ("language", table("language", vec![("arabic_digits", digits)], &[])),
+        ("warnings", table("how warnings live", warnings, &[])),
+        ("store", table("where state is kept", vec![("directory", line("its directory"))], &[])),
+    ];
+    table("Who speaks, in which zone and digits, and how warnings live.", keys, &["authority"])
+}
+
+/// The schema of `seasons.toml`.
+pub(super) fn seasons() -> Value {
+    let day = |told: &str| such_as(line(told), &["1 Dhu al-Hijjah".into(), "1 June".into(), "2026-06-01".into()]);
+    let keys = vec![
+        ("from", day("its first day, from midnight on")),
+        ("to", day("its last day, up to midnight")),
+        ("cron", such_as(line("in place of days: the minutes in which it holds"), &["* 22-23,0-5 * * *".into()])),
+    ];
+    let mut season = table("a season", keys, &[]);
+    if let Some(object) = season.as_object_mut() {
+        object.insert("oneOf".to_owned(), json!([{ "required": ["from", "to"] }, { "required": ["cron"] }]));
+        object.insert("dependentRequired".to_owned(), json!({ "from": ["to"], "to": ["from"] }));
+    }
+    named("Stretches of the year or of the day in which rules may be otherwise.", Some(NAME), &season)
+}
+
+/// The schema of `governorates.toml`.
+pub(super) fn governorates() -> Value {
+    let degrees =
+        |told: &str, limit: i64| json!({ "type": "number", "minimum": -limit, "maximum": limit, "description": told });
+    let bounds: Vec<Key> = vec![
+        ("south", degrees("", 90)),
+        ("west", degrees("", 180)),
+        ("north", degrees("", 90)),
+        ("east", degrees("", 180)),
+    ];
+    let bounds = table("what lies outside is not in the region, degrees", bounds, &["south", "west", "north", "east"]);
+    let region = table("the region", vec![("name", both("its name")), ("bounds", bounds)], &["name", "bounds"]);
+    let id = json!({ "type": "string", "pattern": NAME });
+    let geocodes = json!({ "type": "array", "items": { "type": "string", "pattern": "^[^:]*[^:\\s][^:]*:.*\\S" } });
+    let seat = table(
+        "the town of the governor, WGS 84",
+        vec![("lat", degrees("north", 90)), ("lon", degrees("east", 180))],
+        &["lat", "lon"],
+    );
+    let one = vec![
+        ("id", about(id, "its name in rules, channels and JSON; never change one")),
+        ("code", line("the official number")),
+        ("name", both("the bare name")),
+        ("formal", both("the name as it stands in a bulletin")),
+        ("variants", texts("other spellings that feeds write")),
+        ("centres", texts("administrative centres, as official warnings name them")),
+        ("geocodes", about(geocodes, "what the geocodes of alerts say for it, each as valueName:value")),
+        ("seat", seat),
+        ("elevation_m", json!({ "type": "number", "description": "height of the seat above mean sea level, metres" })),
+        ("coastal", flag("whether it has a coast", false)),
+        ("tags", texts("free words that rules and channels choose by")),
+    ];
+    let one = table("a governorate", one, &["id", "code", "name", "formal", "seat", "elevation_m"]);
+    let keys = vec![
+        ("region", region),
+        ("elsewhere", texts("places of other regions, which alerts name beside ours")),
+        ("governorate", tables("the governorates, in official order", &one)),
+    ];
+    table("The governorates: who they are, what they are called, where they lie.", keys, &["region", "governorate"])
+}
