@@ -13,6 +13,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod feeds;
 #[cfg(test)]
 mod floors;
