@@ -54,12 +54,23 @@ impl Kind {
         if let Value::Object(made) = (self.make)() {
             whole.extend(made);
         }
+        if Value::Object(whole.clone()).to_string().contains("#/$defs/zone") {
+            let definitions = whole.entry("$defs").or_insert_with(|| json!({}));
+            if let Some(definitions) = definitions.as_object_mut() {
+                definitions.insert("zone".to_owned(), zones());
+            }
+        }
         Value::Object(whole)
     }
 }
 
-/// A time zone by its name.
+/// A time zone by its name; they are many, and stand once in a schema.
 fn zone(told: &str) -> Value {
+    json!({ "$ref": "#/$defs/zone", "description": told })
+}
+
+/// The names of all time zones.
+fn zones() -> Value {
     let names: Vec<&str> = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()).collect();
-    json!({ "type": "string", "enum": names, "description": told })
+    json!({ "type": "string", "enum": names })
 }

@@ -97,6 +97,23 @@ fn rain() -> Rule {
     }
 }
 
+/// The least sight in two hours: yellow from 40 m down, orange from 25 m, red from 10 m.
+fn fog() -> Rule {
+    let threshold = |severity, raise: f64| Threshold { severity, raise, clear: raise * 1.1 };
+    Rule {
+        metric: Metric::Visibility,
+        window: Window { statistic: Statistic::Min, span: TimeDelta::hours(2) },
+        direction: Direction::AtMost,
+        thresholds: vec![
+            threshold(Severity::Yellow, 40.0),
+            threshold(Severity::Orange, 25.0),
+            threshold(Severity::Red, 10.0),
+        ],
+        unit: Unit::Metre,
+        ..rain()
+    }
+}
+
 fn feeds() -> BTreeMap<FeedId, FeedTerms> {
     BTreeMap::from([
         (feed("gauge"), FeedTerms::new("csv", TimeDelta::minutes(90))),
@@ -133,6 +150,21 @@ fn what_is_lacking_is_told_by_the_nearest_who_may_say_so() {
     let lack = red.lacks.as_ref().unwrap();
     assert_eq!((lack.by, lack.feed.as_str()), (28.0, "gauge"), "the model may not raise it, however near it is");
     assert_eq!(account.voices[1].ahead.as_ref().unwrap().least, Some(38.0));
+}
+
+#[test]
+fn where_less_is_worse_less_is_lacking() {
+    let sight = Metric::Visibility;
+    let world = World::default().with("gauge", sight, Basis::Observed, &[(-60, 900.0), (0, 30.0)]);
+    let account = told(&fog(), &world, 0);
+    assert_eq!(severity(&account, Severity::Yellow).by.as_ref().unwrap().value, 30.0);
+    assert_eq!(severity(&account, Severity::Orange).lacks.as_ref().unwrap().by, 5.0);
+    assert_eq!(account.way, Way::AtMost);
+    let gap = World::default().with("gauge", sight, Basis::Observed, &[(0, 300.0)]);
+    let account = told(&fog(), &gap, 0);
+    assert_eq!(severity(&account, Severity::Yellow).verdict, Verdict::Unknown);
+    let window = &account.voices[0].now;
+    assert_eq!((window.least, window.most, window.gaps.len()), (None, Some(300.0), 1));
 }
 
 #[test]
@@ -235,11 +267,13 @@ proptest! {
         hours in 0_i64..3,
         now in 0_i64..400,
         frozen: bool,
+        is_fog: bool,
     ) {
+        let (metric, base) = if is_fog { (Metric::Visibility, fog()) } else { (RAIN, rain()) };
         let world = World::default()
-            .with("gauge", RAIN, Basis::Observed, &gauge)
-            .with("metar", RAIN, Basis::Observed, &metar)
-            .with("model", RAIN, Basis::Forecast, &model)
+            .with("gauge", metric, Basis::Observed, &gauge)
+            .with("metar", metric, Basis::Observed, &metar)
+            .with("model", metric, Basis::Forecast, &model)
             .with("metar", Metric::WindGust, Basis::Observed, &gusts);
         let frozen = frozen.then(|| feed("metar")).into_iter().collect();
         let world = World { frozen, ..world };
@@ -254,7 +288,7 @@ proptest! {
             agree: Agreement::Feeds(needed),
             also: has_condition.then_some(also).into_iter().collect(),
             lasts: TimeDelta::hours(hours),
-            ..rain()
+            ..base
         };
         let feeds = feeds();
         let trust = Trust { feeds: &feeds, longest_silence: TimeDelta::hours(12) };
