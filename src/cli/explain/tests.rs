@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
+use crate::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
 use crate::daemon::Sights;
 use crate::daemon::bells::Bells;
 use crate::daemon::brain::{Brain, Mind};
 use crate::engine::{Event, Heard};
 use crate::feed::Batch;
+use crate::hazard::Severity;
 use crate::reading::{Basis, Reading};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -49,12 +51,42 @@ fn told(feed: &str, readings: Vec<Reading>) -> Event {
     Event::Asked { feed: FeedId::new(feed).unwrap(), heard, skew: None }
 }
 
-/// Rain at the airport and a model that sees more to come; the gusts of the airport stop at two o'clock.
-async fn lived(dir: &Path, config: &Config) {
+/// Orange rain of the authority for Jeddah, for six hours.
+fn alert() -> Alert {
+    let words = Words { language: "en".into(), sender_name: Some("the Center".into()), ..Words::default() };
+    Alert {
+        identity: Identity { sender: "ncm".into(), identifier: "a1".into(), sent: at(0) },
+        line: None,
+        part: 0,
+        fingerprint: 0,
+        read_at: None,
+        status: Status::Actual,
+        scope: Scope::Public,
+        msg_type: MsgType::Alert,
+        references: Vec::new(),
+        hazard: Hazard::Rain,
+        severity: Severity::Orange,
+        certainty: Certainty::Likely,
+        onset: at(0),
+        expires: at(360),
+        words: vec![words],
+        areas: vec![GovernorateId::new("jeddah").unwrap()],
+        unplaced: Vec::new(),
+        all_clear: false,
+        defects: Vec::new(),
+    }
+}
+
+async fn awake(dir: &Path, config: &Config) -> Brain {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.join(place::DATABASE)).unwrap());
     let listeners = config.channels.iter().map(|channel| channel.listener.clone()).collect();
     let mind = Mind { book: Arc::clone(&config.rules), listeners, speaker: config.speaker.clone() };
-    let mut brain = Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), at(0)).await.unwrap();
+    Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), at(0)).await.unwrap()
+}
+
+/// Rain at the airport and a model that sees more to come; the gusts of the airport stop at two o'clock.
+async fn lived(dir: &Path, config: &Config) {
+    let mut brain = awake(dir, config).await;
     let (rain, gust) = (Metric::Precipitation, Metric::WindGust);
     let airport = |minute: i64, fell: f64| {
         let mut all = vec![reading(rain, Some("OEJN"), minute, fell)];
@@ -98,6 +130,34 @@ async fn a_tired_person_reads_why_it_is_so_and_what_would_make_it_worse() {
     golden("explain", &anstream::adapter::strip_str(&text).to_string());
     let late = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(480)).unwrap();
     golden("explain_late", &anstream::adapter::strip_str(&whole(&late, config.settings.style.zone)).to_string());
+}
+
+#[tokio::test]
+async fn who_keeps_quiet_and_for_whom_is_told() {
+    let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
+    let mut brain = awake(dir.path(), &config).await;
+    let heard = Heard::Batch {
+        batch: Batch { alerts: vec![alert()], ..Batch::default() },
+        validators: None,
+        entries: Vec::new(),
+    };
+    let ncm = Event::Asked { feed: FeedId::new("ncm-cap-en").unwrap(), heard, skew: None };
+    brain.turn(&ncm, at(1)).await.unwrap();
+    let rain = (-1..=1).map(|hour| reading(Metric::Precipitation, Some("OEJN"), hour * 60, 0.6 + hour as f64));
+    brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
+    let jeddah = find(&config.governorates, "jeddah").unwrap();
+    let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(60)).unwrap();
+    let text = whole(&report, config.settings.style.zone);
+    let lines: Vec<String> =
+        anstream::adapter::strip_str(&text).to_string().lines().take(6).map(str::to_owned).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    Jeddah, rain: orange since 00:00, until 06:00, by the Center (official).
+      Told last as MKH-2025-000001.1 (official).
+      The rules keep quiet up to orange: an authority speaks of it (MKH-2025-000001.1).
+      rain-rate-1h sees 1.6 mm in 1h by OEJN (metar) now: yellow from 1 mm.
+      13.4 mm more in 1h by OEJN (metar) now would make it red by rain-rate-1h (from 15 mm).
+      38.2 mm more in 6h by OEJN (metar) now would make it red by rain-sum-6h (from 40 mm).
+    ");
 }
 
 #[tokio::test]
