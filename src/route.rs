@@ -119,12 +119,6 @@ pub enum Deaf {
     Place,
 }
 
-/// Whether a channel hears a bulletin. A lowered, changed or ended warning is heard by all who heard of it at its worst, under
-/// whatever hazard; a place that it leaves hears that it does, and so does one that it may have left.
-///
-/// # Errors
-/// The reason why not.
-pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
 impl Deaf {
     /// Its name in JSON: what of the channel keeps it from hearing.
     pub fn name(&self) -> &'static str {
@@ -153,6 +147,9 @@ pub enum Before {
     /// It was told in a place of the channel and has left it.
     #[error("it leaves a place that the channel hears of")]
     Place,
+    /// It was told in a place of the channel, of which nobody can tell now.
+    #[error("nobody can tell whether it still holds in a place that the channel hears of")]
+    Doubt,
 }
 
 /// What a channel makes of a bulletin: every reason why it does not hear it. It hears it when there is none.
@@ -196,18 +193,13 @@ pub fn hearing(listener: &Listener, bulletin: &Bulletin) -> Hearing {
     if !bulletin.only_in.is_empty() && !listener.languages.iter().any(|language| bulletin.only_in.contains(language)) {
         deaf.push(Deaf::Language { languages: bulletin.only_in.clone() });
     }
-    let is_near = |wanted: &BTreeSet<GovernorateId>| {
-        let all = bulletin.areas.iter().chain(&bulletin.left).chain(&bulletin.doubtful);
-        all.into_iter().any(|area| wanted.contains(area))
-    };
-    if listener.governorates.as_ref().is_some_and(|wanted| !is_near(wanted)) {
-        return Err(Deaf::Place);
-    if let Some(wanted) = &listener.governorates
-        && !bulletin.areas.iter().any(|area| wanted.contains(area))
-    {
-        match bulletin.left.iter().any(|area| wanted.contains(area)) {
-            true => before.push(Before::Place),
-            false => deaf.push(Deaf::Place),
+    if let Some(wanted) = &listener.governorates {
+        let is_near = |places: &[GovernorateId]| places.iter().any(|place| wanted.contains(place));
+        match (is_near(&bulletin.areas), is_near(&bulletin.left), is_near(&bulletin.doubtful)) {
+            (true, _, _) => {}
+            (false, true, _) => before.push(Before::Place),
+            (false, false, true) => before.push(Before::Doubt),
+            (false, false, false) => deaf.push(Deaf::Place),
         }
     }
     Hearing { deaf, before }
