@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::words::{Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word};
+use super::words::{
+    Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word, words,
+};
 use super::zone;
+use crate::hazard::Hazard;
 
 /// The schema of `nadhir.toml`.
 pub(super) fn settings() -> Value {
@@ -29,11 +32,20 @@ pub(super) fn settings() -> Value {
         ("longest_silence", usual(span("how long a warning is kept alive without fresh data"), "12h")),
         ("end_notice", usual(span("how long after its making a message about an end may be sent"), "6h")),
     ];
+    let hazards = || Hazard::ALL.iter().map(|hazard| hazard.name());
+    let inhibit = vec![
+        ("hazard", word("what quiets others", hazards())),
+        ("severity", word("from which severity on", ["yellow", "orange", "red"])),
+        ("quiets", words("what it quiets", hazards())),
+        ("up_to", word("up to which severity; red is never quieted", ["yellow", "orange"])),
+    ];
+    let inhibit = table("what quiets what", inhibit, &["hazard", "severity", "quiets", "up_to"]);
     let keys = vec![
         ("authority", authority),
         ("time", table("time", vec![("zone", zone("in which times are told and schedules are read"))], &[])),
         ("language", table("language", vec![("arabic_digits", digits)], &[])),
         ("warnings", table("how warnings live", warnings, &[])),
+        ("inhibit", tables("what is not told beside something worse", &inhibit)),
         ("store", table("where state is kept", vec![("directory", line("its directory"))], &[])),
     ];
     table("Who speaks, in which zone and digits, and how warnings live.", keys, &["authority"])
