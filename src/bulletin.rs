@@ -26,7 +26,7 @@ pub enum Change {
     /// As told, for longer.
     Extended,
     /// As severe as told, in other words, for another time or other places. Of the rules' own warnings: as told, but its data have
-    /// stopped.
+    /// stopped, or some of its places are told of elsewhere from now on.
     Updated,
     /// Over: fresh data or the authority say so.
     Lifted,

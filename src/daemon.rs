@@ -1,6 +1,6 @@
 //! The daemon: watchers ask feeds and listeners hear those that are pushed, one brain decides, couriers deliver. Every task has an owner that notices its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -143,7 +143,7 @@ impl Daemon {
         let mut brain = Brain::awake(Arc::clone(&ground.store), mind, bells.clone(), ground.sights.clone(), now)
             .await
             .context("the stored state could not be taken up")?;
-        let live = brain.state().warnings().count();
+        let live = brain.state().warnings().map(|(_, told)| &told.number).collect::<BTreeSet<_>>().len();
         let text = format!("nadhir {} starts with {live} warnings in force", env!("CARGO_PKG_VERSION"));
         let mut journal = vec![entry(now, "start", text)];
         journal.extend(strays(&config, &ground).await);

@@ -60,6 +60,9 @@
 //! * **Official before automatic.** Where an authority has spoken of a hazard, and no more mildly, the rules keep quiet; what the
 //!   authority says is relayed in its own words, part by part: no place hears of a severity, a hazard or a time that its own part
 //!   of the document does not name. What comes first under a name counts ([`engine`]).
+//! * **One rain, one bulletin.** Places are judged one by one, and those that make the same move are told of together; below red,
+//!   where a hazard begins waits a little for others. Where they part, every place is named in a bulletin of the same step, so that
+//!   no newer word takes an older one with it that nobody else says.
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
 //! * **Those it was meant for.** What is owed at a channel was meant for those who listened there when it was said; when a channel is

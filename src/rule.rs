@@ -242,6 +242,8 @@ pub struct WarningTimes {
     pub longest_silence: TimeDelta,
     /// How long after its making a message about an end (lifted, expired) may still be sent.
     pub end_notice: TimeDelta,
+    /// How long a place where a hazard begins waits for others, so that they are told together; never one that is red.
+    pub group_wait: TimeDelta,
 }
 
 /// All rules, with the governorates they speak of.

@@ -23,7 +23,7 @@ use crate::feed::Batch;
 use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::reading::{Basis, Reading};
-use crate::rule::{FeedTerms, Rule, RuleBook};
+use crate::rule::{FeedTerms, Rule, RuleBook, WarningTimes};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::{Metric, Unit, parse_quantity};
 
@@ -177,7 +177,9 @@ impl Story {
             let terms = FeedTerms::new(kind.map_or("story", |kind| kind.name), STALE_AFTER);
             feeds.entry(feed_of(value)).or_insert(terms);
         }
-        RuleBook { rules, feeds, ..book.clone() }
+        // There is no other place to wait for.
+        let times = WarningTimes { group_wait: TimeDelta::zero(), ..book.times.clone() };
+        RuleBook { rules, feeds, times, ..book.clone() }
     }
 
     /// For how long each value speaks, by its metric and its time.

@@ -80,7 +80,17 @@ impl Trail {
     }
 }
 
-/// A warning in force: what was told last.
+/// A bulletin of another number that a warning has taken the place of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Overtaken {
+    /// Which.
+    pub id: BulletinId,
+    /// Until when it holds for whoever has heard nothing since.
+    pub until: Timestamp,
+}
+
+/// A warning in force: what was told last. Of the rules' own there is one for each place, and those that were told together share
+/// their number, edition, places and times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Warning {
     /// Its number, the same in all editions.
@@ -103,10 +113,21 @@ pub struct Warning {
     pub until: Timestamp,
     /// Set when it was last told to stand without fresh data.
     pub silent_since: Option<Timestamp>,
-    /// The values it rests on; empty for an official one.
+    /// The values it rests on, those of its own place when it is one of several; empty for an official one.
     pub evidence: Vec<Evidence>,
     /// What more is known of an official one.
     pub official: Option<OfficialPart>,
+    /// What it has taken the place of under other numbers. Every edition names them for as long as they could hold: the one that
+    /// named them first may have been overtaken before it was sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overtaken: Vec<Overtaken>,
+}
+
+impl Warning {
+    /// All that a bulletin takes the place of that takes the place of this warning.
+    pub fn heritage(&self) -> impl Iterator<Item = &BulletinId> {
+        std::iter::once(&self.last).chain(self.overtaken.iter().map(|overtaken| &overtaken.id))
+    }
 }
 
 /// What the rules say is so of a hazard in a governorate.
@@ -136,7 +157,7 @@ pub struct So {
 }
 
 /// What has to be said now.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// What happened.
     pub change: Change,
@@ -251,6 +272,7 @@ mod tests {
             extend_before: TimeDelta::hours(1),
             longest_silence: TimeDelta::hours(12),
             end_notice: TimeDelta::hours(6),
+            group_wait: TimeDelta::zero(),
         }
     }
 
@@ -283,6 +305,7 @@ mod tests {
             silent_since: None,
             evidence: Vec::new(),
             official: None,
+            overtaken: Vec::new(),
         }
     }
 

@@ -26,6 +26,15 @@ pub struct Said {
     pub until: Timestamp,
     /// Which warning: what belongs together has one number.
     pub number: String,
+    /// The numbers of other warnings whose place it takes there.
+    pub replaces: Vec<String>,
+}
+
+impl Said {
+    /// The numbers under which nothing holds there any more once this is said.
+    fn numbers(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.number).chain(&self.replaces).map(String::as_str)
+    }
 }
 
 /// What bulletins said, one for each governorate; only of one hazard at one governorate when that is asked for.
@@ -34,6 +43,8 @@ pub fn said(bulletins: &[Bulletin], only: Option<(Hazard, &GovernorateId)>, into
         let Bulletin { hazard, change, severity, issued, onset, until, number, .. } = bulletin;
         let in_force = bulletin.areas.iter().map(|area| (area, (!change.is_end()).then_some(*severity)));
         let left = bulletin.left.iter().map(|area| (area, None));
+        let replaced = bulletin.replaces.iter().filter_map(|id| Some(id.as_str().rsplit_once('.')?.0.to_owned()));
+        let replaces: Vec<String> = replaced.filter(|other| other != number).collect();
         for (governorate, severity) in in_force.chain(left) {
             if only.is_none_or(|only| only == (*hazard, governorate)) {
                 into.push(Said {
@@ -45,6 +56,7 @@ pub fn said(bulletins: &[Bulletin], only: Option<(Hazard, &GovernorateId)>, into
                     onset: *onset,
                     until: *until,
                     number: number.clone(),
+                    replaces: replaces.clone(),
                 });
             }
         }
@@ -105,7 +117,7 @@ pub fn history(mut said: Vec<Said>, end: Timestamp) -> History {
         let mut open: BTreeMap<&str, Stretch> = BTreeMap::new();
         let mut closed = Vec::new();
         for one in &line.said {
-            if let Some(before) = open.remove(one.number.as_str()) {
+            for before in one.numbers().filter_map(|number| open.remove(number)).collect::<Vec<_>>() {
                 // Nothing is said at the very moment when the time is up.
                 closed.push(Stretch { to: one.at.min(one.until.max(before.told)), ..before });
             }
@@ -145,12 +157,9 @@ impl Line {
         let mut held: BTreeMap<&str, Severity> = BTreeMap::new();
         let mut count = 0;
         for one in &self.said {
-            let before = held.get(one.number.as_str()).copied();
+            let before = one.numbers().filter_map(|number| held.remove(number)).max();
             count += usize::from(Some(level) <= before.max(one.severity));
-            match one.severity {
-                Some(severity) => held.insert(&one.number, severity),
-                None => held.remove(one.number.as_str()),
-            };
+            held.extend(one.severity.map(|severity| (one.number.as_str(), severity)));
         }
         count
     }
@@ -164,13 +173,14 @@ mod tests {
         Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
     }
 
-    /// A line of `minute change severity onset until number`, and its episodes at orange.
+    /// A line of `minute severity onset until number`, or `number<number` of what it takes the place of, and its episodes at orange.
     #[track_caller]
     fn check(line: &str, expected: &str) {
         let said = line.split(", ").map(|one| {
             let words: Vec<&str> = one.split(' ').collect();
             let [minute, severity, onset, until, number] = words.as_slice() else { panic!("{one}") };
             let number_of = |text: &str| at(text.parse().unwrap());
+            let mut numbers = number.split('<').map(str::to_owned);
             Said {
                 governorate: GovernorateId::new("jeddah").unwrap(),
                 hazard: Hazard::Rain,
@@ -179,7 +189,8 @@ mod tests {
                 severity: Severity::parse(severity),
                 onset: number_of(onset),
                 until: number_of(until),
-                number: (*number).to_owned(),
+                number: numbers.next().unwrap(),
+                replaces: numbers.collect(),
             }
         });
         let history = history(said.collect(), at(1000));
@@ -202,6 +213,7 @@ mod tests {
         check("0 orange 0 180 a, 180 - 0 180 a, 180 red 180 400 b, 300 - 0 300 b", "0: 0-300; 4");
         check("0 orange 0 180 a, 181 - 0 180 a", "0: 0-180; 2");
         check("0 orange 0 180 a, 60 red 60 300 b", "0: 0-300; 2");
+        check("0 orange 0 180 a, 60 red 0 180 b<a, 100 - 0 100 b", "0: 0-100; 3");
         check("900 orange 900 1200 a", "900: 900-1000; 1");
         check("0 yellow 0 180 a", "; 0");
     }

@@ -1,9 +1,10 @@
 //! The replay: lives through an archive with the very engine of the service, [`engine::step`], as if each thing were heard when it
 //! was heard and the clock looked at as often as the service does.
 //!
-//! The rules' own warnings of one hazard at one governorate depend on no others, so each is lived through for itself, on as many
-//! threads as there are; looks at which nothing can be told are left out (`calm`). Where an authority speaks, whose word concerns
-//! several places at once, all is lived through together and nothing is left out.
+//! How bad the rules say it is at one governorate depends on no others, so each is lived through for itself, as if nothing were
+//! told with it: places that are told together share the earliest beginning and the latest end. That goes on as many threads as there
+//! are; looks at which nothing can be told are left out (`calm`). Where an authority speaks, whose word concerns several places at
+//! once, all is lived through together and nothing is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -20,7 +21,7 @@ use crate::hazard::Hazard;
 use crate::ids::{FeedId, GovernorateId};
 use crate::reading::{Basis, Reading};
 use crate::rule::judge::DEFAULT_STALE_AFTER;
-use crate::rule::{FeedTerms, RuleBook};
+use crate::rule::{FeedTerms, RuleBook, WarningTimes};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
@@ -52,7 +53,8 @@ pub fn replay(
     history(said, archive.to)
 }
 
-/// The rules with the feeds of an archive alone. A feed that is not configured counts for the usual time. Whether a feed says
+/// The rules with the feeds of an archive alone, and without the wait for other places, of which those that are lived through for
+/// themselves know nothing. A feed that is not configured counts for the usual time. Whether a feed says
 /// anything new at all cannot be told of one governorate alone, so that clock stands still when `is_whole` is not so.
 fn of_archive(book: &RuleBook, archive: &Archive, is_whole: bool) -> RuleBook {
     let terms = |id: &FeedId| {
@@ -60,7 +62,8 @@ fn of_archive(book: &RuleBook, archive: &Archive, is_whole: bool) -> RuleBook {
         if is_whole { terms } else { FeedTerms { new_within: None, max_age: None, ..terms } }
     };
     let feeds = archive.feeds().into_iter().map(|id| (id.clone(), terms(&id))).collect();
-    RuleBook { feeds, ..book.clone() }
+    let times = WarningTimes { group_wait: TimeDelta::zero(), ..book.times.clone() };
+    RuleBook { feeds, times, ..book.clone() }
 }
 
 /// Everything together, every look taken.

@@ -2,6 +2,7 @@
 //!
 //! The clocks are read against the present: of a service that stopped an hour ago, every feed is an hour late.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
@@ -205,7 +206,7 @@ fn status(glance: &Glance, config: &Config, now: Timestamp) -> anyhow::Result<St
     let feeds: Vec<FeedStatus> =
         config.rules.feeds.iter().map(|(id, terms)| feed(id, terms, state.feed(id), now)).collect();
     let silent: Vec<&FeedId> = feeds.iter().filter(|feed| feed.is_silent()).map(|feed| &feed.id).collect();
-    let warnings: Vec<WarningStatus> = state.warnings().map(|(_, told)| warning(told, &state, &silent)).collect();
+    let warnings = warnings(&state, &silent);
     let lasting = |notice: &&Notice| !notice.topic.is_gathered();
     let notices: Vec<Notice> = state.episodes().map(|(_, episode)| &episode.told).filter(lasting).cloned().collect();
     let silences = state.silences().map(|(number, one)| format!("silence {number}: {}", staff::told(one))).collect();
@@ -244,12 +245,18 @@ fn feed(id: &FeedId, terms: &FeedTerms, known: Option<&FeedState>, now: Timestam
     }
 }
 
-fn warning(told: &Warning, state: &State, silent: &[&FeedId]) -> WarningStatus {
-    let mut feeds: Vec<FeedId> = told.evidence.iter().map(|one| one.feed.clone()).collect();
-    feeds.extend(told.official.iter().map(|official| official.feed.clone()));
-    feeds.sort();
-    feeds.dedup();
-    WarningStatus {
+/// The warnings in force, each once however many places share it, with all feeds that it rests on.
+fn warnings(state: &State, silent: &[&FeedId]) -> Vec<WarningStatus> {
+    let mut numbers: Vec<(&Warning, BTreeSet<FeedId>)> = Vec::new();
+    for (_, told) in state.warnings() {
+        let feeds =
+            told.evidence.iter().map(|one| &one.feed).chain(told.official.iter().map(|official| &official.feed));
+        match numbers.iter_mut().find(|(known, _)| known.number == told.number) {
+            Some((_, known)) => known.extend(feeds.cloned()),
+            None => numbers.push((told, feeds.cloned().collect())),
+        }
+    }
+    let status = |(told, feeds): (&Warning, BTreeSet<FeedId>)| WarningStatus {
         number: told.number.clone(),
         hazard: told.hazard,
         severity: told.severity,
@@ -258,8 +265,9 @@ fn warning(told: &Warning, state: &State, silent: &[&FeedId]) -> WarningStatus {
         is_official: told.official.is_some(),
         is_blind: !feeds.is_empty() && feeds.iter().all(|feed| silent.contains(&feed)),
         seen_by: state.acknowledgement(&told.number).map(|seen| seen.by.clone()),
-        feeds,
-    }
+        feeds: feeds.into_iter().collect(),
+    };
+    numbers.into_iter().map(status).collect()
 }
 
 fn channels(glance: &Glance, config: &Config) -> Vec<ChannelStatus> {

@@ -25,6 +25,9 @@ pub const MIN_WARNING_SPAN: TimeDelta = TimeDelta::minutes(10);
 /// The longest span in `[warnings]`.
 pub const MAX_WARNING_SPAN: TimeDelta = TimeDelta::days(3);
 
+/// The longest wait of `group_wait`.
+pub const MAX_GROUP_WAIT: TimeDelta = TimeDelta::minutes(10);
+
 /// Reads the file; what it returns is whole, and right when no error was noted.
 pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
     read_file(file, problems, |root| {
@@ -148,20 +151,23 @@ fn times(table: Option<Table<'_>>) -> WarningTimes {
         extend_before: TimeDelta::hours(1),
         longest_silence: TimeDelta::hours(12),
         end_notice: TimeDelta::hours(6),
+        group_wait: TimeDelta::minutes(1),
     };
     let Some(table) = table else { return times };
     let mut extend_at = None;
-    for (key, time) in [
-        ("validity", &mut times.validity),
-        ("extend_before", &mut times.extend_before),
-        ("longest_silence", &mut times.longest_silence),
-        ("end_notice", &mut times.end_notice),
+    let spans = MIN_WARNING_SPAN..=MAX_WARNING_SPAN;
+    for (key, time, limits) in [
+        ("validity", &mut times.validity, spans.clone()),
+        ("extend_before", &mut times.extend_before, spans.clone()),
+        ("longest_silence", &mut times.longest_silence, spans.clone()),
+        ("end_notice", &mut times.end_notice, spans),
+        ("group_wait", &mut times.group_wait, TimeDelta::zero()..=MAX_GROUP_WAIT),
     ] {
         let Some(found) = table.span_of_time(key) else { continue };
-        if (MIN_WARNING_SPAN..=MAX_WARNING_SPAN).contains(&found.value) {
+        if limits.contains(&found.value) {
             *time = found.value;
         } else {
-            let (least, most) = (span_text(MIN_WARNING_SPAN), span_text(MAX_WARNING_SPAN));
+            let (least, most) = (span_text(*limits.start()), span_text(*limits.end()));
             table.error(&found.span, format!("`{key}` is out of range: {least} to {most}"), None);
         }
         if key == "extend_before" {
@@ -256,13 +262,21 @@ mod tests {
     fn what_is_written_holds() {
         let text = format!(
             "{AUTHORITY}[time]\nzone = \"UTC\"\n[language]\narabic_digits = \"latn\"\n\
-             [warnings]\nvalidity = \"12h\"\n[store]\ndirectory = \"/srv/nadhir\"\n"
+             [warnings]\nvalidity = \"12h\"\ngroup_wait = \"0s\"\n[store]\ndirectory = \"/srv/nadhir\"\n"
         );
         let own = settings(&text).unwrap();
         assert_eq!(own.style, Style { zone: chrono_tz::UTC, arabic_digits: Digits::Latn });
         assert_eq!(own.times.validity, TimeDelta::hours(12));
         assert_eq!(own.times.extend_before, TimeDelta::hours(1));
+        assert_eq!(own.times.group_wait, TimeDelta::zero());
         assert_eq!(own.store, Some(PathBuf::from("/srv/nadhir")));
+    }
+
+    #[test]
+    fn places_wait_for_each_other_ten_minutes_at_most() {
+        let waits = |span: &str| settings(&format!("{AUTHORITY}[warnings]\ngroup_wait = \"{span}\"\n"));
+        assert_eq!(waits("10min").unwrap().times.group_wait, TimeDelta::minutes(10));
+        assert_eq!(waits("11min").unwrap_err(), ["`group_wait` is out of range: 0s to 10min"]);
     }
 
     #[test]

@@ -169,9 +169,13 @@ pub fn explain(
     let draft = Draft::new(state);
     let rules = book.rules.iter().filter(|rule| rule.hazard == hazard && rule.governorates.contains(governorate));
     let rules: Vec<RuleExplanation> = rules.map(|rule| explain_rule(book, &draft, rule, governorate, now)).collect();
-    let is_here = |told: &&Warning| told.hazard == hazard && told.areas.contains(governorate);
+    // The rules' own are kept for each of the places that share them, with what was seen in it.
+    let is_here = |(key, told): &(&WarningKey, &Warning)| match key {
+        WarningKey::Automatic { hazard: of, governorate: place } => (*of, place) == (hazard, governorate),
+        WarningKey::Official { .. } => told.hazard == hazard && told.areas.contains(governorate),
+    };
     let mut warnings: Vec<InForce> =
-        state.warnings().map(|(_, told)| told).filter(is_here).map(|told| in_force(state, told, now)).collect();
+        state.warnings().filter(is_here).map(|(_, told)| in_force(state, told, now)).collect();
     warnings.sort_by(|one, other| (other.severity, &one.bulletin).cmp(&(one.severity, &other.bulletin)));
     let said = step(book, state, &Event::Tick, now).bulletins;
     let due = said.iter().filter(|one| one.hazard == hazard && one.areas.contains(governorate));

@@ -4,6 +4,8 @@
 //! lasts, and when it ends. What happens (an alert was held) is gathered for a while, so that many of a kind are one notice.
 //! Every edition holds all of its episode, since it takes the place of an older one that was not sent.
 
+use std::collections::BTreeSet;
+
 use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 
@@ -94,10 +96,11 @@ fn tell_lasting(book: &RuleBook, draft: &mut Draft<'_>, topic: &Topic, now: Time
     say(book, draft, subject, so, stage, reminders, now);
 }
 
-/// How many warnings in force rest on a feed.
+/// How many warnings in force rest on a feed; one that several places share counts once.
 fn count_resting(draft: &Draft<'_>, feed: &FeedId) -> u32 {
-    let rests = draft.warnings().filter(|(_, warning)| rests_on(warning, feed)).count();
-    u32::try_from(rests).unwrap_or(u32::MAX)
+    let resting = draft.warnings().map(|(_, warning)| warning).filter(|warning| rests_on(warning, feed));
+    let numbers: BTreeSet<&str> = resting.map(|warning| warning.number.as_str()).collect();
+    u32::try_from(numbers.len()).unwrap_or(u32::MAX)
 }
 
 /// Whether a warning rests on what a feed has said, alone or beside others.

@@ -160,16 +160,16 @@ pub(super) fn run_out(draft: &mut Draft<'_>, now: Timestamp) {
     }
 }
 
-/// Whether the rules keep quiet of a hazard in a governorate: by a silence of the people on duty, or because something worse is
-/// told there. A warning that was told before runs out without a word then; one that is worse than what is quieted is not touched.
-pub(super) fn is_quiet(
+/// What keeps the rules quiet of a hazard in a governorate: a silence of the people on duty, or something worse that is told there.
+/// A warning that was told before runs out without a word then; one that is worse than what is quieted is not touched.
+pub(super) fn quiet_by(
     book: &RuleBook,
-    draft: &mut Draft<'_>,
+    draft: &Draft<'_>,
     key: &WarningKey,
     severity: Option<Severity>,
     now: Timestamp,
-) -> bool {
-    let WarningKey::Automatic { hazard, governorate } = key else { return false };
+) -> Option<String> {
+    let WarningKey::Automatic { hazard, governorate } = key else { return None };
     let silence = draft
         .silences()
         .find(|(_, one)| now < one.until && one.hazards.contains(hazard) && one.governorates.contains(governorate));
@@ -178,20 +178,9 @@ pub(super) fn is_quiet(
         one.quiets.contains(hazard) && told_worst(draft, one.hazard, governorate, now) >= Some(one.severity)
     });
     let by_worse = worse.map(|one| (one.up_to, format!("a {} {} in force there", one.severity, one.hazard)));
-    let Some((level, why)) = by_silence.into_iter().chain(by_worse).max_by_key(|(level, _)| *level) else {
-        return false;
-    };
-    let told = draft.warning(key).map(|told| (told.severity, told.until, told.last.clone()));
-    if Some(level) < severity || told.as_ref().is_some_and(|(told, ..)| level < *told) {
-        return false;
-    }
-    if let Some((_, until, last)) = told
-        && until <= now
-    {
-        draft.put_warning(key.clone(), None);
-        draft.write(now, "quiet", &last, format!("its time ran out, and nothing is said of it because of {why}"));
-    }
-    true
+    let (level, why) = by_silence.into_iter().chain(by_worse).max_by_key(|(level, _)| *level)?;
+    let is_worse = draft.warning(key).is_some_and(|told| level < told.severity);
+    (severity <= Some(level) && !is_worse).then_some(why)
 }
 
 /// The worst severity of a hazard that is told in a governorate and holds now, by the rules or by an authority.

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
+use super::automatic::gather::Wait;
 use super::health::FeedState;
 use super::notices::Episode;
 use super::official::lines::Line;
@@ -49,6 +50,7 @@ pub struct State {
     pub(super) seen: Room<String, Seen>,
     pub(super) lines: Room<String, Line>,
     pub(super) pending: Room<String, Pending>,
+    pub(super) waiting: Room<WarningKey, Wait>,
     pub(super) feeds: Room<FeedId, FeedState>,
     pub(super) numbers: Room<i32, u32>,
     pub(super) episodes: Room<Subject, Episode>,
@@ -66,6 +68,7 @@ pub struct Changes {
     pub(super) seen: Delta<String, Seen>,
     pub(super) lines: Delta<String, Line>,
     pub(super) pending: Delta<String, Pending>,
+    pub(super) waiting: Delta<WarningKey, Wait>,
     pub(super) feeds: Delta<FeedId, FeedState>,
     pub(super) numbers: Delta<i32, u32>,
     pub(super) episodes: Delta<Subject, Episode>,
@@ -101,6 +104,7 @@ impl State {
                 "seen" => insert(&mut state.seen, key, value),
                 "line" => insert(&mut state.lines, key, value),
                 "pending" => insert(&mut state.pending, key, value),
+                "waiting" => insert(&mut state.waiting, key, value),
                 "feed" => insert(&mut state.feeds, key, value),
                 "number" => insert(&mut state.numbers, key, value),
                 "notice" => insert(&mut state.episodes, key, value),
@@ -122,6 +126,7 @@ impl State {
         apply(&mut self.seen, changes.seen);
         apply(&mut self.lines, changes.lines);
         apply(&mut self.pending, changes.pending);
+        apply(&mut self.waiting, changes.waiting);
         apply(&mut self.feeds, changes.feeds);
         apply(&mut self.numbers, changes.numbers);
         apply(&mut self.episodes, changes.episodes);
@@ -138,7 +143,7 @@ impl State {
 
     /// True when no warning is in force or waits to be told, and no latch of a rule holds or moves.
     pub fn is_at_rest(&self) -> bool {
-        self.warnings.is_empty() && self.pending.is_empty() && self.latches.is_empty()
+        self.warnings.is_empty() && self.pending.is_empty() && self.waiting.is_empty() && self.latches.is_empty()
     }
 
     /// What is known of a feed.
@@ -171,6 +176,7 @@ impl Changes {
             && self.seen.is_empty()
             && self.lines.is_empty()
             && self.pending.is_empty()
+            && self.waiting.is_empty()
             && self.feeds.is_empty()
             && self.numbers.is_empty()
             && self.episodes.is_empty()
@@ -191,6 +197,7 @@ impl Changes {
         rows("seen", &self.seen, &mut facts)?;
         rows("line", &self.lines, &mut facts)?;
         rows("pending", &self.pending, &mut facts)?;
+        rows("waiting", &self.waiting, &mut facts)?;
         rows("feed", &self.feeds, &mut facts)?;
         rows("number", &self.numbers, &mut facts)?;
         rows("notice", &self.episodes, &mut facts)?;
@@ -382,6 +389,12 @@ impl<'a> Draft<'a> {
         kept.chain(changed).map(|(key, warning)| (key, warning.as_ref()))
     }
 
+    /// Warnings that were in force and that this step has taken away so far.
+    pub(super) fn taken_away(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {
+        let gone = self.changes.warnings.iter().filter(|(_, warning)| warning.is_none());
+        gone.filter_map(|(key, _)| Some((key, self.state.warnings.get(key)?.as_ref())))
+    }
+
     pub(super) fn put_warning(&mut self, key: WarningKey, warning: Option<Warning>) {
         self.changes.warnings.insert(key, warning.map(Arc::new));
     }
@@ -411,6 +424,21 @@ impl<'a> Draft<'a> {
 
     pub(super) fn put_pending(&mut self, key: String, pending: Option<Pending>) {
         self.changes.pending.insert(key, pending.map(Arc::new));
+    }
+
+    pub(super) fn wait(&self, key: &WarningKey) -> Option<&Wait> {
+        look(&self.state.waiting, &self.changes.waiting, key)
+    }
+
+    /// Where a hazard has begun and is not told of yet, changes included.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&WarningKey, &Wait)> {
+        let kept = self.state.waiting.iter().filter(|(key, _)| !self.changes.waiting.contains_key(*key));
+        let changed = self.changes.waiting.iter().filter_map(|(key, wait)| Some((key, wait.as_ref()?)));
+        kept.chain(changed).map(|(key, wait)| (key, wait.as_ref()))
+    }
+
+    pub(super) fn put_wait(&mut self, key: WarningKey, wait: Option<Wait>) {
+        self.changes.waiting.insert(key, wait.map(Arc::new));
     }
 
     /// Forgets the names of alerts that are long over.

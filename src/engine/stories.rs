@@ -28,6 +28,7 @@ mod departures;
 mod derived;
 mod documents;
 mod explained;
+mod groups;
 mod language;
 mod lives;
 mod staff;
@@ -65,10 +66,9 @@ fn places() -> Arc<GovernorateBook> {
     };
     let bounds = Rect::new(Coord { x: 38.0, y: 18.0 }, Coord { x: 45.0, y: 25.0 });
     let region = Both { ar: "المنطقة".into(), en: "the region".into() };
-    Arc::new(
-        GovernorateBook::new(region, bounds, vec![one("jeddah", "جدة", "Jeddah"), one("taif", "الطائف", "Taif")])
-            .unwrap(),
-    )
+    let list = [("jeddah", "جدة", "Jeddah"), ("taif", "الطائف", "Taif"), ("rabigh", "رابغ", "Rabigh")];
+    let list = list.map(|(id, ar, en)| one(id, ar, en)).to_vec();
+    Arc::new(GovernorateBook::new(region, bounds, list).unwrap())
 }
 
 /// Rain in an hour: yellow from 10 mm, orange from 25 mm, red from 40 mm; 20 minutes of patience both ways for yellow.
@@ -115,6 +115,7 @@ fn book(rule: Rule) -> RuleBook {
             extend_before: TimeDelta::hours(1),
             longest_silence: TimeDelta::hours(12),
             end_notice: TimeDelta::hours(6),
+            group_wait: TimeDelta::zero(),
         },
         feeds: BTreeMap::from([
             (feed("gauge"), FeedTerms::new("csv", TimeDelta::hours(1))),

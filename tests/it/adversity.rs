@@ -48,7 +48,7 @@ fn every_bad_answer_is_told_by_itself_and_none_of_them_lifts_or_issues_anything(
         scene.outside.set(feed, Manner::Rain(3.0));
     }
     let mut service = Process::start(&mut scene.command());
-    scene.has_warned(3);
+    scene.has_warned(1);
     wait_for("all feeds", || {
         let journal = scene.journal();
         BAD_ANSWERS.iter().all(|(feed, ..)| journal.iter().any(|line| line["subject"] == *feed)).then_some(())
@@ -169,7 +169,7 @@ fn live_through(scene: &Scene, fullness: &Fullness) {
     command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh", text(Path::new(program.get_program()))]);
     command.args(scene.command().get_args());
     let mut service = Process::start(&mut command);
-    scene.has_warned(3);
+    scene.has_warned(1);
     let before = scene.lines("archive").len();
 
     service.set_full(fullness, true);

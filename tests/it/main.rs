@@ -19,6 +19,8 @@ mod feeds;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod outside;

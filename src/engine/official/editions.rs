@@ -36,11 +36,17 @@ pub(super) fn speak(
     let replaced = || edition.before.iter().chain(edition.taken);
     let mut reach = Reach::new(alert.hazard, alert.severity);
     replaced().for_each(|told| reach.take_in(&told.reach));
+    let mut replaces: Vec<BulletinId> = Vec::new();
+    for id in replaced().flat_map(Warning::heritage) {
+        if !replaces.contains(id) {
+            replaces.push(id.clone());
+        }
+    }
     draft.say(Bulletin {
         id: id.clone(),
         number: edition.number.clone(),
         edition: edition.edition,
-        replaces: replaced().map(|told| told.last.clone()).collect(),
+        replaces,
         change: edition.change,
         status: alert.status,
         hazard: alert.hazard,
@@ -71,6 +77,7 @@ pub(super) fn speak(
         silent_since: None,
         evidence: Vec::new(),
         official: Some(official),
+        overtaken: Vec::new(),
     };
     draft.put_warning(key, Some(warning));
 }
