@@ -31,6 +31,10 @@ pub(super) fn settings() -> Value {
         ("extend_before", usual(span("how long before its end a warning that still holds is extended"), "1h")),
         ("longest_silence", usual(span("how long a warning is kept alive without fresh data"), "12h")),
         ("end_notice", usual(span("how long after its making a message about an end may be sent"), "6h")),
+        (
+            "group_wait",
+            usual(span("how long what begins below red waits for other places, to be told in one bulletin"), "1min"),
+        ),
     ];
     let hazards = || Hazard::ALL.iter().map(|hazard| hazard.name());
     let inhibit = vec![
