@@ -137,7 +137,7 @@ pub struct Bulletin {
     pub number: String,
     /// Which edition, from 1.
     pub edition: u32,
-    /// The bulletins that it takes the place of.
+    /// The bulletins that it takes the place of, and with each all older editions of its number.
     pub replaces: Vec<BulletinId>,
     /// What happened.
     pub change: Change,

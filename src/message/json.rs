@@ -2,6 +2,8 @@
 //!
 //! The envelope is that of Standard Webhooks: `type`, `timestamp`, `data`. Instants are RFC 3339 in UTC. Numbers carry their unit
 //! beside them, the one that the public reads. New keys may be added at the end of an object; none is renamed or taken away.
+//! `replaces` names the newest edition of each warning whose place is taken: all older ones of the same number go with it, and one
+//! of them may be what a receiver has.
 //!
 //! ```json
 //! {"type":"warning.raised","timestamp":"2025-12-08T22:00:00Z","data":{"id":"MKH-2025-000012.2","number":"MKH-2025-000012",
