@@ -17,6 +17,7 @@ pub mod place;
 pub mod reload;
 pub mod route;
 pub mod run;
+mod service;
 pub mod silence;
 pub mod schema;
 pub mod status;

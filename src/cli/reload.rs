@@ -1,11 +1,10 @@
 //! `nadhir reload`: has the running service read its configuration again, and shows what that changed.
 
-use std::io;
 use std::path::PathBuf;
 
-use super::{EX_CONFIG, EX_UNAVAILABLE, complain, place, run::runtime};
+use super::{EX_CONFIG, EX_UNAVAILABLE, service};
 use crate::cli::check::EX_OK;
-use crate::daemon::control::{Answer, Question, ask};
+use crate::daemon::control::{Answer, Question};
 
 /// What `nadhir reload` takes.
 #[derive(Debug, clap::Args)]
@@ -23,27 +22,14 @@ pub struct Arguments {
 
 /// Asks the service, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
-    let dir = place::state_dir(arguments.state.as_deref(), None);
-    let asked = runtime()
-        .map_err(io::Error::other)
-        .and_then(|runtime| runtime.block_on(ask(&dir, &Question::Reload { dry_run: arguments.dry_run })));
-    match asked {
-        Ok(answer) => {
-            tell(&answer, arguments);
-            if answer.ok { EX_OK } else { EX_CONFIG }
-        }
-        Err(why) => {
-            complain(&format_args!(
-                "no service that runs on {} could be asked: {why}; name its state with --state",
-                dir.display()
-            ));
-            EX_UNAVAILABLE
-        }
-    }
+    let question = Question::Reload { dry_run: arguments.dry_run };
+    let Some(answer) = service::answer(arguments.state.as_deref(), &question) else { return EX_UNAVAILABLE };
+    tell(&answer, arguments);
+    if answer.ok { EX_OK } else { EX_CONFIG }
 }
 
 fn tell(answer: &Answer, arguments: &Arguments) {
-    use io::Write as _;
+    use std::io::Write as _;
     let mut out = anstream::stdout();
     if arguments.json {
         let text = serde_json::to_string_pretty(answer).expect("texts always have a JSON form");

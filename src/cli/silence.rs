@@ -1,13 +1,12 @@
 //! `nadhir silence` and `nadhir ack`: what the people on duty do by their own hand while the service runs.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 
-use super::{EX_UNAVAILABLE, complain, place, run::runtime};
+use super::{EX_UNAVAILABLE, complain, place, service};
 use crate::cli::check::EX_OK;
 use crate::daemon::clock::Clock;
-use crate::daemon::control::{Question, ask};
+use crate::daemon::control::Question;
 use crate::engine::State;
 use crate::engine::staff::{Order, Silence, told};
 use crate::hazard::Hazard;
@@ -131,31 +130,19 @@ pub fn acknowledge(ack: Ack) -> u8 {
 }
 
 fn order(service: &Service, order: Order, done: &str) -> u8 {
-    use io::Write as _;
-    let dir = place::state_dir(service.state.as_deref(), None);
-    let asked =
-        runtime().map_err(io::Error::other).and_then(|runtime| runtime.block_on(ask(&dir, &Question::Order { order })));
-    match asked {
-        Ok(answer) if answer.ok => {
-            let _ = writeln!(anstream::stdout(), "{done}");
-            EX_OK
-        }
-        Ok(answer) => {
-            complain(&answer.problems.trim_end());
-            EX_REFUSED
-        }
-        Err(why) => {
-            complain(&format_args!(
-                "no service that runs on {} could be asked: {why}; name its state with --state",
-                dir.display()
-            ));
-            EX_UNAVAILABLE
-        }
+    use std::io::Write as _;
+    let question = Question::Order { order };
+    let Some(answer) = service::answer(service.state.as_deref(), &question) else { return EX_UNAVAILABLE };
+    if !answer.ok {
+        complain(&answer.problems.trim_end());
+        return EX_REFUSED;
     }
+    let _ = writeln!(anstream::stdout(), "{done}");
+    EX_OK
 }
 
 fn list(service: &Service) -> u8 {
-    use io::Write as _;
+    use std::io::Write as _;
     let dir = place::state_dir(service.state.as_deref(), None);
     let now = Clock::System.now();
     let state = glance(&dir.join(place::DATABASE), now, now)

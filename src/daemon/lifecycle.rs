@@ -115,7 +115,6 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answ
             return refused(&format!("{why:#}"));
         }
         info!("Reloaded: the new configuration is in force, with {} changes", changes.len());
-        changes.iter().for_each(|change| info!("Changed: {change}"));
     }
     Answer { ok: true, changes, problems }
 }

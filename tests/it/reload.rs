@@ -22,6 +22,17 @@ fn rules(scene: &Scene, rules: &str) {
     scene.write("rules/rain.toml", rules);
 }
 
+/// A service with the one rule that has warned of rain.
+fn in_heavy_rain() -> (Scene, Process) {
+    let scene = Scene::open();
+    rules(&scene, RAIN);
+    scene.outside.set("rain", Manner::Rain(50.0));
+    let mut service = Process::start(&mut scene.command());
+    service.says(0, "Ready with");
+    scene.has_warned(1);
+    (scene, service)
+}
+
 #[test]
 fn a_reload_shows_what_it_changes_and_keeps_out_what_is_untrue() {
     let scene = Scene::open();
@@ -69,12 +80,7 @@ fn a_reload_shows_what_it_changes_and_keeps_out_what_is_untrue() {
 /// What was told stands through a reload, and a rule that was taken out does not lift it.
 #[test]
 fn a_rule_that_is_taken_out_lifts_nothing() {
-    let scene = Scene::open();
-    rules(&scene, RAIN);
-    scene.outside.set("rain", Manner::Rain(50.0));
-    let mut service = Process::start(&mut scene.command());
-    service.says(0, "Ready with");
-    scene.has_warned(1);
+    let (scene, service) = in_heavy_rain();
     let before = scene.lines("archive").len();
 
     rules(&scene, &RAIN.replace("[rain]", "[other]").replace("hazard = \"rain\"", "hazard = \"sea\""));
@@ -93,12 +99,7 @@ fn a_rule_that_is_taken_out_lifts_nothing() {
 /// A silence and an acknowledgement by the commands of the staff, seen in the status, and refused when they cannot be meant.
 #[test]
 fn the_people_on_duty_silence_rules_for_a_time_and_say_what_they_have_seen() {
-    let scene = Scene::open();
-    rules(&scene, RAIN);
-    scene.outside.set("rain", Manner::Rain(50.0));
-    let mut service = Process::start(&mut scene.command());
-    service.says(0, "Ready with");
-    scene.has_warned(1);
+    let (scene, service) = in_heavy_rain();
     let state = text(&scene.state).to_owned();
     let ask = |arguments: &[&str]| run(nadhir(["silence"]).args(arguments).args(["--state", &state]));
 
