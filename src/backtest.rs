@@ -122,7 +122,7 @@ fn swept(
     let book = question.rules.book;
     let hazard = book.rules.iter().find(|rule| rule.id == sweep.rule).map(|rule| rule.hazard);
     let rules: Vec<Rule> = book.rules.iter().filter(|rule| Some(rule.hazard) == hazard).cloned().collect();
-    let book = RuleBook { rules, ..book.clone() };
+    let book = RuleBook { rules: rules.into(), ..book.clone() };
     let now = book.rules.iter().find(|rule| rule.id == sweep.rule);
     let now = now.and_then(|rule| rule.thresholds.iter().find(|one| one.severity == sweep.level)).map(|one| one.raise);
     let count = sweep.values.len();

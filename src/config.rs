@@ -179,7 +179,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
     let rules::Read { rules, switched_off, stories } = rules::read(files, &governorates, &seasons, &feeds, problems);
     let rules = RuleBook {
         code: settings.issuer.code.clone(),
-        rules,
+        rules: rules.into(),
         seasons,
         inhibitions: settings.inhibitions.clone(),
         governorates: Arc::clone(&governorates),
@@ -300,7 +300,7 @@ mod tests {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
         let (config, warnings) = load(Some(&dir)).unwrap();
         assert!(warnings.is_empty());
-        assert_eq!(config.rules.rules, shipped().rules.rules);
+        assert_eq!(config.rules.rules[..], shipped().rules.rules[..]);
     }
 
     #[test]
@@ -458,7 +458,7 @@ mod tests {
                     at_least = { yellow = \"10 mm\" }\nsource = \"a test\"\n";
         let files = BTreeMap::from([("rules/own.toml".to_owned(), rule.to_owned())]);
         let (config, _) = from_files(files).unwrap();
-        let [only] = config.rules.rules.as_slice() else { panic!("{:?}", config.rules.rules) };
+        let [only] = &config.rules.rules[..] else { panic!("{:?}", config.rules.rules) };
         assert_eq!(only.id.as_str(), "only");
         assert_eq!(only.metric, Metric::Precipitation);
         assert_eq!(only.governorates.len(), 17);

@@ -10,6 +10,10 @@ use crate::ids::{FeedId, GovernorateId};
 use crate::time::{TimeDelta, Timestamp, seconds};
 use crate::unit::Metric;
 
+mod shelf;
+
+pub use shelf::{Kept, Shelf, Shelves};
+
 /// How a value came to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -136,6 +140,16 @@ impl Series {
         let place = self.odd.binary_search_by_key(&second, |odd| odd.0);
         let odd = place.ok().and_then(|place| self.odd.get(place));
         odd.map_or(self.covers.num_seconds(), |odd| odd.1)
+    }
+
+    /// True when every point speaks for a period of the same length.
+    pub fn is_even(&self) -> bool {
+        self.odd.is_empty()
+    }
+
+    /// The length of the longest period that any of its points speaks for, in seconds.
+    pub fn longest(&self) -> i64 {
+        self.odd.iter().map(|odd| odd.1).fold(self.covers.num_seconds(), i64::max)
     }
 
     /// The value for a moment.

@@ -17,10 +17,12 @@ use season::Seasons;
 pub mod difference;
 pub mod judge;
 pub mod latch;
-pub mod season;
 pub mod overrides;
+mod rules;
+pub mod season;
 
 pub use overrides::{Changes, Override};
+pub use rules::Rules;
 
 /// How the values of a window become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -252,7 +254,7 @@ pub struct RuleBook {
     /// Who issues: the prefix of bulletin numbers, `MKH`.
     pub code: String,
     /// Every rule, in the order of their files.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// The governorates.
     pub governorates: Arc<GovernorateBook>,
     /// A number of all that places alerts: names, outlines. With another one, what could not be placed may be.
@@ -281,14 +283,9 @@ pub struct Inhibition {
 }
 
 impl RuleBook {
-    /// The metrics that any rule looks at.
-    pub fn metrics(&self) -> BTreeSet<Metric> {
-        self.rules.iter().flat_map(Rule::metrics).collect()
-    }
-
     /// The rules of a hazard as they hold in a governorate at a moment: those that are switched off there and then are left out.
     pub fn rules_for(&self, hazard: Hazard, governorate: &GovernorateId, now: Timestamp) -> Vec<Cow<'_, Rule>> {
-        let own = self.rules.iter().filter(|rule| rule.hazard == hazard && rule.governorates.contains(governorate));
+        let own = self.rules.at(governorate).filter(|rule| rule.hazard == hazard);
         own.filter_map(|rule| rule.at(governorate, &self.seasons, now)).collect()
     }
 }

@@ -179,7 +179,7 @@ impl Story {
         }
         // There is no other place to wait for.
         let times = WarningTimes { group_wait: TimeDelta::zero(), ..book.times.clone() };
-        RuleBook { rules, feeds, times, ..book.clone() }
+        RuleBook { rules: rules.into(), feeds, times, ..book.clone() }
     }
 
     /// For how long each value speaks, by its metric and its time.

@@ -2,6 +2,8 @@
 //!
 //! Nothing here trusts an event to arrive only once or at all: told and so are compared again at every turn.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
@@ -105,8 +107,8 @@ pub struct Warning {
     pub severity: Severity,
     /// Whom all of its editions concerned.
     pub reach: Reach,
-    /// Where, as told, in official order.
-    pub areas: Vec<GovernorateId>,
+    /// Where, as told, in official order; shared by all places that were told together.
+    pub areas: Arc<[GovernorateId]>,
     /// When it begins, as told.
     pub onset: Timestamp,
     /// When it ends, as told.
@@ -299,7 +301,7 @@ mod tests {
             hazard: Hazard::Rain,
             severity,
             reach: Reach::new(Hazard::Rain, severity),
-            areas: vec![GovernorateId::new("jeddah").unwrap()],
+            areas: [GovernorateId::new("jeddah").unwrap()].into(),
             onset: at(0),
             until: at(until),
             silent_since: None,

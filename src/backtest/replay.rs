@@ -259,7 +259,7 @@ impl<'a> Life<'a> {
             crate::rule::Rule { governorates, ..rule.clone() }
         });
         let book = RuleBook { rules: rules.collect(), ..there.book.clone() };
-        let wanted = book.metrics();
+        let wanted = book.rules.metrics().clone();
         let (gaps, starts) = if there.is_plain {
             gaps.of(&wanted)
         } else {

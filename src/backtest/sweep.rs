@@ -83,8 +83,8 @@ impl Sweep {
     /// # Errors
     /// Why that makes no sense.
     pub fn at(&self, book: &RuleBook, value: f64) -> Result<RuleBook, String> {
-        let mut book = book.clone();
-        let rule = book.rules.iter_mut().find(|rule| rule.id == self.rule);
+        let mut rules = book.rules.to_vec();
+        let rule = rules.iter_mut().find(|rule| rule.id == self.rule);
         let rule = rule.ok_or_else(|| format!("there is no rule `{}`", self.rule))?;
         if let Some(why) = self.objection(rule, value) {
             return Err(why);
@@ -110,7 +110,7 @@ impl Sweep {
             };
             threshold.raise = value;
         }
-        Ok(book)
+        Ok(RuleBook { rules: rules.into(), ..book.clone() })
     }
 
     fn objection(&self, rule: &Rule, value: f64) -> Option<String> {

@@ -260,7 +260,7 @@ fn warnings(state: &State, silent: &[&FeedId]) -> Vec<WarningStatus> {
         number: told.number.clone(),
         hazard: told.hazard,
         severity: told.severity,
-        areas: told.areas.clone(),
+        areas: told.areas.to_vec(),
         until: told.until,
         is_official: told.official.is_some(),
         is_blind: !feeds.is_empty() && feeds.iter().all(|feed| silent.contains(&feed)),

@@ -4,6 +4,7 @@
 //! the same hazard, and no more mildly, the rules keep quiet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::Datelike;
 
@@ -16,6 +17,7 @@ use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{Move, So, Warning, WarningKey, compare};
 
+mod cases;
 pub(super) mod gather;
 mod groups;
 mod so;
@@ -40,7 +42,7 @@ enum Stance {
 #[derive(Debug)]
 struct Place {
     governorate: GovernorateId,
-    told: Option<Warning>,
+    told: Option<Arc<Warning>>,
     so: So,
     stance: Stance,
     found: Option<Move>,
@@ -49,7 +51,7 @@ struct Place {
 impl Place {
     /// True when something changes for people who were told of it: what they hear, or that nobody stands for it any more.
     fn stirs(&self, now: Timestamp) -> bool {
-        let is_over = |told: &Warning| self.is_quiet() && told.until <= now;
+        let is_over = |told: &Arc<Warning>| self.is_quiet() && told.until <= now;
         self.told.as_ref().is_some_and(|told| self.found.is_some() || is_over(told))
     }
 
@@ -63,8 +65,12 @@ impl Place {
 
 /// Judges what was touched and says what has to be said.
 pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, now: Timestamp) {
-    let mut cases = cases(book, draft, touched);
-    let stirred: BTreeSet<Hazard> = groups::narrowed(draft).chain(gather::due(book, draft, now)).collect();
+    let mut cases = cases::cases(book, draft, touched, now);
+    let mut stirred: BTreeSet<Hazard> = groups::narrowed(draft).collect();
+    if matches!(touched, Touched::All) {
+        // Who has waited long enough is told on a tick; news of one place does not look at all that wait elsewhere.
+        stirred.extend(gather::due(book, draft, now));
+    }
     for hazard in &stirred {
         cases.entry(*hazard).or_default();
     }
@@ -95,30 +101,6 @@ pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, n
     }
 }
 
-/// Which hazards have to be weighed where: those with a rule that reads what was touched, and on a tick every one.
-fn cases(book: &RuleBook, draft: &Draft<'_>, touched: &Touched) -> BTreeMap<Hazard, BTreeSet<GovernorateId>> {
-    let mut cases: BTreeMap<Hazard, BTreeSet<GovernorateId>> = BTreeMap::new();
-    for rule in &book.rules {
-        for governorate in &rule.governorates {
-            let is_touched = match touched {
-                Touched::All => true,
-                Touched::Only(touched) => rule.metrics().any(|metric| touched.contains(&(governorate.clone(), metric))),
-            };
-            if is_touched {
-                cases.entry(rule.hazard).or_default().insert(governorate.clone());
-            }
-        }
-    }
-    // A live warning that no rule speaks of any more still has to run out, and a place may wait for others that no rule speaks of
-    // any more; a tick sees to that.
-    if matches!(touched, Touched::All) {
-        for (hazard, governorate) in keys(draft).filter_map(of_rules) {
-            cases.entry(hazard).or_default().insert(governorate.clone());
-        }
-    }
-    cases
-}
-
 /// What is in force, and what waits to be told.
 fn keys<'a>(draft: &'a Draft<'_>) -> impl Iterator<Item = &'a WarningKey> {
     draft.warnings().map(|(key, _)| key).chain(draft.waiting().map(|(key, _)| key))
@@ -147,7 +129,7 @@ fn weigh(book: &RuleBook, draft: &mut Draft<'_>, hazard: Hazard, governorate: &G
     let rules = book.rules_for(hazard, governorate, now);
     let mut so = so::what_is_so(book, draft, &rules, governorate, now);
     so.silent = so::silence(draft, &so, hazard, governorate);
-    let told = draft.warning(&key(hazard, governorate)).cloned();
+    let told = draft.shared_warning(&key(hazard, governorate));
     if let Some(why) = staff::quiet_by(book, draft, &key(hazard, governorate), so.severity, now) {
         return Place { governorate: governorate.clone(), told, so, stance: Stance::Silenced { why }, found: None };
     }
@@ -171,7 +153,7 @@ fn weigh(book: &RuleBook, draft: &mut Draft<'_>, hazard: Hazard, governorate: &G
     };
     let found = match stance {
         Stance::Silenced { .. } | Stance::Quiet => None,
-        Stance::Free | Stance::Beside => compare(told.as_ref(), &so, &book.times, now),
+        Stance::Free | Stance::Beside => compare(told.as_deref(), &so, &book.times, now),
     };
     Place { governorate: governorate.clone(), told, so, stance, found }
 }

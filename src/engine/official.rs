@@ -402,7 +402,7 @@ fn go_on(draft: &mut Draft<'_>, official: OfficialPart, heir: &Heir, now: Timest
         Change::Raised
     } else if alert.severity < worst {
         Change::Lowered
-    } else if told.until < alert.expires && told.areas == alert.areas && heir.before.len() == 1 {
+    } else if told.until < alert.expires && told.areas[..] == alert.areas[..] && heir.before.len() == 1 {
         Change::Extended
     } else {
         Change::Updated

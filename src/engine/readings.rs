@@ -25,11 +25,11 @@ pub(super) fn store(
     batch: &Batch,
     now: Timestamp,
 ) -> BTreeSet<(GovernorateId, Metric)> {
-    let wanted = book.metrics();
+    let wanted = book.rules.metrics();
     let mut touched = BTreeSet::new();
-    forget_retold(draft, feed, batch, &wanted, &mut touched);
+    forget_retold(draft, feed, batch, wanted, &mut touched);
     put_readings(draft, feed, &batch.readings, now, &mut touched);
-    let derived = derive::readings(&batch.readings, &wanted, |spot, metric| {
+    let derived = derive::readings(&batch.readings, wanted, |spot, metric| {
         draft.one_series(&key_of_spot(feed, spot, metric)).and_then(|series| series.value_at(spot.at))
     });
     for (spot, metric) in derived.undone {

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -21,7 +20,7 @@ use super::staff::{Acknowledgement, Silence};
 use crate::bulletin::Bulletin;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::notice::{FeedClock, Notice, Subject, Topic};
-use crate::reading::{Basis, Series, SeriesKey};
+use crate::reading::{Basis, Series, SeriesKey, Shelf, Shelves};
 use crate::record::{Entry, Fact, Saved};
 use crate::rule::judge::Readings;
 use crate::rule::latch::Latches;
@@ -44,7 +43,7 @@ type Delta<K, V> = BTreeMap<K, Option<Arc<V>>>;
 pub struct State {
     /// How many commits made it.
     pub version: u64,
-    pub(super) series: Room<SeriesKey, Series>,
+    pub(super) series: Shelves,
     pub(super) latches: Room<LatchKey, Latches>,
     pub(super) warnings: Room<WarningKey, Warning>,
     pub(super) seen: Room<String, Seen>,
@@ -98,7 +97,7 @@ impl State {
         let mut state = Self { version: saved.version, ..Self::default() };
         for (room, key, value) in &saved.facts {
             let read = match room.as_str() {
-                "series" => insert(&mut state.series, key, value),
+                "series" => read(key, value).map(|(key, series)| state.series.put(key, Some(series))),
                 "latch" => insert(&mut state.latches, key, value),
                 "warning" => insert(&mut state.warnings, key, value),
                 "seen" => insert(&mut state.seen, key, value),
@@ -120,7 +119,9 @@ impl State {
 
     /// Takes over changes that have been committed.
     pub fn adopt(&mut self, changes: Changes) {
-        apply(&mut self.series, changes.series);
+        for (key, series) in changes.series {
+            self.series.put(key, series);
+        }
         apply(&mut self.latches, changes.latches);
         apply(&mut self.warnings, changes.warnings);
         apply(&mut self.seen, changes.seen);
@@ -213,10 +214,15 @@ fn insert<K: DeserializeOwned + Ord, V: DeserializeOwned>(
     key: &str,
     value: &str,
 ) -> Result<(), String> {
+    let (key, value) = read(key, value)?;
+    room.insert(key, value);
+    Ok(())
+}
+
+fn read<K: DeserializeOwned, V: DeserializeOwned>(key: &str, value: &str) -> Result<(K, Arc<V>), String> {
     let key = serde_json::from_str(key).map_err(|why| why.to_string())?;
     let value = serde_json::from_str(value).map_err(|why| why.to_string())?;
-    room.insert(key, Arc::new(value));
-    Ok(())
+    Ok((key, Arc::new(value)))
 }
 
 fn rows<K: Serialize, V: Serialize>(
@@ -352,7 +358,10 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn one_series(&self, key: &SeriesKey) -> Option<&Series> {
-        look(&self.state.series, &self.changes.series, key)
+        match self.changes.series.get(key) {
+            Some(changed) => changed.as_deref(),
+            None => self.state.series.get(key).map(AsRef::as_ref),
+        }
     }
 
     pub(super) fn put_series(&mut self, key: SeriesKey, series: Series) {
@@ -363,6 +372,12 @@ impl<'a> Draft<'a> {
         look(&self.state.latches, &self.changes.latches, key)
     }
 
+    /// Where latches of rules hold or move, changes included.
+    pub(super) fn latched(&self) -> impl Iterator<Item = &LatchKey> {
+        let kept = self.state.latches.keys().filter(|key| !self.changes.latches.contains_key(*key));
+        kept.chain(self.changes.latches.iter().filter_map(|(key, latches)| latches.as_ref().map(|_| key)))
+    }
+
     pub(super) fn put_latches(&mut self, key: LatchKey, latches: Latches) {
         let value = (!latches.is_empty()).then(|| Arc::new(latches));
         self.changes.latches.insert(key, value);
@@ -370,6 +385,14 @@ impl<'a> Draft<'a> {
 
     pub(super) fn warning(&self, key: &WarningKey) -> Option<&Warning> {
         look(&self.state.warnings, &self.changes.warnings, key)
+    }
+
+    /// The same to be kept: a warning over many places is not copied for each of them.
+    pub(super) fn shared_warning(&self, key: &WarningKey) -> Option<Arc<Warning>> {
+        match self.changes.warnings.get(key) {
+            Some(changed) => changed.clone(),
+            None => self.state.warnings.get(key).cloned(),
+        }
     }
 
     /// Every warning in force, changes included.
@@ -457,7 +480,7 @@ impl<'a> Draft<'a> {
 
     /// Forgets series that no feed has spoken of since a moment: stations that are gone, feeds that are configured no more.
     pub(super) fn forget_series(&mut self, since: Timestamp) {
-        for (key, series) in &self.state.series {
+        for (key, series) in self.state.series.iter() {
             if series.learned < since && !self.changes.series.contains_key(key) {
                 self.changes.series.insert(key.clone(), None);
             }
@@ -481,29 +504,15 @@ impl<'a> Draft<'a> {
 }
 
 impl Readings for Draft<'_> {
-    fn series(
-        &self,
-        governorate: &GovernorateId,
-        metric: Metric,
-        basis: Basis,
-    ) -> impl Iterator<Item = (&SeriesKey, &Series)> {
-        let from = first_key(governorate, metric, basis);
-        let is_same = move |key: &SeriesKey| (&key.governorate, key.metric, key.basis) == (governorate, metric, basis);
-        let start = from.as_ref().map_or(Bound::Unbounded, Bound::Included);
-        let kept = self
-            .state
-            .series
-            .range::<SeriesKey, _>((start, Bound::Unbounded))
-            .take_while(move |(key, _)| is_same(key))
-            .filter(|(key, _)| !self.changes.series.contains_key(*key));
-        let changed = self
-            .changes
-            .series
-            .range::<SeriesKey, _>((start, Bound::Unbounded))
-            .take_while(move |(key, _)| is_same(key))
-            .filter_map(|(key, series)| Some((key, series.as_ref()?)));
-        let all: Vec<(&SeriesKey, &Series)> = kept.chain(changed).map(|(key, series)| (key, series.as_ref())).collect();
-        all.into_iter()
+    fn shelf(&self, governorate: &GovernorateId) -> Shelf<'_> {
+        let changed = match first_key(governorate).filter(|_| !self.changes.series.is_empty()) {
+            Some(from) => {
+                let here = self.changes.series.range(from..).take_while(|(key, _)| key.governorate == *governorate);
+                here.map(|(key, series)| (key, series.as_deref())).collect()
+            }
+            None => Vec::new(),
+        };
+        Shelf::new(self.state.series.at(governorate), changed)
     }
 
     fn is_frozen(&self, feed: &FeedId) -> bool {
@@ -522,8 +531,8 @@ impl Readings for Draft<'_> {
     }
 }
 
-/// The least key that series of a metric at a governorate can have; a feed's name begins with a letter.
-fn first_key(governorate: &GovernorateId, metric: Metric, basis: Basis) -> Option<SeriesKey> {
-    let feed = FeedId::new("a").ok()?;
-    Some(SeriesKey { governorate: governorate.clone(), metric, basis, feed, station: None })
+/// The least key that a series of a governorate can have; a feed's name begins with a letter.
+fn first_key(governorate: &GovernorateId) -> Option<SeriesKey> {
+    let (feed, metric) = (FeedId::new("a").ok()?, *Metric::ALL.iter().min()?);
+    Some(SeriesKey { governorate: governorate.clone(), metric, basis: Basis::Observed, feed, station: None })
 }

@@ -107,7 +107,7 @@ fn rain(rise_after: i64, ease_after: i64) -> Rule {
 fn book(rule: Rule) -> RuleBook {
     RuleBook {
         code: "MKH".into(),
-        rules: vec![rule],
+        rules: vec![rule].into(),
         governorates: places(),
         gazetteer: 1,
         times: WarningTimes {
@@ -314,7 +314,7 @@ fn an_hour_that_a_newer_forecast_leaves_out_is_unknown_and_no_longer_calm() {
     let older = Batch { readings: forecast(&[1, 2, 3, 4, 5, 6]), ..Batch::default() };
     let (state, _) = live(&book(rain(0, 20)), &[(0, asked("model", older)), (30, asked("model", newer))], 40);
     let draft = super::state::Draft::new(&state);
-    let (_, series) = draft.series(&jeddah(), Metric::Precipitation, Basis::Forecast).next().unwrap();
+    let (_, series) = draft.shelf(&jeddah()).of(Metric::Precipitation, Basis::Forecast).next().unwrap();
     let told: Vec<i64> = series.points().iter().map(|point| (point.0 - at(0).timestamp()) / 3600).collect();
     assert_eq!(told, [1, 3, 5], "what went before the newer forecast stays, what it leaves out goes");
 }
@@ -334,8 +334,8 @@ fn a_newer_forecast_of_one_station_leaves_the_other_stations_of_its_feed_alone()
     let newer = Batch { readings: by("OEJN", &[2]), retold, ..Batch::default() };
     let (state, _) = live(&book(rain(0, 20)), &[(0, asked("taf", older)), (30, asked("taf", newer))], 40);
     let draft = super::state::Draft::new(&state);
-    let place = jeddah();
-    let kept = draft.series(&place, Metric::Precipitation, Basis::Forecast);
+    let shelf = draft.shelf(&jeddah());
+    let kept = shelf.of(Metric::Precipitation, Basis::Forecast);
     let kept: Vec<(String, usize)> =
         kept.map(|(key, series)| (key.station.as_deref().unwrap().to_owned(), series.points().len())).collect();
     assert_eq!(kept, [("OEJN".to_owned(), 1), ("OEMK".to_owned(), 2)]);
@@ -410,7 +410,7 @@ fn twins_in_two_languages_are_one_warning() {
 #[test]
 fn what_no_feed_speaks_of_any_more_is_forgotten_in_the_end() {
     let (state, _) = live(&book(rain(0, 20)), &[(10, gauge(10, 0.0))], 60);
-    assert_eq!(state.series.len(), 1);
+    assert_eq!(state.series.iter().count(), 1);
     let outcome = step(&book(rain(0, 20)), &state, &Event::Tick, at(10) + super::KEEP_READINGS + TimeDelta::hours(1));
     assert!(outcome.changes.series.values().all(Option::is_none) && outcome.changes.series.len() == 1);
 }
@@ -494,7 +494,7 @@ fn news_of_something_else_does_not_keep_a_warning_alive_for_ever() {
     let mut other = rain(0, 20);
     other.id = RuleId::new("rain-by-wind").unwrap();
     other.metric = Metric::WindGust;
-    book.rules.push(other);
+    book.rules.change(|rules| rules.push(other));
     let wind = |minute| Reading { metric: Metric::WindGust, ..reading(minute, Basis::Observed, 0.0) };
     let mut events = vec![(10, gauge(10, 45.0))];
     events.extend((2..=200).map(|step| {

@@ -6,28 +6,37 @@
 
 use std::collections::BTreeMap;
 
+use self::further::Further;
+use self::lasting::Lasting;
 use self::quorum::{Ballot, Tally};
 use self::sample::{Answer, Sample};
-use super::{Condition, Direction, FeedTerms, Rule, Threshold};
+use self::slide::Slide;
+use self::spree::Count;
+use super::{Condition, FeedTerms, Rule, Threshold};
 use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId};
-use crate::reading::{Basis, Series, SeriesKey};
+use crate::reading::{Basis, Series, SeriesKey, Shelf};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
 pub mod account;
+mod exact;
+mod further;
+mod lasting;
+mod possible;
 mod quorum;
 mod sample;
+mod slide;
+mod spree;
+#[cfg(test)]
+mod world;
+
+pub use possible::may_reach;
 
 /// Where series are found; the state, or a draft over it.
 pub trait Readings {
-    /// The series of a metric at a governorate, of one basis.
-    fn series(
-        &self,
-        governorate: &GovernorateId,
-        metric: Metric,
-        basis: Basis,
-    ) -> impl Iterator<Item = (&SeriesKey, &Series)>;
+    /// The series of a governorate.
+    fn shelf(&self, governorate: &GovernorateId) -> Shelf<'_>;
 
     /// When the feed last stood by what a forecast series says: gave it, or answered that nothing has changed since.
     fn confirmed(&self, key: &SeriesKey, series: &Series) -> Timestamp;
@@ -109,15 +118,9 @@ pub struct Judgement {
     pub heard: Option<Timestamp>,
 }
 
-/// Judges a rule at a governorate.
-pub fn judge(
-    rule: &Rule,
-    governorate: &GovernorateId,
-    readings: &impl Readings,
-    trust: Trust<'_>,
-    now: Timestamp,
-) -> Judgement {
-    let eye = Eye { rule, governorate, readings, trust, now };
+/// Judges a rule at the governorate of a shelf.
+pub fn judge(rule: &Rule, shelf: &Shelf<'_>, readings: &impl Readings, trust: Trust<'_>, now: Timestamp) -> Judgement {
+    let eye = Eye { rule, shelf, readings, trust, now };
     let views = eye.views();
     let mut ballots: Vec<(&Threshold, Ballot<'_>)> =
         rule.thresholds.iter().map(|threshold| (threshold, Ballot::default())).collect();
@@ -139,7 +142,7 @@ pub fn judge(
 /// A rule looking at one governorate at one moment.
 struct Eye<'a, R> {
     rule: &'a Rule,
-    governorate: &'a GovernorateId,
+    shelf: &'a Shelf<'a>,
     readings: &'a R,
     trust: Trust<'a>,
     now: Timestamp,
@@ -157,7 +160,7 @@ impl<'a, R: Readings> Eye<'a, R> {
     /// The series of a metric that have a say.
     fn of(&self, metric: Metric, basis: Basis) -> impl Iterator<Item = View<'a>> {
         let Self { readings, trust, now, .. } = *self;
-        readings.series(self.governorate, metric, basis).filter_map(move |(key, series)| {
+        self.shelf.of(metric, basis).filter_map(move |(key, series)| {
             let heard = last_heard(readings, key, series, now);
             let is_stale = trust.is_stale(&key.feed, heard, now) || readings.is_frozen(&key.feed);
             (!trust.is_dead(heard, now)).then_some(View { key, series, heard, is_stale })
@@ -171,25 +174,31 @@ impl<'a, R: Readings> Eye<'a, R> {
     }
 
     /// What a series says of each threshold, mildest first. `see` is shown every window and what it has added.
-    fn tallies(&self, view: &View<'a>, mut see: impl FnMut(&Look<'a>, &[Tally])) -> Vec<Tally> {
+    fn tallies(&self, view: &View<'a>, mut see: impl FnMut(&Look<'a>, &[Count<'a>])) -> Vec<Tally> {
         let Self { rule, now, .. } = *self;
-        let mut tallies: Vec<Tally> = rule.thresholds.iter().map(|_| Tally::default()).collect();
+        let mut counts: Vec<Count<'a>> = rule.thresholds.iter().map(|_| Count::default()).collect();
+        let mut slide = Slide::new(view.series, rule.metric, rule.window);
+        let mut lasting = Lasting::new(rule, view.series);
+        let mut further = None;
         for end in self.ends(view) {
-            let sample = Sample::take(view.series, rule.metric, rule.window, end);
-            let is_over = sample.is_over(now);
-            let also = self.conditions(view.key.basis, end);
-            let is_unbroken = rule.lasts.is_zero() || Sample::is_unbroken(view.series, end - rule.lasts, end);
-            let look = Look { sample, earlier: self.earlier(view, end), is_unbroken, is_over, also, end };
-            for (threshold, tally) in rule.thresholds.iter().zip(&mut tallies) {
-                self.weigh(tally, threshold, view, &look);
+            let sample = slide.take(end);
+            let look = Look { sample, is_over: sample.is_over(now), end };
+            if let Some(lasting) = &mut lasting {
+                lasting.move_to(end);
             }
-            see(&look, &tallies);
+            let mut also = || further.get_or_insert_with(|| Further::new(self, view.key.basis)).hold(end);
+            for (place, (threshold, count)) in rule.thresholds.iter().zip(&mut counts).enumerate() {
+                let lasts = lasting.as_ref().map_or(Answer::Yes, |lasting| lasting.reached(place));
+                self.weigh(count, threshold, view, &look, lasts, &mut also);
+            }
+            see(&look, &counts);
         }
         // An hour ahead that was told and is told no more may be as bad as it was: nobody can tell.
         if self.is_withdrawn(view) {
-            tallies.iter_mut().for_each(|tally| tally.unknown += 1);
+            counts.iter_mut().for_each(|count| count.unknown += 1);
         }
-        tallies
+        let counts = rule.thresholds.iter().zip(counts);
+        counts.map(|(threshold, count)| count.tally(rule, view.key, threshold.raise)).collect()
     }
 
     /// True when a forecast has taken back an hour that the rule looks at.
@@ -198,25 +207,12 @@ impl<'a, R: Readings> Eye<'a, R> {
     }
 
     /// The moments at which windows are made to end: now, and for forecasts every point up to the horizon.
-    fn ends(&self, view: &View<'_>) -> Vec<Timestamp> {
-        let mut ends = vec![self.now];
-        if view.key.basis == Basis::Forecast {
-            let ahead = view.series.within(self.now, self.now + self.rule.look_ahead);
-            ends.extend(ahead.iter().filter_map(|point| Timestamp::from_timestamp(point.0, 0)));
-        }
-        ends
-    }
-
-    /// The windows that end before a moment, for as long back as a threshold must have been reached on end.
-    fn earlier(&self, view: &View<'a>, end: Timestamp) -> Vec<Sample<'a>> {
-        let Rule { metric, window, lasts, .. } = *self.rule;
-        if lasts <= TimeDelta::zero() {
-            return Vec::new();
-        }
-        let from = end - lasts;
-        let points = view.series.within(from, end).iter().filter_map(|point| Timestamp::from_timestamp(point.0, 0));
-        let ends = std::iter::once(from).chain(points).filter(|moment| *moment < end);
-        ends.map(|end| Sample::take(view.series, metric, window, end)).collect()
+    fn ends(&self, view: &View<'a>) -> impl Iterator<Item = Timestamp> + use<'a, R> {
+        let ahead = match view.key.basis {
+            Basis::Forecast => view.series.within(self.now, self.now + self.rule.look_ahead),
+            Basis::Observed => &[],
+        };
+        std::iter::once(self.now).chain(ahead.iter().filter_map(|point| Timestamp::from_timestamp(point.0, 0)))
     }
 
     /// Whether the further conditions of the rule hold for windows that end at a moment: all of `also`, one of `either`.
@@ -240,8 +236,16 @@ impl<'a, R: Readings> Eye<'a, R> {
         }
     }
 
-    /// Adds what one window says of one threshold.
-    fn weigh(&self, tally: &mut Tally, threshold: &Threshold, view: &View<'_>, look: &Look<'_>) {
+    /// Adds what one window says of one threshold. What else must hold is asked for only where it matters.
+    fn weigh(
+        &self,
+        count: &mut Count<'a>,
+        threshold: &Threshold,
+        view: &View<'a>,
+        look: &Look<'a>,
+        lasts: Answer,
+        also: &mut impl FnMut() -> Answer,
+    ) {
         let direction = self.rule.direction;
         let settled = |answer: Answer| match answer {
             _ if view.is_stale => Answer::Unknown,
@@ -249,13 +253,17 @@ impl<'a, R: Readings> Eye<'a, R> {
             answer => answer,
         };
         // How long it must last asks for more to begin with; what has begun ends by what is so now, and not by an hour before it.
-        if settled(look.lasts(direction, threshold.raise)) == Answer::Yes && look.also == Answer::Yes {
-            return tally.keep(self.rule, look.sample.sighting(self.rule, view.key, threshold.raise, look.end));
+        let reached = settled(Answer::all([look.sample.reaches(direction, threshold.raise), lasts]));
+        if reached == Answer::Yes && also() == Answer::Yes {
+            return count.reach(self.rule, threshold.raise, look.sample, look.end);
         }
-        match (settled(look.sample.reaches(direction, threshold.clear)), look.also) {
-            (Answer::No, _) | (_, Answer::No) => tally.clear += 1,
-            (Answer::Yes, Answer::Yes) => tally.between += 1,
-            (Answer::Unknown | Answer::Yes, Answer::Unknown) | (Answer::Unknown, Answer::Yes) => tally.unknown += 1,
+        match settled(look.sample.reaches(direction, threshold.clear)) {
+            Answer::No => count.clear += 1,
+            clear => match (clear, also()) {
+                (_, Answer::No) => count.clear += 1,
+                (Answer::Yes, Answer::Yes) => count.between += 1,
+                _ => count.unknown += 1,
+            },
         }
     }
 }
@@ -263,22 +271,7 @@ impl<'a, R: Readings> Eye<'a, R> {
 /// What is seen of one window.
 struct Look<'a> {
     sample: Sample<'a>,
-    /// The windows before it that must reach a threshold as well.
-    earlier: Vec<Sample<'a>>,
-    /// Whether nothing is missing between them.
-    is_unbroken: bool,
     /// Its sum is of the past.
     is_over: bool,
-    /// Whether the further conditions hold.
-    also: Answer,
     end: Timestamp,
-}
-
-impl Look<'_> {
-    /// Whether a threshold is reached, for as long as the rule asks.
-    fn lasts(&self, direction: Direction, mark: f64) -> Answer {
-        let samples = std::iter::once(&self.sample).chain(&self.earlier).map(|sample| sample.reaches(direction, mark));
-        let unbroken = if self.is_unbroken { Answer::Yes } else { Answer::Unknown };
-        Answer::all(samples.chain([unbroken]))
-    }
 }

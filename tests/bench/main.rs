@@ -18,6 +18,7 @@ use nadhir::unit::Metric;
 
 mod backtest;
 mod cap;
+mod scale;
 
 /// Hours of forecast and of past, as the shipped feed asks for.
 const HOURS: i64 = 72;
@@ -25,6 +26,7 @@ const HOURS: i64 = 72;
 fn main() {
     cap::report();
     backtest::report();
+    scale::report();
     divan::main();
 }
 

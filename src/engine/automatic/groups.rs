@@ -6,13 +6,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Place, Stance, key, number, of_rules};
 use crate::alert::Status;
 use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reach};
 use crate::engine::state::Draft;
 use crate::hazard::{Hazard, Severity};
-use crate::ids::BulletinId;
+use crate::ids::{BulletinId, GovernorateId};
 use crate::rule::RuleBook;
 use crate::time::Timestamp;
 use crate::warning::{Move, Overtaken, Warning};
@@ -222,8 +223,9 @@ fn say(
         only_in: Vec::new(),
         origin: Origin::Automatic { evidence: members.iter().flat_map(|member| member.evidence.clone()).collect() },
     };
+    let areas: Arc<[GovernorateId]> = bulletin.areas.as_slice().into();
     for Member { place, evidence, .. } in members {
-        let now_told = (!is_end).then(|| of_place(&bulletin, evidence, overtaken.clone()));
+        let now_told = (!is_end).then(|| of_place(&bulletin, areas.clone(), evidence, overtaken.clone()));
         draft.put_warning(key(hazard, &place.governorate), now_told);
     }
     draft.say(bulletin);
@@ -242,7 +244,12 @@ fn overtaken(members: &[Member<'_>], number: &str, now: Timestamp) -> Vec<Overta
 }
 
 /// What is in force in one of a bulletin's places, with the values that are of that place.
-fn of_place(bulletin: &Bulletin, evidence: Vec<Evidence>, overtaken: Vec<Overtaken>) -> Warning {
+fn of_place(
+    bulletin: &Bulletin,
+    areas: Arc<[GovernorateId]>,
+    evidence: Vec<Evidence>,
+    overtaken: Vec<Overtaken>,
+) -> Warning {
     Warning {
         number: bulletin.number.clone(),
         edition: bulletin.edition,
@@ -250,7 +257,7 @@ fn of_place(bulletin: &Bulletin, evidence: Vec<Evidence>, overtaken: Vec<Overtak
         hazard: bulletin.hazard,
         severity: bulletin.severity,
         reach: bulletin.reach.clone(),
-        areas: bulletin.areas.clone(),
+        areas,
         onset: bulletin.onset,
         until: bulletin.until,
         silent_since: bulletin.silent_since,

@@ -7,7 +7,7 @@ use crate::engine::FeedState;
 use crate::engine::state::{Draft, LatchKey};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::GovernorateId;
-use crate::rule::judge::{self, Judgement, Seen, Sighting, Trust};
+use crate::rule::judge::{self, Judgement, Readings, Seen, Sighting, Trust};
 use crate::rule::{Rule, RuleBook, latch};
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{So, WarningKey};
@@ -35,14 +35,14 @@ pub(super) fn what_is_so(
         is_lost: false,
         is_eased: false,
     };
-    let mut judgements = Vec::new();
+    let trust = Trust { feeds: &book.feeds, longest_silence: book.times.longest_silence };
+    let shelf = draft.shelf(governorate);
+    let judgements: Vec<Judgement> = rules.iter().map(|rule| judge::judge(rule, &shelf, draft, trust, now)).collect();
     let mut holders: Option<Timestamp> = None;
-    for rule in rules {
-        let trust = Trust { feeds: &book.feeds, longest_silence: book.times.longest_silence };
-        let judgement = judge::judge(rule, governorate, draft, trust, now);
+    for (rule, judgement) in rules.iter().zip(&judgements) {
         let key = LatchKey(rule.id.clone(), governorate.clone());
         let before = draft.latches(&key).cloned().unwrap_or_default();
-        let after = latch::turn(rule, &before, &judgement, now);
+        let after = latch::turn(rule, &before, judgement, now);
         if after != before {
             tell_turn(draft, rule, governorate, latch::worst(&before), latch::worst(&after), now);
             draft.put_latches(key, after.clone());
@@ -53,15 +53,14 @@ pub(super) fn what_is_so(
             // What keeps a warning alive is news of what holds it, not of anything else.
             holders = holders.max(judgement.heard.map(|heard| unsure.map_or(heard, |since| since.min(heard))));
             so.severity = so.severity.max(Some(severity));
-            so.is_passing &= is_passing(&judgement, severity, now);
-            if let Some((reached, sighting)) = sighting(&judgement, severity) {
+            so.is_passing &= is_passing(judgement, severity, now);
+            if let Some((reached, sighting)) = sighting(judgement, severity) {
                 so.seen = so.seen.max(Some(reached).filter(|_| !is_past(sighting, now)));
                 so.begins = Some(so.begins.map_or(sighting.begins, |begins| begins.min(sighting.begins)));
                 so.ends = so.ends.max(Some(sighting.ends));
                 so.evidence.push(evidence(rule, governorate, reached, sighting));
             }
         }
-        judgements.push(judgement);
     }
     let heard = judgements.iter().filter_map(|judgement| judgement.heard).max();
     so.is_passing &= so.severity.is_some();

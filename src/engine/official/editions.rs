@@ -71,7 +71,7 @@ pub(super) fn speak(
         hazard: alert.hazard,
         severity: alert.severity,
         reach,
-        areas: alert.areas.clone(),
+        areas: alert.areas.as_slice().into(),
         onset: alert.onset,
         until: alert.expires,
         silent_since: None,
@@ -110,7 +110,7 @@ pub(super) fn finish(
     let silence = draft.feed(&own.feed).and_then(FeedState::silent_since).filter(|_| change == Change::Expired);
     // With the warning ends all doubt, also where it had been told for as long as where it still held.
     let doubtful = own.trail.doubtful.iter().filter(|one| now < one.until || warning.until <= one.until);
-    let mut areas = warning.areas.clone();
+    let mut areas = warning.areas.to_vec();
     let doubtful: Vec<GovernorateId> = doubtful.map(|one| one.place.clone()).collect();
     if !doubtful.is_empty() {
         areas.extend(doubtful);

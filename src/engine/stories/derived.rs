@@ -18,8 +18,8 @@ fn hot() -> RuleBook {
 /// The hours that a feed is known to have said something of.
 fn hours(state: &State, metric: Metric, basis: Basis) -> Vec<i64> {
     let draft = super::super::state::Draft::new(state);
-    let place = jeddah();
-    let mut all = draft.series(&place, metric, basis);
+    let shelf = draft.shelf(&jeddah());
+    let mut all = shelf.of(metric, basis);
     let series = all.next().map(|(_, series)| series.points().to_vec()).unwrap_or_default();
     assert!(all.next().is_none());
     series.iter().map(|point| (point.0 - at(0).timestamp()) / 3600).collect()
@@ -77,7 +77,7 @@ fn no_derived_value_outlives_a_forecast_that_is_told_anew() {
 #[test]
 fn what_a_correction_leaves_open_is_taken_back() {
     let mut dusty = hot();
-    dusty.rules[0].metric = Metric::DustLevel;
+    dusty.rules.change(|rules| rules[0].metric = Metric::DustLevel);
     let report = |humidity: f64| {
         let values = [(Metric::Visibility, 800.0), (Metric::WindGust, 18.0), (Metric::Humidity, humidity)];
         let readings = values.map(|(metric, number)| value(0, metric, Basis::Observed, number));

@@ -92,18 +92,20 @@ fn the_override_that_holds_is_told_and_a_rule_that_is_switched_off_is_called_so(
     let season = Season::Yearly(day(11, 1), day(2, 28));
     book.seasons = Seasons::new(chrono_tz::UTC, BTreeMap::from([(winter.clone(), season)]));
     let one = |changes: Changes| Override { seasons: BTreeSet::from([winter.clone()]), changes, ..Override::default() };
-    book.rules[0].overrides = vec![one(Changes {
+    let milder = one(Changes {
         thresholds: Some(vec![Threshold { severity: Severity::Yellow, raise: 2.0, clear: 1.0 }]),
         ease_after: Some(TimeDelta::hours(2)),
         ..Changes::default()
-    })];
+    });
+    book.rules.change(|rules| rules[0].overrides = vec![milder]);
     let (state, _) = live(&book, &shower(&[3.0]), 70);
     let told = explained(&book, &state, 70);
     let rule = &told.rules[0];
     assert_eq!((rule.overrides[0].number, rule.overrides[0].seasons.as_slice()), (1, [winter.clone()].as_slice()));
     assert_eq!(rule.overrides[0].changes, ["thresholds", "ease_after"]);
     assert_eq!((rule.ease_after, rule.account.as_ref().unwrap().severities.len()), (TimeDelta::hours(2), 1));
-    book.rules[0].overrides.push(one(Changes { is_enabled: Some(false), ..Changes::default() }));
+    let off = one(Changes { is_enabled: Some(false), ..Changes::default() });
+    book.rules.change(|rules| rules[0].overrides.push(off));
     let told = explained(&book, &state, 70);
     assert_eq!((told.rules[0].is_on, &told.rules[0].account), (false, &None));
     assert_eq!(told.rules[0].overrides.len(), 2);

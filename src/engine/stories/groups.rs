@@ -137,7 +137,7 @@ fn one_rain_over_several_places_is_one_bulletin_in_official_order() {
     let values: Vec<(&str, f64)> = evidence.iter().map(|one| (one.governorate.as_str(), one.value)).collect();
     assert_eq!(values, [("jeddah", 13.0), ("taif", 14.0), ("rabigh", 12.0)], "it rests on what was seen in each");
     for (key, warning) in state.warnings() {
-        assert_eq!((&warning.last, &warning.areas), (&said[0].id, &said[0].areas), "{key:?}");
+        assert_eq!((&warning.last, &warning.areas[..]), (&said[0].id, &said[0].areas[..]), "{key:?}");
         assert_eq!(warning.evidence.len(), 1, "{key:?} rests on what was seen there");
     }
 }
@@ -309,7 +309,7 @@ fn news_of_one_place_just_when_all_are_due_parts_nobody() {
 #[test]
 fn what_only_patience_keeps_is_not_extended_with_the_others() {
     let mut book = wait_of(0);
-    book.rules[0].ease_after = TimeDelta::hours(4);
+    book.rules.change(|rules| rules[0].ease_after = TimeDelta::hours(4));
     check_in(
         &book,
         "00:10 all 12, 02:00 taif 0",

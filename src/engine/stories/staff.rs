@@ -132,7 +132,7 @@ fn something_worse_quiets_what_is_milder_there_and_nothing_beyond() {
         rule
     };
     let mut book = book(flood);
-    book.rules.push(rain(10, 20));
+    book.rules.change(|rules| rules.push(rain(10, 20)));
     book.inhibitions = vec![Inhibition {
         hazard: Hazard::FlashFlood,
         severity: Severity::Red,

@@ -35,10 +35,11 @@ pub fn account(
     trust: Trust<'_>,
     now: Timestamp,
 ) -> Account {
-    let eye = Eye { rule, governorate, readings, trust, now };
+    let shelf = &readings.shelf(governorate);
+    let eye = Eye { rule, shelf, readings, trust, now };
     let scale = Scale::new(rule.unit, rule.window.statistic);
     let heard: Vec<Heard> = eye.views().iter().map(|view| eye.voice(view, scale)).collect();
-    let judged = judge(rule, governorate, readings, trust, now);
+    let judged = judge(rule, shelf, readings, trust, now);
     let dead = eye.dead(scale);
     let severities = rule.thresholds.iter().zip(&judged.seen);
     let severities = severities.map(|(threshold, (severity, seen))| {
@@ -204,7 +205,7 @@ impl<'a, R: Readings> Eye<'a, R> {
                     self.note_doubts(&mut notes.why, view, look, threshold.clear, scale);
                 }
                 let is_there = look.sample.reaches(rule.direction, threshold.raise) == Answer::Yes;
-                if is_there && !view.is_stale && tally.best.is_none() {
+                if is_there && !view.is_stale && tally.reached.is_none() {
                     self.note_holds(&mut notes.held_back, view.key.basis, look);
                 }
             }
@@ -282,7 +283,7 @@ impl<'a, R: Readings> Eye<'a, R> {
     fn dead(&self, scale: Scale) -> Vec<VoiceAccount> {
         let Self { rule, readings, trust, now, .. } = *self;
         let bases = [Basis::Observed, Basis::Forecast].into_iter().filter(|basis| rule.sight.takes(*basis));
-        let all = bases.flat_map(|basis| readings.series(self.governorate, rule.metric, basis));
+        let all = bases.flat_map(|basis| self.shelf.of(rule.metric, basis));
         let views = all.map(|(key, series)| {
             let heard = last_heard(readings, key, series, now);
             View { key, series, heard, is_stale: true }
@@ -360,7 +361,7 @@ impl<'a, R: Readings> Eye<'a, R> {
                 },
             );
         }
-        if look.also == Answer::Unknown {
+        if self.conditions(view.key.basis, look.end) == Answer::Unknown {
             for condition in self.rule.conditions() {
                 if self.holds(condition, view.key.basis, look.end) == Answer::Unknown {
                     add(why, Doubt::Condition { metric: condition.metric });
@@ -374,7 +375,7 @@ impl<'a, R: Readings> Eye<'a, R> {
         if look.is_over {
             return add(held_back, Hold::Over);
         }
-        if look.also == Answer::Yes {
+        if self.conditions(basis, look.end) == Answer::Yes {
             return add(held_back, Hold::Lasts);
         }
         let holds = |condition: &Condition| self.holds(condition, basis, look.end);

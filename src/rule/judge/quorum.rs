@@ -27,7 +27,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Keeps what reached the threshold: the worst value, and the whole time it speaks of.
-    pub(super) fn keep(&mut self, rule: &Rule, sighting: Sighting) {
+    fn keep(&mut self, rule: &Rule, sighting: Sighting) {
         match &mut self.best {
             None => self.best = Some(sighting),
             Some(best) => {
@@ -63,7 +63,7 @@ impl Tally {
     }
 }
 
-fn is_worse(direction: Direction, value: f64, other: f64) -> bool {
+pub(super) fn is_worse(direction: Direction, value: f64, other: f64) -> bool {
     match direction {
         Direction::AtLeast => other < value,
         Direction::AtMost => value < other,

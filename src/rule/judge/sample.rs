@@ -4,14 +4,14 @@
 //! fallen in the one that counts, or in the five that do not. So rain is never made up, and never taken away.
 
 use super::super::{Direction, Rule, Statistic, Window};
-use super::{DRY_AFTER, Sighting};
-use crate::reading::{Series, SeriesKey};
+use super::{DRY_AFTER, exact};
+use crate::reading::Series;
 use crate::time::Timestamp;
 use crate::unit::Metric;
 
 /// The part of its period, one in so many, that a value of a sum may lie outside of the window and still count as within:
 /// clocks of gauges are seconds off.
-const EDGE_PART: i64 = 10;
+pub(super) const EDGE_PART: i64 = 10;
 
 /// Yes, no, or nobody can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,19 +49,57 @@ impl Answer {
     }
 }
 
+/// A moment in seconds since 1970, and what was said of it.
+type Word = (i64, f64);
+
+/// Between which bounds the value of a window lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Nowhere below this.
+    pub(super) least: f64,
+    /// Nowhere above this.
+    pub(super) most: f64,
+    /// Whether nothing of the window is missing.
+    pub(super) is_whole: bool,
+}
+
+impl Bounds {
+    /// Those of the largest or smallest value of a window: with gaps it is at least, or at most, what was found.
+    pub(super) fn of_extreme(statistic: Statistic, found: Option<f64>, is_whole: bool) -> Self {
+        match statistic {
+            Statistic::Min => {
+                let found = found.unwrap_or(f64::INFINITY);
+                Self { least: if is_whole { found } else { f64::NEG_INFINITY }, most: found, is_whole }
+            }
+            Statistic::Max | Statistic::Sum | Statistic::Mean | Statistic::Rate => {
+                let found = found.unwrap_or(f64::NEG_INFINITY);
+                Self { least: found, most: if is_whole { found } else { f64::INFINITY }, is_whole }
+            }
+        }
+    }
+
+    /// Those of a mean, from the seconds that are spoken for and the values, in exact parts, times these. What nobody speaks for
+    /// may be anything possible.
+    pub(super) fn of_mean(metric: Metric, window: Window, covered: i64, weighed: i128, is_whole: bool) -> Self {
+        let open = if is_whole { 0 } else { (window.span.num_seconds() - covered).max(0) };
+        let (sum, whole) = (exact::large_value(weighed), (covered + open) as f64);
+        let possible = metric.possible();
+        let bound = |unknown: f64| if covered == 0 { unknown } else { (sum + unknown * open as f64) / whole };
+        Self { least: bound(*possible.start()), most: bound(*possible.end()), is_whole }
+    }
+}
+
 /// What one window holds.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Sample<'a> {
     series: &'a Series,
     window: Window,
     points: &'a [(i64, f64)],
     /// Whether its value is an amount that fell, in all or by the hour.
     is_amount: bool,
-    /// The window's value lies nowhere below this.
-    least: f64,
-    /// The window's value lies nowhere above this.
-    most: f64,
-    is_whole: bool,
+    /// The last second of which an amount is not nothing.
+    wet: Option<i64>,
+    bounds: Bounds,
 }
 
 impl<'a> Sample<'a> {
@@ -72,51 +110,69 @@ impl<'a> Sample<'a> {
             Statistic::Max | Statistic::Min => Self::extreme(series, window, end),
             Statistic::Mean => Self::mean(series, metric, window, end),
             Statistic::Rate if metric == Metric::Precipitation => {
-                let sum = Self::sum(series, metric, window, end);
-                let hours = hours(window);
-                Self { least: sum.least / hours, most: sum.most / hours, ..sum }
+                Self::sum(series, metric, window, end).by_the_hour(hours(window))
             }
             Statistic::Rate => Self::change(series, window, end),
         }
     }
 
-    /// The mean of the window's values, each for as long as it speaks for. What nobody speaks for may be anything possible.
-    /// Like a sum, the window is the one that ended with the last word while that still speaks.
+    /// One of which all is known.
+    pub(super) fn made(series: &'a Series, window: Window, points: &'a [(i64, f64)], bounds: Bounds) -> Self {
+        Self { series, window, points, is_amount: false, wet: None, bounds }
+    }
+
+    /// The same as an amount, with the last second of which it is not nothing.
+    pub(super) fn amount(self, wet: Option<i64>) -> Self {
+        Self { is_amount: true, wet, ..self }
+    }
+
+    /// The same amount by the hour.
+    pub(super) fn by_the_hour(self, hours: f64) -> Self {
+        let Bounds { least, most, is_whole } = self.bounds;
+        Self { bounds: Bounds { least: least / hours, most: most / hours, is_whole }, ..self }
+    }
+
+    /// How much the second of two words differs from the first, by the hour of the window.
+    pub(super) fn changed(
+        series: &'a Series,
+        window: Window,
+        points: &'a [(i64, f64)],
+        words: Option<(&Word, &Word)>,
+    ) -> Self {
+        let moved = words.filter(|(before, after)| before.0 < after.0);
+        let (points, is_whole) = if moved.is_some() { (points, true) } else { ([].as_slice(), false) };
+        let rate = moved.map(|(before, after)| (after.1 - before.1) / hours(window));
+        let (least, most) = (rate.unwrap_or(f64::NEG_INFINITY), rate.unwrap_or(f64::INFINITY));
+        Self::made(series, window, points, Bounds { least, most, is_whole })
+    }
+
+    /// The mean of the window's values, each for as long as it speaks for. Like a sum, the window is the one that ended with the
+    /// last word while that still speaks.
     fn mean(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
         let end = last_moment(series, end);
         let from = end - window.span;
         let points = series.within(from, end);
         let is_whole = is_whole(series, points, from, end);
         let mut reached = from.timestamp();
-        let (mut covered, mut sum) = (0_i64, 0.0);
+        let (mut covered, mut weighed) = (0_i64, 0_i128);
         for (at, value) in points {
             // A period counts from where the one before it ended, or from the edge of the window.
             let length = (at - reached.max(at - series.length_of(*at))).max(0);
             covered += length;
-            sum += value * length as f64;
+            weighed += i128::from(exact::parts(*value)) * i128::from(length);
             reached = reached.max(*at);
         }
-        let open = if is_whole { 0 } else { (window.span.num_seconds() - covered).max(0) };
-        let whole = (covered + open) as f64;
-        let possible = metric.possible();
-        let bound = |unknown: f64| if covered == 0 { unknown } else { (sum + unknown * open as f64) / whole };
-        let (least, most) = (bound(*possible.start()), bound(*possible.end()));
-        Self { series, window, points, is_amount: false, least, most, is_whole }
+        Self::made(series, window, points, Bounds::of_mean(metric, window, covered, weighed, is_whole))
     }
 
-    /// How much the last word of the window differs from the last word at its beginning, by the hour.
+    /// How much the last word of the window differs from the last word at its beginning.
     fn change(series: &'a Series, window: Window, end: Timestamp) -> Self {
         let from = end - window.span;
         let (before, after) = (last_word(series, from), last_word(series, end));
-        let moved = before.first().zip(after.first()).filter(|(before, after)| before.0 < after.0);
-        let (points, is_whole) =
-            if moved.is_some() { (series.within(from, end), true) } else { ([].as_slice(), false) };
-        let rate = moved.map(|(before, after)| (after.1 - before.1) / hours(window));
-        let (least, most) = (rate.unwrap_or(f64::NEG_INFINITY), rate.unwrap_or(f64::INFINITY));
-        Self { series, window, points, is_amount: false, least, most, is_whole }
+        Self::changed(series, window, series.within(from, end), before.first().zip(after.first()))
     }
 
-    /// The largest or smallest of the window's values. With gaps it is at least, or at most, that.
+    /// The largest or smallest of the window's values.
     fn extreme(series: &'a Series, window: Window, end: Timestamp) -> Self {
         let from = end - window.span;
         let points = match series.within(from, end) {
@@ -125,22 +181,16 @@ impl<'a> Sample<'a> {
         };
         let is_whole = is_whole(series, points, from, end);
         let values = points.iter().map(|point| point.1);
-        let (least, most) = match window.statistic {
-            Statistic::Min => {
-                let found = values.fold(f64::INFINITY, f64::min);
-                (if is_whole { found } else { f64::NEG_INFINITY }, found)
-            }
-            Statistic::Max | Statistic::Sum | Statistic::Mean | Statistic::Rate => {
-                let found = values.fold(f64::NEG_INFINITY, f64::max);
-                (found, if is_whole { found } else { f64::INFINITY })
-            }
+        let found = match window.statistic {
+            Statistic::Min => values.reduce(f64::min),
+            Statistic::Max | Statistic::Sum | Statistic::Mean | Statistic::Rate => values.reduce(f64::max),
         };
-        Self { series, window, points, is_amount: false, least, most, is_whole }
+        Self::made(series, window, points, Bounds::of_extreme(window.statistic, found, is_whole))
     }
 
     /// The sum over the window. While the last word still speaks for the time since, the window is the one that ended with it:
     /// an hourly value does not fall apart because it is twenty past.
-    fn sum(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
+    pub(super) fn sum(series: &'a Series, metric: Metric, window: Window, end: Timestamp) -> Self {
         let end = last_moment(series, end);
         let from = end - window.span;
         let points = series.within(from, end);
@@ -159,7 +209,13 @@ impl<'a> Sample<'a> {
             let least = most_apart(&spells().filter(is_within).collect::<Vec<_>>());
             (least, least_over(&spells().collect::<Vec<_>>(), from, end.timestamp()).max(least))
         };
-        Self { series, window, points, is_amount: true, least, most, is_whole }
+        let wet = points.iter().rfind(|point| point.1 != 0.0).map(|point| point.0);
+        Self::made(series, window, points, Bounds { least, most, is_whole }).amount(wet)
+    }
+
+    /// Whether every value of its series speaks for a period of the same length.
+    pub(super) fn is_even(&self) -> bool {
+        self.series.is_even()
     }
 
     /// True when a series has no gap between two moments.
@@ -173,8 +229,8 @@ impl<'a> Sample<'a> {
             return Answer::Unknown;
         }
         let (is_sure, is_possible) = match direction {
-            Direction::AtLeast => (threshold <= self.least, threshold <= self.most),
-            Direction::AtMost => (self.most <= threshold, self.least <= threshold),
+            Direction::AtLeast => (threshold <= self.bounds.least, threshold <= self.bounds.most),
+            Direction::AtMost => (self.bounds.most <= threshold, self.bounds.least <= threshold),
         };
         match (is_sure, is_possible) {
             (true, _) => Answer::Yes,
@@ -186,10 +242,9 @@ impl<'a> Sample<'a> {
     /// True when a sum is of what has fallen and nothing of it is still falling: then it is the past, and `ease_after` says how
     /// long the warning outlives it. Only a window without gaps can say so.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        self.is_amount && self.is_whole && {
-            let wet = self.points.iter().rfind(|point| point.1 != 0.0).map(|point| point.0);
+        self.is_amount && self.bounds.is_whole && {
             let pause = |last: i64| DRY_AFTER.num_seconds().max(self.series.length_of(last) * 3 / 2);
-            wet.is_none_or(|last| last + pause(last) <= now.timestamp())
+            self.wet.is_none_or(|last| last + pause(last) <= now.timestamp())
         }
     }
 
@@ -197,21 +252,21 @@ impl<'a> Sample<'a> {
     pub(super) fn sure(&self, direction: Direction) -> f64 {
         match (self.window.statistic, direction) {
             (Statistic::Sum | Statistic::Max, _) | (Statistic::Mean | Statistic::Rate, Direction::AtLeast) => {
-                self.least
+                self.bounds.least
             }
-            (Statistic::Min, _) | (Statistic::Mean | Statistic::Rate, Direction::AtMost) => self.most,
+            (Statistic::Min, _) | (Statistic::Mean | Statistic::Rate, Direction::AtMost) => self.bounds.most,
         }
     }
 
     /// The least and the most that the value can be; none when nothing at all is known.
     pub(super) fn bounds(&self) -> Option<(f64, f64)> {
-        (!self.points.is_empty()).then_some((self.least, self.most))
+        (!self.points.is_empty()).then_some((self.bounds.least, self.bounds.most))
     }
 
     /// The stretches of the window that nobody speaks for, in seconds since 1970; none of them when it is whole. `end` is the
     /// moment that it was taken for.
     pub(super) fn gaps(&self, end: Timestamp) -> Vec<(i64, i64)> {
-        if self.is_whole {
+        if self.bounds.is_whole {
             return Vec::new();
         }
         let end = match self.window.statistic {
@@ -232,30 +287,31 @@ impl<'a> Sample<'a> {
         gaps
     }
 
-    /// What is told of a window that reached a threshold: the value that is sure, and when what it speaks of begins and ends:
-    /// the wet hours of a sum, the points beyond the threshold of an extreme.
-    pub(super) fn sighting(&self, rule: &Rule, key: &SeriesKey, raise: f64, end: Timestamp) -> Sighting {
-        let matters = |value: f64| match self.window.statistic {
+    /// When what a window speaks of that reached a threshold begins: with the first wet hour of an amount, with the first value
+    /// beyond the threshold of an extreme.
+    pub(super) fn begins(&self, rule: &Rule, raise: f64, end: Timestamp) -> Timestamp {
+        let first = self.points.iter().find(|point| self.matters(rule, raise, point.1)).map(|point| point.0);
+        let begins = |second: i64| Timestamp::from_timestamp(second - self.series.length_of(second), 0);
+        first.and_then(begins).unwrap_or(end - self.window.span)
+    }
+
+    /// When that ends.
+    pub(super) fn ends(&self, rule: &Rule, raise: f64, end: Timestamp) -> Timestamp {
+        let last = self.points.iter().rfind(|point| self.matters(rule, raise, point.1)).map(|point| point.0);
+        last.and_then(|last| Timestamp::from_timestamp(last, 0)).unwrap_or(end)
+    }
+
+    fn matters(&self, rule: &Rule, raise: f64, value: f64) -> bool {
+        match self.window.statistic {
             _ if self.is_amount => value != 0.0,
             Statistic::Max | Statistic::Min => rule.direction.reaches(value, raise),
             Statistic::Sum | Statistic::Mean | Statistic::Rate => true,
-        };
-        let begins = |second: i64| Timestamp::from_timestamp(second - self.series.length_of(second), 0);
-        let mut moments = self.points.iter().filter(|point| matters(point.1)).map(|point| point.0);
-        let first = moments.next();
-        let last = moments.next_back().or(first);
-        Sighting {
-            key: key.clone(),
-            value: self.sure(rule.direction),
-            at: end,
-            begins: first.and_then(begins).unwrap_or(end - self.window.span),
-            ends: last.and_then(|last| Timestamp::from_timestamp(last, 0)).unwrap_or(end),
         }
     }
 }
 
 /// The length of a window in hours.
-fn hours(window: Window) -> f64 {
+pub(super) fn hours(window: Window) -> f64 {
     window.span.num_seconds() as f64 / 3600.0
 }
 
@@ -314,9 +370,9 @@ impl Spell {
     }
 }
 
-/// All added up; nothing is plain zero.
+/// All added up.
 fn total(spells: impl Iterator<Item = Spell>) -> f64 {
-    spells.fold(0.0, |sum, spell| sum + spell.value)
+    exact::sum(spells.map(|spell| spell.value))
 }
 
 /// The most that surely fell: the largest sum of periods of which no two overlap, so that no drop is counted twice.

@@ -7,62 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::hazard::Hazard;
 use crate::ids::RuleId;
-use crate::reading::{Series, SeriesKey};
+use crate::rule::judge::world::{World, at, feed, jeddah};
 use crate::rule::{FeedTerms, Sight, Statistic, Threshold, Voice};
 use crate::unit::{Metric, Unit};
-
-fn at(minute: i64) -> Timestamp {
-    Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
-}
-
-fn feed(name: &str) -> FeedId {
-    FeedId::new(name).unwrap()
-}
-
-fn jeddah() -> GovernorateId {
-    GovernorateId::new("jeddah").unwrap()
-}
-
-/// Readings as a test wants them.
-#[derive(Debug, Clone, Default)]
-struct World {
-    series: BTreeMap<SeriesKey, Series>,
-    frozen: BTreeSet<FeedId>,
-}
-
-impl World {
-    /// Adds values that each speak for an hour, at minutes.
-    fn with(mut self, name: &str, metric: Metric, basis: Basis, points: &[(i64, f64)]) -> Self {
-        let station = (basis == Basis::Observed).then(|| "OEJN".into());
-        let key = SeriesKey { governorate: jeddah(), metric, basis, feed: feed(name), station };
-        let series = self.series.entry(key).or_insert_with(|| Series::new(at(0), TimeDelta::hours(1)));
-        for (minute, value) in points {
-            series.put(at(*minute), *value, TimeDelta::hours(1));
-        }
-        self
-    }
-}
-
-impl Readings for World {
-    fn series(
-        &self,
-        governorate: &GovernorateId,
-        metric: Metric,
-        basis: Basis,
-    ) -> impl Iterator<Item = (&SeriesKey, &Series)> {
-        let is_same = move |key: &SeriesKey| (&key.governorate, key.metric, key.basis) == (governorate, metric, basis);
-        let all: Vec<_> = self.series.iter().filter(|(key, _)| is_same(key)).collect();
-        all.into_iter()
-    }
-
-    fn confirmed(&self, _: &SeriesKey, series: &Series) -> Timestamp {
-        series.learned
-    }
-
-    fn is_frozen(&self, feed: &FeedId) -> bool {
-        self.frozen.contains(feed)
-    }
-}
 
 /// Rain in two hours: yellow from 10 mm, orange from 25 mm, red from 40 mm.
 fn rain() -> Rule {
@@ -292,7 +239,7 @@ proptest! {
         };
         let feeds = feeds();
         let trust = Trust { feeds: &feeds, longest_silence: TimeDelta::hours(12) };
-        let judged = judge(&rule, &jeddah(), &world, trust, at(now));
+        let judged = judge(&rule, &world.shelf(&jeddah()), &world, trust, at(now));
         let account = account(&rule, &jeddah(), &world, trust, at(now));
         prop_assert_eq!(judged.heard, account.voices.iter().filter(|voice| voice.standing != Standing::Dead).map(|voice| voice.heard).max());
         for ((severity, seen), told) in judged.seen.iter().zip(&account.severities) {

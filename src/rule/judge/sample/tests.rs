@@ -27,8 +27,8 @@ fn check(points: &[(i64, i64, f64)], span: i64, end: i64, expected: &str) {
     let series = series(points);
     let window = Window { statistic: Statistic::Sum, span: TimeDelta::minutes(span) };
     let sample = Sample::take(&series, Metric::Precipitation, window, at(end));
-    let most = if sample.most.is_finite() { sample.most.to_string() } else { String::new() };
-    assert_eq!(format!("{}..{most}", sample.least), expected, "{points:?}");
+    let most = if sample.bounds.most.is_finite() { sample.bounds.most.to_string() } else { String::new() };
+    assert_eq!(format!("{}..{most}", sample.bounds.least), expected, "{points:?}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn clocks_that_are_seconds_off_lose_no_rain() {
     }
     let window = Window { statistic: Statistic::Sum, span: TimeDelta::hours(1) };
     let sample = Sample::take(&series, Metric::Precipitation, window, at(61));
-    assert_eq!((sample.least, sample.most), (6.0, 6.0));
+    assert_eq!((sample.bounds.least, sample.bounds.most), (6.0, 6.0));
 }
 
 #[test]
@@ -123,15 +123,15 @@ proptest! {
         let window = Window { statistic: Statistic::Sum, span: TimeDelta::minutes(span * SLOT) };
         let sample = Sample::take(&series, Metric::Precipitation, window, at(end * SLOT));
         let truth = sum(from, end);
-        prop_assert!(sample.least <= truth, "{} mm were made up of {}", sample.least - truth, truth);
+        prop_assert!(sample.bounds.least <= truth, "{} mm were made up of {}", sample.bounds.least - truth, truth);
         let is_told = |slot: i64| told.iter().any(|(end, length)| (end - length..*end).contains(&slot));
         if (from..end).all(is_told) {
-            prop_assert!(truth <= sample.most, "{} of {} mm were taken away", truth - sample.most, truth);
-            prop_assert!(sample.most.is_finite());
+            prop_assert!(truth <= sample.bounds.most, "{} of {} mm were taken away", truth - sample.bounds.most, truth);
+            prop_assert!(sample.bounds.most.is_finite());
         }
-        prop_assert!(sample.least <= sample.most);
+        prop_assert!(sample.bounds.least <= sample.bounds.most);
         if told.iter().all(|(_, length)| *length == 1) && (from..end).all(is_told) {
-            prop_assert_eq!((sample.least, sample.most), (truth, truth), "what is told slot by slot is exact");
+            prop_assert_eq!((sample.bounds.least, sample.bounds.most), (truth, truth), "what is told slot by slot is exact");
         }
     }
 }
