@@ -221,6 +221,15 @@ impl Rule {
         std::iter::once(self.metric).chain(self.conditions().map(|condition| condition.metric))
     }
 
+    /// The mildest value at which any threshold clears: what does not reach it is surely clear of all.
+    pub(crate) fn calm(&self) -> f64 {
+        let clears = self.thresholds.iter().map(|threshold| threshold.clear);
+        match self.direction {
+            Direction::AtLeast => clears.fold(f64::INFINITY, f64::min),
+            Direction::AtMost => clears.fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+
     /// True when what a feed says on a basis may raise a severity.
     pub fn may_raise(&self, severity: Severity, feed: &FeedId, kind: Option<&str>, basis: Basis) -> bool {
         match self.may_raise.get(&severity) {

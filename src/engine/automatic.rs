@@ -22,6 +22,8 @@ pub(super) mod gather;
 mod groups;
 mod so;
 
+use cases::Cases;
+
 /// How a place stands to those who speak of the same hazard, or want no word of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Stance {
@@ -65,7 +67,12 @@ impl Place {
 
 /// Judges what was touched and says what has to be said.
 pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, now: Timestamp) {
-    let mut cases = cases::cases(book, draft, touched, now);
+    let cases = cases::cases(book, draft, touched, now);
+    tell(book, draft, cases, touched, now);
+}
+
+/// Weighs what has to be, and says what that calls for.
+fn tell(book: &RuleBook, draft: &mut Draft<'_>, mut cases: Cases, touched: &Touched, now: Timestamp) {
     let mut stirred: BTreeSet<Hazard> = groups::narrowed(draft).collect();
     if matches!(touched, Touched::All) {
         // Who has waited long enough is told on a tick; news of one place does not look at all that wait elsewhere.
@@ -74,12 +81,12 @@ pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, n
     for hazard in &stirred {
         cases.entry(*hazard).or_default();
     }
-    let mut cases: Vec<(Hazard, BTreeSet<GovernorateId>)> = cases.into_iter().collect();
+    let mut cases: Vec<(Hazard, Vec<GovernorateId>)> = cases.into_iter().collect();
     // What quiets others is told before them.
     cases.sort_by_key(|(hazard, _)| !book.inhibitions.iter().any(|one| one.hazard == *hazard));
     for (hazard, governorates) in cases {
         let mut places: BTreeMap<GovernorateId, Place> = BTreeMap::new();
-        for governorate in governorates {
+        for governorate in BTreeSet::from_iter(governorates) {
             let place = weigh(book, draft, hazard, &governorate, now);
             places.insert(governorate, place);
         }
@@ -93,7 +100,7 @@ pub(super) fn judge(book: &RuleBook, draft: &mut Draft<'_>, touched: &Touched, n
             }
         }
         let mut places: Vec<Place> = places.into_values().collect();
-        places.sort_by_key(|place| book.governorates.order(&place.governorate));
+        places.sort_by_cached_key(|place| book.governorates.order(&place.governorate));
         if is_stirred {
             groups::go_on(book, draft, hazard, &places, now);
         }
@@ -199,4 +206,14 @@ pub(super) fn yield_to(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> 
         taken.entry(told.last.clone()).or_insert(told);
     }
     taken.into_values().collect()
+}
+
+/// Judges every rule everywhere on a tick, however far from reach it is; only to compare.
+#[cfg(test)]
+pub(super) fn judge_everywhere(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) {
+    let mut cases = cases::cases(book, draft, &Touched::All, now);
+    for rule in &book.rules {
+        cases.entry(rule.hazard).or_default().extend(rule.governorates.iter().cloned());
+    }
+    tell(book, draft, cases, &Touched::All, now);
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here judges a value.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Basis, Series, SeriesKey};
@@ -12,9 +12,9 @@ use crate::unit::Metric;
 /// A series and whose it is.
 pub type Kept = (SeriesKey, Arc<Series>);
 
-/// The series of every governorate.
+/// The series of every governorate, in no order: they are found by name, among ten thousand as fast as among ten.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Shelves(BTreeMap<GovernorateId, Vec<Kept>>);
+pub struct Shelves(HashMap<GovernorateId, Vec<Kept>>);
 
 impl Shelves {
     /// The series of a governorate, in the order of their keys.
@@ -52,7 +52,7 @@ impl Shelves {
         }
     }
 
-    /// Every series, in the order of their keys.
+    /// Every series, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Kept> {
         self.0.values().flatten()
     }
@@ -98,6 +98,8 @@ impl<'a> Shelf<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::ids::FeedId;
     use crate::time::{TimeDelta, Timestamp};
@@ -130,10 +132,9 @@ mod tests {
         for (number, key) in keys.iter().enumerate() {
             shelves.put(key.clone(), Some(Arc::new(series(number as f64))));
         }
-        let in_order: Vec<&SeriesKey> = shelves.iter().map(|(key, _)| key).collect();
-        let mut sorted = keys.iter().collect::<Vec<_>>();
-        sorted.sort();
-        assert_eq!(in_order, sorted);
+        assert_eq!(shelves.iter().map(|(key, _)| key).collect::<BTreeSet<_>>(), keys.iter().collect());
+        let here: Vec<&SeriesKey> = shelves.at(&keys[0].governorate).iter().map(|(key, _)| key).collect();
+        assert_eq!(here, [&keys[2], &keys[1], &keys[0]]);
 
         let newer = series(9.0);
         let gone = &keys[1];

@@ -180,9 +180,16 @@ impl<'a, R: Readings> Eye<'a, R> {
         let mut slide = Slide::new(view.series, rule.metric, rule.window);
         let mut lasting = Lasting::new(rule, view.series);
         let mut further = None;
+        let calm = rule.calm();
         for end in self.ends(view) {
             let sample = slide.take(end);
             let look = Look { sample, is_over: sample.is_over(now), end };
+            // Most windows are far from every threshold: of those nothing else is asked.
+            if !view.is_stale && sample.reaches(rule.direction, calm) == Answer::No {
+                counts.iter_mut().for_each(|count| count.clear += 1);
+                see(&look, &counts);
+                continue;
+            }
             if let Some(lasting) = &mut lasting {
                 lasting.move_to(end);
             }

@@ -1,6 +1,6 @@
 //! The rules in the order of their files, and which of them look at a governorate: whoever has news of one place asks those alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ pub struct Rules {
 #[derive(Debug, Default)]
 struct Index {
     /// The places of the rules in their list, in order.
-    at: BTreeMap<GovernorateId, Vec<usize>>,
+    at: HashMap<GovernorateId, Vec<usize>>,
     hazards: BTreeMap<RuleId, Hazard>,
     metrics: BTreeSet<Metric>,
 }
 
 impl Rules {
-    /// Every governorate that a rule looks at, with the rules that do, in order.
+    /// Every governorate that a rule looks at, in no order, each with the rules that do, in order.
     pub fn by_governorate(&self) -> impl Iterator<Item = (&GovernorateId, impl Iterator<Item = &Rule>)> {
         self.index.at.iter().map(|(governorate, places)| (governorate, self.picked(places)))
     }

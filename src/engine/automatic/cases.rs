@@ -16,8 +16,8 @@ use crate::rule::{Rule, RuleBook};
 use crate::time::Timestamp;
 use crate::unit::Metric;
 
-/// Where each hazard has to be weighed.
-pub(super) type Cases = BTreeMap<Hazard, BTreeSet<GovernorateId>>;
+/// Where each hazard has to be weighed; a place may be named more than once.
+pub(super) type Cases = BTreeMap<Hazard, Vec<GovernorateId>>;
 
 /// What has to be weighed: of what readings have touched, and on a tick of everything.
 pub(super) fn cases(book: &RuleBook, draft: &Draft<'_>, touched: &Touched, now: Timestamp) -> Cases {
@@ -35,13 +35,11 @@ fn everywhere(book: &RuleBook, draft: &Draft<'_>, now: Timestamp) -> Cases {
             continue;
         }
         for rule in rules {
-            let of_hazard = cases.entry(rule.hazard).or_default();
-            if !of_hazard.contains(governorate) && may_reach(rule, &shelf, now) {
-                of_hazard.insert(governorate.clone());
+            if may_reach(rule, &shelf, now) {
+                cases.entry(rule.hazard).or_default().push(governorate.clone());
             }
         }
     }
-    cases.retain(|_, places| !places.is_empty());
     cases
 }
 
@@ -52,7 +50,7 @@ fn alive(book: &RuleBook, draft: &Draft<'_>) -> Cases {
     let latched =
         draft.latched().filter_map(|LatchKey(rule, governorate)| Some((book.rules.hazard(rule)?, governorate)));
     for (hazard, governorate) in keys(draft).filter_map(of_rules).chain(latched) {
-        cases.entry(hazard).or_default().insert(governorate.clone());
+        cases.entry(hazard).or_default().push(governorate.clone());
     }
     cases
 }
@@ -71,10 +69,14 @@ fn where_touched(
     for (governorate, metrics) in by_governorate {
         let shelf = draft.shelf(governorate);
         let is_touched = |rule: &&Rule| rule.metrics().any(|metric| metrics.contains(&metric));
+        let mut may: BTreeMap<Hazard, bool> = BTreeMap::new();
         for rule in book.rules.at(governorate).filter(is_touched) {
-            let is_known = cases.get(&rule.hazard).is_some_and(|places| places.contains(governorate));
-            if !is_known && (may_reach(rule, &shelf, now) || is_alive(book, draft, rule.hazard, governorate)) {
-                cases.entry(rule.hazard).or_default().insert(governorate.clone());
+            let may = may.entry(rule.hazard).or_default();
+            *may = *may || may_reach(rule, &shelf, now);
+        }
+        for (hazard, may) in may {
+            if may || is_alive(book, draft, hazard, governorate) {
+                cases.entry(hazard).or_default().push(governorate.clone());
             }
         }
     }

@@ -186,7 +186,7 @@ fn say(
     heir_of: Option<(String, u32)>,
     now: Timestamp,
 ) {
-    members.sort_by_key(|member| book.governorates.order(&member.place.governorate));
+    members.sort_by_cached_key(|member| book.governorates.order(&member.place.governorate));
     let Some(Move { change, severity, .. }) = members.first().map(|member| member.found.clone()) else { return };
     let is_end = change.is_end();
     let (number, edition) = heir_of.unwrap_or_else(|| (number(book, draft, now), 1));

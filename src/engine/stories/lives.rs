@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::engine::staff::{Order, Silence};
+use crate::engine::state::Draft;
+use crate::engine::{Touched, automatic};
 use crate::warning::{Warning, WarningKey};
 
 const PLACES: [&str; 3] = ["jeddah", "taif", "rabigh"];
@@ -214,5 +216,33 @@ proptest! {
             check_place(&turns, &GovernorateId::new(name).unwrap())?;
         }
         check_nothing_is_dropped(&turns)?;
+    }
+
+    #[test]
+    fn places_that_are_left_out_would_have_changed_nothing(pieces in prop::collection::vec(any_event(), 0..30)) {
+        let mut first = rain(10, 20);
+        first.governorates = PLACES.iter().map(|name| GovernorateId::new(name).unwrap()).collect();
+        let mut second = first.clone();
+        second.id = RuleId::new("rain-at-once").unwrap();
+        second.window.statistic = Statistic::Max;
+        let mut book = book(first);
+        book.rules.change(|rules| rules.push(second));
+        let mut state = State::default();
+        let events = random_life(&pieces);
+        for minute in (0..=700).step_by(usize::try_from(TICK).unwrap()) {
+            let own = events.iter().filter(|(when, _)| (minute - TICK + 1..=minute).contains(when));
+            for event in own.map(|(_, event)| event) {
+                state.adopt(step(&book, &state, event, at(minute)).changes);
+            }
+            let told = |judge: fn(&RuleBook, &mut Draft<'_>, Timestamp)| {
+                let mut draft = Draft::new(&state);
+                judge(&book, &mut draft, at(minute));
+                draft.finish()
+            };
+            let all = told(automatic::judge_everywhere);
+            prop_assert_eq!(&told(|book, draft, now| automatic::judge(book, draft, &Touched::All, now)), &all);
+            state.adopt(all.changes);
+            state.adopt(step(&book, &state, &Event::Tick, at(minute)).changes);
+        }
     }
 }
