@@ -7,6 +7,7 @@ pub mod clock;
 pub mod date;
 pub mod direction;
 pub mod list;
+pub mod measure;
 pub mod number;
 pub mod plural;
 

@@ -5,6 +5,7 @@
 
 mod area;
 mod automatic;
+pub mod brief;
 mod catalogue;
 mod evidence;
 mod json;
@@ -25,7 +26,8 @@ use crate::bulletin::Bulletin;
 use crate::governorate::GovernorateBook;
 use crate::ids::{BulletinId, FeedId};
 use crate::language::{Both, Language, Style};
-use crate::message::telling::Telling;
+use crate::message::brief::Budget;
+use crate::message::telling::{Dates, Telling};
 use crate::message::wording::{Wording, WordingError};
 use crate::notice::Notice;
 
@@ -37,17 +39,62 @@ pub enum Form {
     Text,
     /// JSON for machines, with the texts in it.
     Json,
+    /// One post on X a language, as parts: see [`brief`].
+    Post,
+    /// One short message a language, as parts.
+    Sms,
+    /// One cell broadcast a language, as parts.
+    Broadcast,
 }
 
 impl Form {
+    /// Every form.
+    pub const ALL: [Self; 5] = [Self::Text, Self::Json, Self::Post, Self::Sms, Self::Broadcast];
+
     /// Its name in TOML and keys.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Json => "json",
+            Self::Post => "post",
+            Self::Sms => "sms",
+            Self::Broadcast => "broadcast",
+        }
+    }
+
+    /// What it may hold in each language; none where there is room for all.
+    pub fn budget(self) -> Option<Budget> {
+        match self.shape() {
+            Shape::Parts(budget) => Some(budget),
+            Shape::Text | Shape::Json => None,
+        }
+    }
+
+    fn shape(self) -> Shape {
+        match self {
+            Self::Text => Shape::Text,
+            Self::Json => Shape::Json,
+            Self::Post => Shape::Parts(Budget::POST),
+            Self::Sms => Shape::Parts(Budget::SMS),
+            Self::Broadcast => Shape::Parts(Budget::BROADCAST),
         }
     }
 }
+
+/// How a form is put together.
+enum Shape {
+    /// One text of all languages.
+    Text,
+    /// One object with the texts in it.
+    Json,
+    /// A short text for each language, within a budget.
+    Parts(Budget),
+}
+
+/// What bodies are, as MIME types.
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const PARTS: &str = "application/vnd.nadhir.parts+json";
 
 /// The name of one message: the bulletin, the form and the languages in order, `MKH-2025-000012.3/text/ar+en`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -134,17 +181,21 @@ impl Speaker {
         form: Form,
         languages: &[Language],
     ) -> Result<Message, RenderError> {
-        let spoken = languages
-            .iter()
-            .map(|language| text::speak(&self.telling(bulletin, places, *language)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let (content_type, body) = match form {
-            Form::Text => ("text/plain; charset=utf-8", text::whole(&spoken)),
-            Form::Json => {
-                let spoken: Vec<_> = languages.iter().copied().zip(&spoken).collect();
-                let body = json::whole(bulletin, places, &self.sources, &spoken)
-                    .map_err(|source| RenderError::Json { bulletin: bulletin.id.clone(), source })?;
-                ("application/json", body)
+        let failed = |source| RenderError::Json { bulletin: bulletin.id.clone(), source };
+        let telling = |language: &Language| self.telling(bulletin, places, *language);
+        let (content_type, body) = match form.shape() {
+            Shape::Parts(budget) => {
+                let parts = languages.iter().map(|language| brief::speak(&telling(language), budget));
+                (PARTS, brief::whole(&parts.collect::<Result<Vec<_>, _>>()?).map_err(failed)?)
+            }
+            Shape::Text => {
+                let spoken = languages.iter().map(|language| text::speak(&telling(language)));
+                (TEXT, text::whole(&spoken.collect::<Result<Vec<_>, _>>()?))
+            }
+            Shape::Json => {
+                let spoken = languages.iter().map(|language| Ok((*language, text::speak(&telling(language))?)));
+                let spoken = spoken.collect::<Result<Vec<_>, WordingError>>()?;
+                (JSON, json::whole(bulletin, places, &self.sources, &spoken).map_err(failed)?)
             }
         };
         Ok(Message {
@@ -166,22 +217,24 @@ impl Speaker {
         form: Form,
         languages: &[Language],
     ) -> Result<Message, RenderError> {
+        let failed = |source| RenderError::Json { bulletin: told.id.clone(), source };
         let desk = |language: &Language| notice::Desk { notice: told, places, speaker: self, language: *language };
-        let spoken = languages.iter().map(|language| desk(language).speak()).collect::<Result<Vec<_>, _>>()?;
-        let (content_type, body) = match form {
-            Form::Text => ("text/plain; charset=utf-8", text::whole(&spoken)),
-            Form::Json => {
-                let spoken: Vec<_> = languages.iter().copied().zip(&spoken).collect();
-                let body = json::of_notice(told, &spoken)
-                    .map_err(|source| RenderError::Json { bulletin: told.id.clone(), source })?;
-                ("application/json", body)
+        let spoken = languages.iter().map(|language| Ok((*language, desk(language).speak()?)));
+        let spoken = spoken.collect::<Result<Vec<_>, WordingError>>()?;
+        let (content_type, body) = match form.shape() {
+            Shape::Parts(budget) => {
+                let parts: Vec<_> =
+                    spoken.iter().map(|(language, one)| brief::shortened(*language, one, budget)).collect();
+                (PARTS, brief::whole(&parts).map_err(failed)?)
             }
+            Shape::Text => (TEXT, text::whole(&spoken.into_iter().map(|(_, one)| one).collect::<Vec<_>>())),
+            Shape::Json => (JSON, json::of_notice(told, &spoken).map_err(failed)?),
         };
         Ok(Message { key: MessageKey::new(&told.id, form, languages), bulletin: told.id.clone(), content_type, body })
     }
 
     fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {
         let Self { issuer, style, wording, sources } = self;
-        Telling { bulletin, places, issuer, style, wording, sources, language }
+        Telling { bulletin, places, issuer, style, wording, sources, language, dates: Dates::Whole }
     }
 }

@@ -78,7 +78,7 @@ fn read_channel(
     }
     let audiences: Vec<_> = Audience::ALL.iter().map(|audience| (audience.name(), *audience)).collect();
     let audience = table.word("audience", &audiences);
-    let form = table.word("form", &[("text", Form::Text), ("json", Form::Json)]);
+    let form = table.word("form", &Form::ALL.map(|form| (form.name(), form)));
     let languages = languages(&table);
     let severities = Severity::ALL.iter().map(|severity| (severity.name(), *severity)).collect::<Vec<_>>();
     let min_severity = table.word("min_severity", &severities);

@@ -134,6 +134,12 @@ pub fn hijri_text(language: Language, style: &Style, date: NaiveDate) -> Option<
     })
 }
 
+/// The weekday and the Gregorian day alone, where every letter counts: «الثلاثاء 9 ديسمبر», "Tuesday 9 December".
+pub fn short_text(language: Language, style: &Style, date: NaiveDate) -> String {
+    let month = name(&GREGORIAN_MONTHS, usize::try_from(date.month0()).unwrap_or_default(), language);
+    format!("{} {} {month}", weekday(language, date), plain(language, style, date.day().into()))
+}
+
 /// The whole date: «الثلاثاء 18 جمادى الآخرة 1447هـ الموافق 9 ديسمبر 2025م»,
 /// "Tuesday 9 December 2025 (18 Jumada al-Akhirah 1447 AH)".
 pub fn date_text(language: Language, style: &Style, date: NaiveDate) -> String {

@@ -9,6 +9,7 @@ use crate::governorate::Governorate;
 use crate::ids::GovernorateId;
 use crate::language::direction::isolate;
 use crate::language::list::join;
+use crate::language::number::Rounded;
 use crate::message::catalogue::Slot;
 use crate::message::telling::{Telling, Told};
 
@@ -46,6 +47,19 @@ pub(super) fn told(telling: &Telling<'_>, areas: &[GovernorateId]) -> Told {
         return Ok(rest);
     }
     telling.say("places.with_capital", &[(Slot::Capital, &capital), (Slot::Rest, &rest)])
+}
+
+/// How many places there are, where there is no room for their names; a single one is named.
+pub(super) fn counted(telling: &Telling<'_>, areas: &[GovernorateId]) -> Told {
+    let known: BTreeSet<&GovernorateId> = areas.iter().collect();
+    let is_all = telling.places.iter().all(|governorate| known.contains(&governorate.id));
+    if known.len() < 2 || is_all {
+        return told(telling, areas);
+    }
+    let number = Rounded::new(known.len() as f64, 0);
+    let names = telling.wording.count(telling.language, telling.style, "places_count.governorate", &number)?;
+    let region = isolate(telling.language, telling.places.region.get(telling.language));
+    telling.say("places.counted", &[(Slot::Names, &names), (Slot::Region, &region)])
 }
 
 fn governorates(telling: &Telling<'_>, areas: &[GovernorateId], counted: &[&GovernorateId]) -> Told {

@@ -160,12 +160,14 @@ pub(super) fn sections() -> Vec<Section> {
         plain("reach", each(hazards(), &[S::Places])),
         plain("where", each(hazards(), &[S::Reach])),
         plain("places", places()),
+        counted("places_count", vec!["governorate"]),
         plain("banner", banners()),
         plain("headline", each(changes(), OWN_HEADLINE)),
         plain("automatic_headline", each(changes(), OWN_HEADLINE)),
         plain("official_headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Hazard, S::Where])),
         plain("period", periods()),
         plain("body", body()),
+        plain("brief", brief()),
         plain("notice", notices()),
         Section { name: "staff_headline", shape: staff_headlines(), may_be_empty: false },
         plain("staff", staff()),
@@ -173,6 +175,7 @@ pub(super) fn sections() -> Vec<Section> {
         by_hazard("phenomenon", &[]),
         by_hazard("effects", &[]),
         by_hazard("advice", &[S::EmergencyNumber]),
+        by_hazard("action", &[]),
         Section { name: "evidence", shape: evidence(), may_be_empty: false },
         Section { name: "evidence_over", shape: evidence_over(), may_be_empty: false },
         plain("quantity", each(Metric::ALL.iter().map(|metric| metric.name()).collect(), &[])),
@@ -228,6 +231,7 @@ fn places() -> Vec<Entry> {
         ("all", &[S::Region]),
         ("with_capital", &[S::Capital, S::Rest]),
         ("at_station", &[S::Place, S::Station]),
+        ("counted", &[S::Names, S::Region]),
     ]
 }
 
@@ -268,6 +272,19 @@ fn body() -> Vec<Entry> {
         ("lifted_official", &[S::Authority, S::Reach, S::Ended]),
         ("expired", &[S::Reach, S::Ended]),
         ("covers", &[S::Headline, S::Period]),
+        ("emergency", &[S::EmergencyNumber]),
+    ]
+}
+
+/// What only the short forms say.
+fn brief() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("period", &[S::Period]),
+        ("ended", &[S::Ended]),
+        ("silent", &[S::Since]),
+        ("lifted", &[]),
+        ("expired", &[]),
         ("emergency", &[S::EmergencyNumber]),
     ]
 }

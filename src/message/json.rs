@@ -184,7 +184,7 @@ fn source(origin: &Origin) -> Source<'_> {
     }
 }
 
-fn texts<'a>(spoken: &[(Language, &'a Spoken)]) -> Texts<'a> {
+fn texts<'a>(spoken: &'a [(Language, Spoken)]) -> Texts<'a> {
     let text = |wanted: Language| {
         let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
         Some(Text { headline: &spoken.headline, body: &spoken.body })
@@ -197,7 +197,7 @@ pub(super) fn whole(
     bulletin: &Bulletin,
     places: &GovernorateBook,
     names: &BTreeMap<FeedId, Both<String>>,
-    spoken: &[(Language, &Spoken)],
+    spoken: &[(Language, Spoken)],
 ) -> Result<String, serde_json::Error> {
     let source = source(&bulletin.origin);
     let sources = source.feeds.iter().map(|id| Named { id, name: names.get(*id) }).collect();
@@ -244,7 +244,7 @@ struct NoticeData<'a> {
 }
 
 /// The JSON of a notice, with the texts in the languages given.
-pub(super) fn of_notice(notice: &Notice, spoken: &[(Language, &Spoken)]) -> Result<String, serde_json::Error> {
+pub(super) fn of_notice(notice: &Notice, spoken: &[(Language, Spoken)]) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Envelope {
         r#type: format!("notice.{}", notice.stage.name()),
         timestamp: instant(notice.issued),

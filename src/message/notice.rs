@@ -13,7 +13,7 @@ use crate::language::number::{Rounded, plain};
 use crate::message::Speaker;
 use crate::message::catalogue::Slot;
 use crate::message::evidence::span_of;
-use crate::message::telling::{Told, moment};
+use crate::message::telling::{Dates, Told, moment};
 use crate::message::text::Spoken;
 use crate::message::wording::WordingError;
 use crate::notice::{FeedClock, HeldAlert, Holding, Notice, Part, Past, RanOut, Server, Side, Stage, Topic};
@@ -73,7 +73,7 @@ impl Desk<'_> {
     }
 
     fn moment(&self, at: Timestamp) -> Told {
-        moment(&self.speaker.wording, &self.speaker.style, self.language, at, Edge::Start)
+        moment(&self.speaker.wording, &self.speaker.style, self.language, Dates::Whole, (at, Edge::Start))
     }
 
     /// A length of time, without the crumbs that nobody needs.
@@ -205,7 +205,13 @@ impl Desk<'_> {
             let hazard = self.say(&format!("hazard.{}", one.hazard), &[])?;
             let name = |id| self.places.get(id).map_or(id.as_str(), |place| place.name.get(self.language));
             let names: Vec<String> = one.areas.iter().map(|id| isolate(self.language, name(id))).collect();
-            let until = moment(&self.speaker.wording, &self.speaker.style, self.language, one.until, Edge::End)?;
+            let until = moment(
+                &self.speaker.wording,
+                &self.speaker.style,
+                self.language,
+                Dates::Whole,
+                (one.until, Edge::End),
+            )?;
             self.say(
                 "staff.ran_out_item",
                 &[

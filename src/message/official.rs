@@ -28,7 +28,7 @@ fn in_language(words: &[Words], language: Language) -> Option<&Words> {
 
 impl Source<'_> {
     /// The name of the authority: in the language, else as it gave it, else its address.
-    fn authority(&self, language: Language) -> String {
+    pub(super) fn authority(&self, language: Language) -> String {
         let given = |words: &Words| words.sender_name.as_deref().map(one_line).filter(|name| !name.is_empty());
         let name = in_language(self.words, language).and_then(given).or_else(|| self.words.iter().find_map(given));
         isolate(language, &name.unwrap_or_else(|| one_line(&self.identity.sender)))
@@ -50,6 +50,12 @@ fn quote(text: &str, is_own: bool) -> Option<String> {
         .map(|line| if is_own { line.to_owned() } else { format!("{ISOLATE}{line}{POP}") })
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// What an authority says in a language about what to do, on one line.
+pub(super) fn instruction(words: &[Words], language: Language) -> Option<String> {
+    let instruction = in_language(words, language)?.instruction.as_deref().map(one_line)?;
+    (!instruction.is_empty()).then_some(instruction)
 }
 
 /// The headline: the authority's own where it has one in this language and something is in force, else ours.

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use crate::alert::Status;
 use crate::bulletin::Bulletin;
 use crate::governorate::GovernorateBook;
 use crate::ids::{FeedId, GovernorateId};
 use crate::language::clock::{Edge, clock_text, told};
-use crate::language::date::date_text;
+use crate::language::date::{date_text, short_text};
 use crate::language::direction::isolate;
 use crate::language::list::join;
 use crate::language::number::plain;
@@ -32,6 +32,27 @@ pub(super) struct Telling<'a> {
     pub(super) wording: &'a Wording,
     pub(super) sources: &'a BTreeMap<FeedId, Both<String>>,
     pub(super) language: Language,
+    /// How days are written.
+    pub(super) dates: Dates,
+}
+
+/// How days are written.
+#[derive(Clone, Copy)]
+pub(super) enum Dates {
+    /// In both calendars, with the year.
+    Whole,
+    /// By the weekday, the day and the month, where every letter counts.
+    Short,
+}
+
+impl Dates {
+    /// A day in words.
+    pub(super) fn text(self, language: Language, style: &Style, day: NaiveDate) -> String {
+        match self {
+            Self::Whole => date_text(language, style, day),
+            Self::Short => short_text(language, style, day),
+        }
+    }
 }
 
 /// Which headlines of the wording are meant.
@@ -49,10 +70,16 @@ pub(super) enum Headlines {
 pub(super) type Told = Result<String, WordingError>;
 
 /// A single moment on the clocks of the reader, with its day. Midnight belongs to two days: which of its ends it is, is said.
-pub(super) fn moment(wording: &Wording, style: &Style, language: Language, moment: Timestamp, edge: Edge) -> Told {
+pub(super) fn moment(
+    wording: &Wording,
+    style: &Style,
+    language: Language,
+    dates: Dates,
+    (moment, edge): (Timestamp, Edge),
+) -> Told {
     let local = DateTime::with_timezone(&moment, &style.zone).naive_local();
     let (day, midnight) = told(local, edge);
-    let date = date_text(language, style, day);
+    let date = dates.text(language, style, day);
     match midnight {
         Some(Edge::Start) => wording.say(language, "period.day_start", &[(Slot::Date, &date)]),
         Some(Edge::End) => wording.say(language, "period.day_end", &[(Slot::Date, &date)]),
@@ -86,8 +113,11 @@ impl Telling<'_> {
 
     /// Where the hazard reaches.
     pub(super) fn reach(&self) -> Told {
-        let places = self.areas(&self.bulletin.areas)?;
-        self.say(&format!("reach.{}", self.bulletin.hazard), &[(Slot::Places, &places)])
+        self.reach_of(&self.areas(&self.bulletin.areas)?)
+    }
+
+    fn reach_of(&self, places: &str) -> Told {
+        self.say(&format!("reach.{}", self.bulletin.hazard), &[(Slot::Places, places)])
     }
 
     /// Where the hazard reaches, with the preposition that it takes: rain falls on a place, floods run in it.
@@ -102,7 +132,7 @@ impl Telling<'_> {
 
     /// A single moment, with its day.
     pub(super) fn moment(&self, moment: Timestamp, edge: Edge) -> Told {
-        self::moment(self.wording, self.style, self.language, moment, edge)
+        self::moment(self.wording, self.style, self.language, self.dates, (moment, edge))
     }
 
     /// True when the danger has begun by the time of the bulletin.
@@ -124,7 +154,7 @@ impl Telling<'_> {
             return self.say("period.two_days", &[(Slot::From, &from), (Slot::Until, &until)]);
         }
         if from_midnight.is_some() && until_midnight.is_some() {
-            let date = date_text(self.language, self.style, from_day);
+            let date = self.dates.text(self.language, self.style, from_day);
             return self.say("period.whole_day", &[(Slot::Date, &date)]);
         }
         let from = clock_text(self.language, self.style, self.local(onset).time());
@@ -134,6 +164,11 @@ impl Telling<'_> {
     /// A headline from the facts, on one line: by what is to be expected for our own warnings, by the hazard's name alone for an
     /// authority's, whose words say what is to be expected.
     pub(super) fn headline(&self, section: Headlines) -> Told {
+        self.headline_of(section, &self.areas(&self.bulletin.areas)?)
+    }
+
+    /// The same with places that were put into words before.
+    pub(super) fn headline_of(&self, section: Headlines, places: &str) -> Told {
         let (level, the_level, headline) = match section {
             Headlines::Own => ("level", "the_level", "headline"),
             Headlines::Automatic => ("automatic_level", "the_automatic_level", "automatic_headline"),
@@ -142,7 +177,8 @@ impl Telling<'_> {
         let (level, the_level) = (self.by_severity(level)?, self.by_severity(the_level)?);
         let colour = self.by_severity("colour")?;
         let hazard = self.say(&format!("hazard.{}", self.bulletin.hazard), &[])?;
-        let whereabouts = self.whereabouts()?;
+        let whereabouts =
+            self.say(&format!("where.{}", self.bulletin.hazard), &[(Slot::Reach, &self.reach_of(places)?)])?;
         let mut slots = vec![
             (Slot::Level, level.as_str()),
             (Slot::TheLevel, &the_level),

@@ -1,5 +1,6 @@
 //! What people and machines will read: every change, every hazard, and every mixture of what the engine can make.
 
+mod brief;
 mod every;
 mod golden;
 mod notices;

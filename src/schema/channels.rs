@@ -7,6 +7,7 @@ use super::places;
 use super::words::{Key, NAME, flag, line, named, secret, span, usual, word, words};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
+use crate::message::Form;
 use crate::route::Audience;
 use crate::sink::KINDS;
 
@@ -26,7 +27,7 @@ fn common() -> Vec<Key> {
     vec![
         ("enabled", flag("false: it is read and checked, and hears nothing", true)),
         ("audience", word("who listens; a drill channel hears drills and nothing else", audiences)),
-        ("form", word("the shape that it takes; the sink knows its own", ["text", "json"])),
+        ("form", word("the shape that it takes; the sink knows its own", Form::ALL.map(Form::name))),
         ("languages", words("the languages that it takes, in order", Language::ALL.iter().map(|one| one.tag()))),
         ("min_severity", usual(word("from which severity on it hears", severities), "advisory")),
         ("hazards", words("of which it hears; left out: all", Hazard::ALL.iter().map(|hazard| hazard.name()))),

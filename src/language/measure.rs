@@ -1,0 +1,194 @@
+//! How long a text is, as the one who takes it counts: X weighs letters, a telephone cuts into segments, others count code units.
+//!
+//! Nothing here shortens a text. Where a counter of others is more lenient in rare cases (emoji joined to one sign), this one counts
+//! more and never less, so that what fits here fits there.
+
+/// How a text is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Measure {
+    /// As X counts a post: most letters one, others two, an address 23.
+    Weighted,
+    /// UTF-16 code units, as Telegram and most chats count.
+    Utf16,
+    /// Segments of a short message.
+    Segments,
+    /// Letters of one cell broadcast, as parts of what it holds: see [`BROADCAST`].
+    Broadcast,
+}
+
+impl Measure {
+    /// How long a text is.
+    pub fn length(self, text: &str) -> usize {
+        match self {
+            Self::Weighted => weighted(text),
+            Self::Utf16 => text.encode_utf16().count(),
+            Self::Segments => Segments::of(text).count,
+            Self::Broadcast => broadcast(text),
+        }
+    }
+}
+
+/// How much X lets one post weigh. Source: twitter-text, configuration version 3, <https://github.com/twitter/twitter-text>.
+pub const POST: usize = 280;
+
+/// What an address weighs on X, whatever its length. Source: as [`POST`].
+pub const ADDRESS: usize = 23;
+
+/// The letters that weigh one on X; all others weigh two. Source: as [`POST`].
+const LIGHT: [std::ops::RangeInclusive<u32>; 4] = [0..=4351, 8192..=8205, 8208..=8223, 8242..=8247];
+
+/// As X weighs a text.
+fn weighted(text: &str) -> usize {
+    let weight = |c: char| if LIGHT.iter().any(|range| range.contains(&u32::from(c))) { 1 } else { 2 };
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| match address(word) {
+            // What leans on an address is no part of it.
+            Some((before, after)) => ADDRESS + before.chars().chain(after.chars()).map(weight).sum::<usize>(),
+            None => word.chars().map(weight).sum(),
+        })
+        .sum()
+}
+
+/// What stands before and after an address in a word that holds one.
+fn address(word: &str) -> Option<(&str, &str)> {
+    let start = ["https://", "http://"].iter().filter_map(|scheme| word.find(scheme)).min()?;
+    let (before, rest) = word.split_at_checked(start)?;
+    let end = rest.find(|c: char| c.is_whitespace() || !c.is_ascii()).unwrap_or(rest.len());
+    let (_, after) = rest.split_at_checked(end)?;
+    Some((before, after))
+}
+
+/// How a telephone writes a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alphabet {
+    /// The seven bits of GSM 03.38: English and its neighbours.
+    Gsm7,
+    /// UCS-2: Arabic, and every text with a letter that is not of the other.
+    Ucs2,
+}
+
+/// The basic alphabet beside the ASCII letters and digits. Source: 3GPP TS 23.038, 6.2.1.
+const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
+
+/// What takes two places there, an escape before each. Source: 3GPP TS 23.038, 6.2.1.1.
+const EXTENDED: &str = "^{}\\[~]|€\u{c}";
+
+/// How many places a letter takes in the basic alphabet; none when it is not of it.
+fn septets(c: char) -> Option<usize> {
+    if c.is_ascii_alphanumeric() || BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
+}
+
+/// A short message as it is sent: in which alphabet, how many places, in how many segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segments {
+    /// In which alphabet.
+    pub alphabet: Alphabet,
+    /// How many places its letters take.
+    pub places: usize,
+    /// How many segments, each paid for.
+    pub count: usize,
+}
+
+impl Segments {
+    /// Cuts a text as telephones do: no letter is cut in two, and where there is more than one segment each holds less, for the
+    /// header that joins them. Source: 3GPP TS 23.040, 9.2.3.24.1 (a header of six octets), TS 23.038.
+    pub fn of(text: &str) -> Self {
+        let gsm: Option<Vec<usize>> = text.chars().map(septets).collect();
+        let (alphabet, widths, alone, joined) = match gsm {
+            Some(widths) => (Alphabet::Gsm7, widths, 160, 153),
+            None => (Alphabet::Ucs2, text.chars().map(char::len_utf16).collect(), 70, 67),
+        };
+        let places: usize = widths.iter().sum();
+        let count = if places <= alone { 1 } else { segments(&widths, joined) };
+        Self { alphabet, places, count }
+    }
+}
+
+fn segments(widths: &[usize], room: usize) -> usize {
+    let (mut count, mut used) = (1, 0);
+    for width in widths {
+        if room < used + width {
+            count += 1;
+            used = 0;
+        }
+        used += width;
+    }
+    count
+}
+
+/// What a cell broadcast holds: 15 pages of 93 septets, or of 41 letters of UCS-2. Source: 3GPP TS 23.041, 9.4.1.
+pub const BROADCAST: usize = 1395;
+const BROADCAST_UCS2: usize = 615;
+
+/// How much of a cell broadcast a text takes, of [`BROADCAST`] in either alphabet; rounded up.
+fn broadcast(text: &str) -> usize {
+    let Segments { alphabet, places, .. } = Segments::of(text);
+    match alphabet {
+        Alphabet::Gsm7 => places,
+        Alphabet::Ucs2 => (places * BROADCAST).div_ceil(BROADCAST_UCS2),
+    }
+}
+
+/// A text with the signs of print that telephones lack put into those that they have, so that English stays in the cheap alphabet.
+pub fn for_telephones(text: &str) -> String {
+    let plain = |c: char| match c {
+        '“' | '”' | '«' | '»' => '"',
+        '‘' | '’' => '\'',
+        '–' | '—' | '―' | '\u{2011}' => '-',
+        '\u{a0}' | '\u{202f}' => ' ',
+        '•' => '-',
+        other => other,
+    };
+    text.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_weighs_what_x_says() {
+        let weigh = |text| Measure::Weighted.length(text);
+        assert_eq!(weigh("Red warning"), 11);
+        assert_eq!(weigh("إنذار أحمر"), 10, "Arabic weighs as little as English");
+        assert_eq!(weigh("警告"), 4);
+        assert_eq!(weigh("see https://example.org/a/very/long/path?with=more&than=23"), 4 + 23);
+        assert_eq!(weigh("(https://x.org)"), 1 + 23, "an ASCII bracket after it may be taken for a part of it");
+        assert_eq!(weigh("\u{2068}أ\u{2069}"), 5, "isolates weigh two each");
+        assert_eq!(weigh("👍🏽"), 4, "X counts two here; never less is what matters");
+    }
+
+    #[test]
+    fn a_short_message_is_cut_where_telephones_cut() {
+        let cut = |text: &str| {
+            let Segments { alphabet, places, count } = Segments::of(text);
+            (alphabet, places, count)
+        };
+        assert_eq!(cut(&"a".repeat(160)), (Alphabet::Gsm7, 160, 1));
+        assert_eq!(cut(&"a".repeat(161)), (Alphabet::Gsm7, 161, 2));
+        assert_eq!(cut(&"a".repeat(306)), (Alphabet::Gsm7, 306, 2));
+        assert_eq!(cut(&"a".repeat(307)), (Alphabet::Gsm7, 307, 3));
+        assert_eq!(cut(&"ر".repeat(70)), (Alphabet::Ucs2, 70, 1));
+        assert_eq!(cut(&"ر".repeat(134)), (Alphabet::Ucs2, 134, 2));
+        assert_eq!(cut(&"ر".repeat(135)), (Alphabet::Ucs2, 135, 3));
+        assert_eq!(cut("5 €"), (Alphabet::Gsm7, 4, 1), "the sign of the euro takes two");
+        assert_eq!(cut(&format!("{}€{}", "a".repeat(152), "a".repeat(152))).2, 3, "and is never cut in two");
+        assert_eq!(cut(&format!("{}😀{}", "ر".repeat(66), "ر".repeat(66))).2, 3);
+        assert_eq!(cut(""), (Alphabet::Gsm7, 0, 1));
+    }
+
+    #[test]
+    fn english_stays_in_the_cheap_alphabet() {
+        let text = "“Stay indoors” – until 18:00 • Civil Defence’s word";
+        assert_eq!(Segments::of(text).alphabet, Alphabet::Ucs2);
+        assert_eq!(Segments::of(&for_telephones(text)).alphabet, Alphabet::Gsm7);
+    }
+
+    #[test]
+    fn a_broadcast_is_full_at_its_own_limit_in_either_alphabet() {
+        let length = |text: String| Measure::Broadcast.length(&text);
+        assert_eq!(length("a".repeat(1395)), BROADCAST);
+        assert_eq!(length("ر".repeat(615)), BROADCAST);
+        assert!(BROADCAST < length("ر".repeat(616)) && BROADCAST < length("a".repeat(1396)));
+    }
+}
