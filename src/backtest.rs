@@ -10,7 +10,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::GovernorateId;
 use crate::reading::Basis;
 use crate::rule::{Rule, RuleBook};
-use crate::time::TimeDelta;
+use crate::time::{TimeDelta, Timestamp};
 
 pub mod archive;
 mod calm;
@@ -92,7 +92,8 @@ pub fn run(question: &Question<'_>, watch: Watch<'_>) -> Answer {
     };
     let (history, scores) = told(question.rules, "rules");
     let mut notes = archive.notes.clone();
-    notes.extend(unknown.iter().map(|event| unheard(event)));
+    notes.extend(question.truth.notes.iter().cloned());
+    notes.extend(unheard(&unknown));
     notes.extend(unspoken(&history, question.truth));
     notes.extend(blind(question.rules.book, &places));
     let most_days = places.values().map(Place::days).max().unwrap_or_default();
@@ -145,12 +146,30 @@ fn swept(
     }
 }
 
-fn unheard(event: &TrueEvent) -> Note {
-    let TrueEvent { hazard, governorate, from, .. } = event;
-    Note {
-        of: format!("{hazard} in {governorate} from {}", from.format("%F %R UTC")),
-        what: "no reading speaks of that place and time: the event is not scored".to_owned(),
+/// The events of which no reading speaks; many of a kind are told in one sentence.
+fn unheard(events: &[&TrueEvent]) -> Vec<Note> {
+    let mut kinds: BTreeMap<(Hazard, &GovernorateId), Vec<&TrueEvent>> = BTreeMap::new();
+    for event in events {
+        kinds.entry((event.hazard, &event.governorate)).or_default().push(event);
     }
+    let note = |((hazard, governorate), events): (_, Vec<&TrueEvent>)| {
+        let times = || events.iter().map(|event| event.from);
+        let told =
+            |moment: Option<Timestamp>| moment.map(|from| from.format("%F %R UTC").to_string()).unwrap_or_default();
+        let (first, last) = (told(times().min()), told(times().max()));
+        let (of, what) = match events.len() {
+            1 => (
+                format!("from {first}"),
+                "no reading speaks of that place and time: the event is not scored".to_owned(),
+            ),
+            count => (
+                format!("from {first} to {last}"),
+                format!("no reading speaks of that place when {count} events were: they are not scored"),
+            ),
+        };
+        Note { of: format!("{hazard} in {governorate} {of}"), what }
+    };
+    kinds.into_iter().map(note).collect()
 }
 
 /// The hazards that were warned of and of which the truth does not speak.
@@ -162,7 +181,7 @@ fn unspoken(history: &History, truth: &Truth) -> Vec<Note> {
     let note = |(hazard, count): (Hazard, usize)| Note {
         of: hazard.to_string(),
         what: format!(
-            "warnings of it are not scored ({count}): the truth does not speak of it; `hazards` there says otherwise"
+            "warnings of it are not scored ({count}): the truth does not speak of it; `hazards` in one of TOML says otherwise"
         ),
     };
     warned.into_iter().filter(|(_, count)| 0 < *count).map(note).collect()

@@ -1,7 +1,8 @@
 //! Scores: what was told against what was so, event by event.
 //!
 //! Counted, for one hazard at one governorate and one level (yellow, orange, red):
-//! * an **event** is a true event of that level or worse; one without a level counts at yellow alone, the mildest;
+//! * an **event** is a true event of that level or worse, for as long as it was so bad; one without a level counts at yellow alone,
+//!   the mildest;
 //! * a **hit** is an event during which a warning of that level or worse was in force, told before the event ended; every other
 //!   event is a **miss**;
 //! * a **warning** is an episode at that level or worse, however often it was changed; one that lies near an event (within a
@@ -145,20 +146,20 @@ pub fn count(
     tolerance: TimeDelta,
 ) -> Count {
     let mut counted = Count { changes, ..Count::default() };
-    for event in events.iter().filter(|event| level <= event.level.unwrap_or(Severity::Yellow)) {
+    for (from, to) in events.iter().filter_map(|event| event.spell(level)) {
         counted.events += 1;
-        let during =
-            episodes.iter().filter(|episode| episode.told < event.to && episode.overlaps(event.from, event.to));
+        let during = episodes.iter().filter(|episode| episode.told < to && episode.overlaps(from, to));
         if let Some(told) = during.map(|episode| episode.told).min() {
             counted.hits += 1;
-            counted.leads.push((event.from - told).num_seconds());
+            counted.leads.push((from - told).num_seconds());
         }
     }
     for episode in episodes {
-        let is_near = |event: &&&TrueEvent| {
-            event.level.is_none_or(|of| level <= of) && episode.overlaps(event.from - tolerance, event.to + tolerance)
+        let is_near = |event: &&TrueEvent| {
+            let spell = if event.level.is_none() { Some((event.from, event.to)) } else { event.spell(level) };
+            spell.is_some_and(|(from, to)| episode.overlaps(from - tolerance, to + tolerance))
         };
-        if events.iter().any(|event| is_near(&event)) {
+        if events.iter().any(is_near) {
             counted.right += 1;
         } else {
             counted.false_alarms += 1;
@@ -241,7 +242,8 @@ mod tests {
 
     fn event(from: i64, to: i64, level: Option<Severity>) -> TrueEvent {
         let governorate = GovernorateId::new("jeddah").unwrap();
-        TrueEvent { hazard: Hazard::Rain, governorate, from: at(from), to: at(to), level, source: String::new() }
+        let (worse, source) = (BTreeMap::new(), String::new());
+        TrueEvent { hazard: Hazard::Rain, governorate, from: at(from), to: at(to), level, worse, source }
     }
 
     fn episode(told: i64, from: i64, to: i64) -> Episode {
@@ -277,6 +279,19 @@ mod tests {
         let rain = [event(100, 200, None)];
         check(&rain, &[episode(90, 90, 120)], Severity::Yellow, "1/1, 1 right, 0 false, [10]");
         check(&rain, &[episode(90, 90, 120)], Severity::Red, "0/0, 1 right, 0 false, []");
+    }
+
+    #[test]
+    fn an_event_counts_at_each_level_for_as_long_as_it_was_so_bad() {
+        use Severity::{Orange, Red, Yellow};
+        let worse = BTreeMap::from([(Orange, (at(120), at(180))), (Red, (at(140), at(150)))]);
+        let storm = [TrueEvent { worse, ..event(100, 200, Some(Red)) }];
+        check(&storm, &[episode(90, 90, 110)], Yellow, "1/1, 1 right, 0 false, [10]");
+        check(&storm, &[episode(90, 90, 110)], Orange, "0/1, 1 right, 0 false, []");
+        check(&storm, &[episode(130, 130, 190)], Orange, "1/1, 1 right, 0 false, [-10]");
+        check(&storm, &[episode(130, 130, 190)], Red, "1/1, 1 right, 0 false, [10]");
+        check(&storm, &[episode(90, 90, 121)], Orange, "1/1, 1 right, 0 false, [30]");
+        check(&storm, &[episode(0, 0, 70)], Red, "0/1, 0 right, 1 false, []");
     }
 
     #[test]

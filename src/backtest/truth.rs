@@ -10,16 +10,17 @@
 //! level = "red"                           # yellow, orange or red; left out: bad enough for some warning
 //! source = "NCM: 179 mm in 6 h"
 //! ```
-//! or as CSV with these names as columns, several governorates with a blank between. A hazard of which it does not speak is not
-//! scored: that nobody wrote down a storm is no proof that there was none.
+//! or as CSV with these names as columns, several governorates with a blank between. Or it is what an authority warned of
+//! ([`official`]). A hazard of which it does not speak is not scored: that nobody wrote down a storm is no proof that there was none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 use csv::{ReaderBuilder, StringRecord};
 
+use super::archive::Note;
 use crate::feed::values::{self, shown};
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
@@ -27,6 +28,8 @@ use crate::ids::GovernorateId;
 use crate::problem::{Problems, SourceFile, advice};
 use crate::table::{Found, Table, read_file};
 use crate::time::{TimeDelta, Timestamp, span_text};
+
+pub mod official;
 
 /// The most events of one file.
 pub const MAX_EVENTS: usize = 20_000;
@@ -48,10 +51,23 @@ pub struct TrueEvent {
     pub from: Timestamp,
     /// When it ended.
     pub to: Timestamp,
-    /// How bad it was; none when nobody says more than that a warning was due.
+    /// How bad it was at its worst; none when nobody says more than that a warning was due.
     pub level: Option<Severity>,
+    /// When it was worse than yellow and for how long, by level, where that is known to be another time; the last is that of `level`.
+    pub worse: BTreeMap<Severity, Spell>,
     /// Who says so.
     pub source: String,
+}
+
+/// From when on, and until when.
+pub type Spell = (Timestamp, Timestamp);
+
+impl TrueEvent {
+    /// When it was so bad or worse, from first to last; none when it never was. Without a level it counts at yellow, the mildest.
+    pub fn spell(&self, level: Severity) -> Option<Spell> {
+        let is_so_bad = level <= self.level.unwrap_or(Severity::Yellow);
+        is_so_bad.then(|| self.worse.get(&level).copied().unwrap_or((self.from, self.to)))
+    }
 }
 
 /// What is known to have been so.
@@ -61,6 +77,19 @@ pub struct Truth {
     pub events: Vec<TrueEvent>,
     /// The hazards of which all events are meant to be there.
     pub hazards: BTreeSet<Hazard>,
+    /// What was passed over, and what else whoever reads the scores should know of it.
+    pub notes: Vec<Note>,
+}
+
+impl Truth {
+    /// Adds what somebody else knows.
+    pub fn absorb(&mut self, other: Self) {
+        self.events.extend(other.events);
+        self.events.sort();
+        self.events.dedup();
+        self.hazards.extend(other.hazards);
+        self.notes.extend(other.notes);
+    }
 }
 
 /// What a truth is read with.
@@ -85,7 +114,7 @@ struct Written {
 
 /// Reads a file of events. What it returns may be used only when no error was noted.
 pub fn read(file: &Arc<SourceFile>, around: Around<'_>, problems: &Problems) -> Truth {
-    let (mut events, mut hazards) = if file.name.ends_with(".csv") {
+    let (events, mut hazards) = if file.name.ends_with(".csv") {
         (from_csv(file, around, problems), BTreeSet::new())
     } else {
         read_file(file, problems, |table| from_toml(file, table, around, problems))
@@ -98,9 +127,9 @@ pub fn read(file: &Arc<SourceFile>, around: Around<'_>, problems: &Problems) -> 
     if MAX_EVENTS < events.len() {
         problems.error(file, 0..0, format!("there are more than {MAX_EVENTS} events"), None);
     }
-    events.sort();
-    events.dedup();
-    Truth { events, hazards }
+    let mut truth = Truth::default();
+    truth.absorb(Truth { events, hazards, notes: Vec::new() });
+    truth
 }
 
 fn from_toml(
@@ -271,7 +300,7 @@ fn meant(
     let (Some(hazard), Some(from), Some(to)) = (hazard, from, to) else { return };
     for governorate in places {
         let (level, source) = (level.flatten(), written.source.clone());
-        into.push(TrueEvent { hazard, governorate, from, to, level, source });
+        into.push(TrueEvent { hazard, governorate, from, to, level, worse: BTreeMap::new(), source });
     }
 }
 
@@ -303,12 +332,13 @@ mod tests {
         let book = book();
         let file = Arc::new(SourceFile { name: name.to_owned(), text: text.to_owned() });
         let problems = Problems::new();
-        let Truth { events, hazards } = read(&file, Around { book: &book, zone: chrono_tz::Asia::Riyadh }, &problems);
+        let Truth { events, hazards, .. } =
+            read(&file, Around { book: &book, zone: chrono_tz::Asia::Riyadh }, &problems);
         if problems.has_errors() {
             return render(&problems.into_sorted(), false);
         }
         let line = |event: &TrueEvent| {
-            let TrueEvent { hazard, governorate, from, to, level, source } = event;
+            let TrueEvent { hazard, governorate, from, to, level, source, .. } = event;
             let level = level.map_or("any", Severity::name);
             format!("{hazard} {governorate} {} {} {level} {source}\n", from.format("%d %H:%M"), to.format("%d %H:%M"))
         };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chrono_tz::Tz;
 
@@ -16,12 +15,12 @@ use crate::backtest::gate::{self, Condition};
 use crate::backtest::replay::Pace;
 use crate::backtest::score::DEFAULT_TOLERANCE;
 use crate::backtest::sweep::Sweep;
-use crate::backtest::truth::{self, Around, Truth, moment};
+use crate::backtest::truth::{Truth, moment};
 use crate::backtest::{Named, Question, page};
 use crate::config::{self, Config};
 use crate::daemon::TICK;
 use crate::ids::GovernorateId;
-use crate::problem::{Problem, Problems, SourceFile, advice};
+use crate::problem::{Problem, advice};
 use crate::time::{TimeDelta, Timestamp, parse_span, span_text};
 
 mod bar;
@@ -30,6 +29,7 @@ mod recorded;
 mod table;
 #[cfg(test)]
 mod tests;
+mod truths;
 
 /// A gate is not passed.
 pub const EX_UNMET: u8 = 1;
@@ -43,6 +43,7 @@ const MAX_TOLERANCE: TimeDelta = TimeDelta::days(2);
 /// What `nadhir backtest --help` says at its end.
 pub(super) const HELP: &str = r#"Example:
   nadhir backtest --readings jeddah.csv --truth events.toml --html report.html
+  nadhir backtest --readings stations/ --truth warnings-of-2022/ --gate min-pod=0.9
 
 READINGS are files (.csv, .csv.gz) or folders of them, in the long form
   time,governorate,metric,value,unit[,basis][,covers][,station][,feed][,issued]
@@ -70,6 +71,10 @@ TRUTH is TOML (or CSV with the same names as columns). Only hazards of which it 
   to = "2022-11-24T14:00"
   level = "red"                        # yellow, orange, red; left out: any
   source = "where that is known from"
+Or TRUTH is what an authority warned of: CAP alerts as files or in a folder (.xml, .cap, .gz, lists with alerts in them, or a folder
+that `nadhir feed record` wrote), read, placed and joined as the service does it. Updates go on from what they refer to and cancels
+end it, so that each warning is one event at each governorate, with a time of its own for each level. Drills are no truth, and what
+cannot be read or placed is told in a note. Readings must not hold the same alerts: they would be held against themselves.
 
 Gates are conditions with commas between, each min- or max- of pod, far, csi, bias, lead (10min), changes (a day); of the total of all
 hazards at yellow, or as HAZARD.LEVEL.CONDITION:  --gate min-pod=0.9,max-far=0.4,rain.red.min-lead=10min
@@ -83,9 +88,9 @@ pub struct Arguments {
     /// Readings of the past: files, folders of files, or folders that `nadhir feed record` wrote.
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     readings: Vec<PathBuf>,
-    /// What really happened, as TOML or CSV.
-    #[arg(long, value_name = "FILE")]
-    truth: PathBuf,
+    /// What really happened: files or folders of events (TOML, CSV) or of an authority's alerts (CAP).
+    #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
+    truth: Vec<PathBuf>,
     /// The directory of the configuration; without it the configuration inside the program.
     #[arg(long, value_name = "DIR", env = "NADHIR_CONFIG")]
     config: Option<PathBuf>,
@@ -215,7 +220,7 @@ fn backtest(arguments: &Arguments) -> Result<u8, Stop> {
 }
 
 fn read(arguments: &Arguments) -> Result<Given, Stop> {
-    let paths = arguments.readings.iter().chain([&arguments.truth]).chain(&arguments.columns);
+    let paths = arguments.readings.iter().chain(&arguments.truth).chain(&arguments.columns);
     let dirs = arguments.rules.iter().chain(&arguments.against).chain(&arguments.config);
     let missing: Vec<String> = paths
         .filter(|path| !path.exists())
@@ -238,7 +243,7 @@ fn read(arguments: &Arguments) -> Result<Given, Stop> {
         return Err(Stop::Says(EX_USAGE, faults));
     }
     let Asked { from, to, gate, sweep, tolerance, places } = asked;
-    let truth = truth(&arguments.truth, &config, zone)?;
+    let truth = truths::read(&arguments.truth, &config, zone)?;
     let reader = files::Reader { config: &config, zone, places: &places, columns: arguments.columns.as_deref() };
     let mut builder = Builder::default();
     reader.read(&arguments.readings, &mut builder)?;
@@ -304,17 +309,4 @@ fn asked(arguments: &Arguments, config: &Config, zone: Tz) -> (Asked, Vec<String
         }
     }
     (asked, faults)
-}
-
-fn truth(path: &Path, config: &Config, zone: Tz) -> Result<Truth, Stop> {
-    let bytes = files::bytes(path).map_err(|why| Stop::Says(EX_DATAERR, vec![format!("{}: {why}", path.display())]))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Stop::Says(EX_DATAERR, vec![format!("{}: it is not UTF-8: save it as UTF-8", path.display())]))?;
-    let file = Arc::new(SourceFile { name: path.display().to_string(), text });
-    let problems = Problems::new();
-    let truth = truth::read(&file, Around { book: &config.governorates, zone }, &problems);
-    if problems.has_errors() {
-        return Err(Stop::Draws(EX_DATAERR, problems.into_sorted()));
-    }
-    Ok(truth)
 }

@@ -227,6 +227,38 @@ fn what_a_feed_was_recorded_to_say_is_lived_through_as_it_was_heard() {
 }
 
 #[test]
+fn the_rules_are_held_against_what_an_authority_warned_of() {
+    let scene = Scene::new();
+    let warnings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/backtest/truth/synthetic-warnings");
+    let end = scene.run(&format!("--readings stations.csv model.csv --truth {}", text(&warnings)));
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{}", end.stdout);
+    snapshot("official", &end.stdout.replace(text(&warnings), "synthetic-warnings"));
+    // Beside a table of events, and as what a feed was recorded to say.
+    fs::create_dir_all(scene.path("recorded/ncm/2025-12-10T03-00-00Z")).unwrap();
+    let body = fs::read(warnings.join("1-alert.xml")).unwrap();
+    fs::write(scene.path("recorded/ncm/2025-12-10T03-00-00Z/0001.body"), body).unwrap();
+    scene.write("recorded/ncm/2025-12-10T03-00-00Z/0001.json", "{}");
+    scene.write("wind.toml", "hazards = [\"wind\"]\n");
+    let told = scene.json("--readings stations.csv --truth recorded wind.toml");
+    let events: u64 = told["totals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["hazard"] == "rain")
+        .map(|one| one["events"].as_u64().unwrap())
+        .sum();
+    assert_eq!((events, told["warnings"].to_string().contains("recorded")), (2, false), "{told}");
+    // What makes no event at all is no truth.
+    fs::create_dir_all(scene.path("drills")).unwrap();
+    fs::copy(warnings.join("4-test.xml"), scene.path("drills/4-test.xml")).unwrap();
+    let end = scene.run("--readings stations.csv --truth drills");
+    assert_eq!((end.code, end.stdout.as_str()), (Some(65), ""), "{end:?}");
+    for part in ["drills: there is no event", "drills/4-test.xml: no event: its status is Test"] {
+        assert!(end.stderr.contains(part), "{part}: {}", end.stderr);
+    }
+}
+
+#[test]
 fn what_cannot_be_used_is_told_at_once_with_what_to_do() {
     let scene = Scene::new();
     scene.write("places.csv", "time,governorate,precipitation[mm]\n2025-12-09T00:00Z,JFK,1\n2025-12-09T00:00Z,LGA,1\n");

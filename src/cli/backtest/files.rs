@@ -24,7 +24,7 @@ use crate::table::read_file;
 const MAX_FILE: u64 = 1 << 30;
 
 /// The most files.
-const MAX_FILES: usize = 10_000;
+pub(super) const MAX_FILES: usize = 10_000;
 
 /// How deep folders are gone into.
 const MAX_DEPTH: usize = 8;
@@ -73,7 +73,7 @@ impl Reader<'_> {
         for path in paths {
             match recorded::askings(path) {
                 askings if !askings.is_empty() => faults.said.extend(recorded::read(&askings, self.config, into)),
-                _ => collect(path, 0, &mut tables),
+                _ => collect(path, &is_table, &mut tables),
             }
         }
         if MAX_FILES < tables.len() {
@@ -183,20 +183,29 @@ impl Layout {
     }
 }
 
-/// The tables below a path, in order. A file that is named is read whatever it is called.
-fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) {
-    if !path.is_dir() {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if depth == 0 || name.ends_with(".csv") || name.ends_with(".csv.gz") {
-            files.push(path.to_owned());
-        }
-        return;
-    }
+/// Whether a file in a folder is taken for a table of readings.
+fn is_table(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".csv") || name.ends_with(".csv.gz")
+}
+
+/// The files below a path that are wanted, in order. A file that is named is read whatever it is called.
+pub(super) fn collect(path: &Path, is_wanted: &dyn Fn(&Path) -> bool, files: &mut Vec<PathBuf>) {
+    if path.is_dir() { within(path, 0, is_wanted, files) } else { files.push(path.to_owned()) }
+}
+
+fn within(path: &Path, depth: usize, is_wanted: &dyn Fn(&Path) -> bool, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(path) else { return files.push(path.to_owned()) };
     if MAX_DEPTH <= depth || MAX_FILES < files.len() {
         return;
     }
-    let mut within: Vec<PathBuf> = entries.take(MAX_FILES).filter_map(|entry| Some(entry.ok()?.path())).collect();
-    within.sort();
-    within.iter().for_each(|path| collect(path, depth + 1, files));
+    let mut paths: Vec<PathBuf> = entries.take(MAX_FILES).filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    for path in paths {
+        match path.is_dir() {
+            true => within(&path, depth + 1, is_wanted, files),
+            false if is_wanted(&path) => files.push(path),
+            false => {}
+        }
+    }
 }
