@@ -219,6 +219,17 @@ fn so(scene: &Scene<'_>, axis: Axis, events: &[&TrueEvent]) -> String {
             x + width + 5.0,
             y + 14.0
         ));
+        // Where it was worse for a while, the colour of that runs under the bar.
+        for (level, (from, to)) in &event.worse {
+            let (x, width) = span(axis, *from, *to);
+            svg.push_str(&format!(
+                "<g><rect class=\"b-{level}\" x=\"{x:.1}\" y=\"{:.0}\" width=\"{width:.1}\" height=\"5\"/>\
+                 <title>{level}, {} to {}</title></g>\n",
+                y + LANE - 7.0,
+                scene.local(*from, "%-d %b %H:%M"),
+                scene.local(*to, "%-d %b %H:%M")
+            ));
+        }
     }
     svg
 }

@@ -8,6 +8,9 @@ const SIDE: f64 = 340.0;
 /// The room around it.
 const ROOM: f64 = 46.0;
 
+/// The room above it, for the label of a dot at the very top.
+const TOP: f64 = 26.0;
+
 /// The section.
 pub(super) fn section(swept: &Swept) -> String {
     let rows: String = swept.steps.iter().map(|step| row(swept, step)).collect();
@@ -51,7 +54,7 @@ fn row(swept: &Swept, step: &Step) -> String {
 /// The curve; nothing when no step has both scores.
 fn curve(swept: &Swept) -> String {
     let x = |far: f64| ROOM + far * SIDE;
-    let y = |pod: f64| 12.0 + (1.0 - pod) * SIDE;
+    let y = |pod: f64| TOP + (1.0 - pod) * SIDE;
     let points: Vec<(&Step, f64, f64)> = swept
         .steps
         .iter()
@@ -63,10 +66,10 @@ fn curve(swept: &Swept) -> String {
     if points.is_empty() {
         return "<p class=\"soft\">No step has both a POD and a FAR, so there is no curve.</p>\n".to_owned();
     }
-    let (width, height) = (SIDE + 2.0 * ROOM + 60.0, SIDE + ROOM + 12.0);
+    let (width, height) = (SIDE + 2.0 * ROOM + 60.0, SIDE + ROOM + TOP);
     let mut svg = format!(
         "<figure style=\"max-width:36rem\"><figcaption>The nearer to the upper left, the better. The filled dot is the threshold as it \
-         is.</figcaption>\n<svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"POD against FAR\">\n"
+         is.</figcaption>\n<div class=\"roll small\"><svg viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"POD against FAR\">\n"
     );
     for part in 0..=4 {
         let share = f64::from(part) / 4.0;
@@ -86,10 +89,11 @@ fn curve(swept: &Swept) -> String {
         ));
     }
     svg.push_str(&format!(
-        "<text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">FAR</text><text class=\"soft\" x=\"10\" y=\"{:.1}\">POD</text>\n",
+        "<text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">FAR</text><text class=\"soft\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">POD</text>\n",
         x(0.5),
         y(0.0) + 34.0,
-        y(0.5) + 4.0
+        x(0.0) - 8.0,
+        y(0.875) + 4.0
     ));
     let path: Vec<String> = points.iter().map(|(_, far, pod)| format!("{:.1} {:.1}", x(*far), y(*pod))).collect();
     svg.push_str(&format!("<path class=\"curve\" d=\"M{}\"/>\n", path.join("L")));
@@ -109,6 +113,6 @@ fn curve(swept: &Swept) -> String {
             last = Some(at);
         }
     }
-    svg.push_str("</svg></figure>\n");
+    svg.push_str("</svg></div></figure>\n");
     svg
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveTime;
+
 use super::chart::{Axis, WIDTH, band};
 use super::{Scene, escaped, place_name};
 use crate::hazard::{Hazard, Severity};
@@ -71,7 +73,7 @@ pub(super) fn section(scene: &Scene<'_>) -> String {
     let more = if more == 0 { String::new() } else { format!(" {more} more rows are not drawn.") };
     format!(
         "<h2>The whole time</h2>\n<figure><figcaption>Bands are warnings, low for yellow, higher and hatched for orange, highest and \
-         cross-hatched for red; triangles under the line are events. The truth does not speak of a hazard with *.{more}</figcaption>\n{svg}</figure>\n"
+         cross-hatched for red; triangles under the line are events. The truth does not speak of a hazard with *.{more}</figcaption>\n<div class=\"roll\">{svg}</div></figure>\n"
     )
 }
 
@@ -83,6 +85,9 @@ fn months(scene: &Scene<'_>, axis: Axis, bottom: f64) -> String {
     let mut last: Option<String> = None;
     for day in (first..).take(usize::try_from(days).unwrap_or_default() + 2) {
         let Some(noon) = Timestamp::from_timestamp(day * 86_400 + 43_200, 0) else { break };
+        let date = noon.with_timezone(&scene.zone).date_naive();
+        let Some(begins) = date.and_time(NaiveTime::MIN).and_local_timezone(scene.zone).earliest() else { continue };
+        let begins = begins.to_utc();
         let number = scene.local(noon, "%d");
         let (is_marked, label) = match days {
             ..=16 => (true, scene.local(noon, "%-d %b")),
@@ -93,8 +98,8 @@ fn months(scene: &Scene<'_>, axis: Axis, bottom: f64) -> String {
                 scene.local(noon, "%b %Y"),
             ),
         };
-        if is_marked && last.as_ref() != Some(&label) && axis.from <= noon && noon <= axis.to {
-            let x = axis.x(noon);
+        if is_marked && last.as_ref() != Some(&label) && axis.from <= begins && begins <= axis.to {
+            let x = axis.x(begins);
             svg.push_str(&format!(
                 "<path class=\"axis faint\" d=\"M{x:.1} 0V{bottom:.0}\"/><text class=\"soft\" x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{label}</text>\n",
                 bottom + 18.0

@@ -141,7 +141,7 @@ fn figure(scene: &Scene<'_>, window: &Window<'_>, readings: &[Reading]) -> Strin
         count => format!("<li><span class=\"bad\">✗ {count} false alarms</span></li>"),
     };
     format!(
-        "<figure><figcaption><b>{from} – {to}</b><ul>{lines}{false_alarms}</ul></figcaption>\n{}</figure>\n",
+        "<figure><figcaption><b>{from} – {to}</b><ul>{lines}{false_alarms}</ul></figcaption>\n<div class=\"roll\">{}</div></figure>\n",
         draw(scene, &subject, (window.from, window.to))
     )
 }
@@ -153,6 +153,10 @@ fn sentence(scene: &Scene<'_>, window: &Window<'_>, event: &TrueEvent) -> String
     let episodes = line.map(|line| line.episodes(level)).unwrap_or_default();
     let counted = count(&[event], &episodes, 0, level, scene.tolerance);
     let times = format!("{} to {}", scene.local(event.from, "%-d %b %H:%M"), scene.local(event.to, "%-d %b %H:%M"));
+    let worse = event.worse.get(&level).map(|(from, to)| {
+        format!(" ({level} {} to {})", scene.local(*from, "%-d %b %H:%M"), scene.local(*to, "%-d %b %H:%M"))
+    });
+    let times = times + &worse.unwrap_or_default();
     let source = if event.source.is_empty() { String::new() } else { format!(" <i>{}</i>", escaped(&event.source)) };
     let found = match (counted.leads.first(), window.first(event)) {
         (Some(seconds), _) => {
