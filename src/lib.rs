@@ -54,6 +54,8 @@
 //!   tick, and one that comes twice changes nothing.
 //! * **Three answers, not two.** A window with missing hours can prove danger and never calm ([`rule::judge`]). A latch that is
 //!   closed stays closed through silence ([`rule::latch`]), and a warning that outlives its data says so and runs out openly.
+//! * **To and fro is not told by turns.** What comes back soon after its end must stay clear for longer until it ends again. Ends
+//!   are held up by that, within a limit, and beginnings never ([`rule::latch`]).
 //! * **No feed lies quietly.** Each has three clocks: since its last usable answer, since its last news, and the age of what it
 //!   speaks of. Past a limit it is silent, whatever else it answers; the people on duty hear of it on channels that only they
 //!   listen at, by type ([`route::OnDuty`]), and what rests on it says so.

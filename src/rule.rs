@@ -255,6 +255,8 @@ pub struct WarningTimes {
     pub end_notice: TimeDelta,
     /// How long a place where a hazard begins waits for others, so that they are told together; never one that is red.
     pub group_wait: TimeDelta,
+    /// How soon after its end a severity comes back for that to count as to and fro; zero for never. See [`latch`].
+    pub flap_within: TimeDelta,
 }
 
 /// All rules, with the governorates they speak of.

@@ -275,6 +275,7 @@ mod tests {
             longest_silence: TimeDelta::hours(12),
             end_notice: TimeDelta::hours(6),
             group_wait: TimeDelta::zero(),
+            flap_within: TimeDelta::hours(6),
         }
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::hazard::Hazard;
 use crate::ids::FeedId;
 use crate::reading::Reading;
+use crate::rule::latch::{MAX_RETURNS, patience};
 use crate::rule::{Direction, Rule, RuleBook, Statistic, Window};
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
@@ -188,7 +189,11 @@ impl Moments {
         let (mut values, mut starts) = (BTreeSet::new(), BTreeSet::new());
         let mut is_every = false;
         for rule in book.rules.iter().filter(|rule| rule.hazard == hazard) {
-            changes.extend([rule.rise_after, rule.ease_after]);
+            let mut patient =
+                |ease_after| changes.extend((0..=MAX_RETURNS).map(|returns| patience(ease_after, returns)));
+            patient(rule.ease_after);
+            rule.overrides.iter().filter_map(|one| one.changes.ease_after).for_each(patient);
+            changes.insert(rule.rise_after);
             steady.insert(-rule.look_ahead);
             let windows: Vec<Window> =
                 std::iter::once(rule.window).chain(rule.conditions().map(|one| one.window)).collect();
@@ -196,7 +201,7 @@ impl Moments {
                 || rule.overrides.iter().any(|one| !one.seasons.is_empty() || one.changes.lasts.is_some())
                 || windows.iter().any(|one| matches!(one.statistic, Statistic::Mean | Statistic::Rate));
             for one in &rule.overrides {
-                changes.extend(one.changes.rise_after.into_iter().chain(one.changes.ease_after));
+                changes.extend(one.changes.rise_after);
             }
             for Window { span, statistic } in windows {
                 steady.insert(span);

@@ -28,6 +28,9 @@ pub const MAX_WARNING_SPAN: TimeDelta = TimeDelta::days(3);
 /// The longest wait of `group_wait`.
 pub const MAX_GROUP_WAIT: TimeDelta = TimeDelta::minutes(10);
 
+/// The longest `flap_within`: what comes back after a day is another one.
+pub const MAX_FLAP_WITHIN: TimeDelta = TimeDelta::days(1);
+
 /// Reads the file; what it returns is whole, and right when no error was noted.
 pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
     read_file(file, problems, |root| {
@@ -152,6 +155,7 @@ fn times(table: Option<Table<'_>>) -> WarningTimes {
         longest_silence: TimeDelta::hours(12),
         end_notice: TimeDelta::hours(6),
         group_wait: TimeDelta::minutes(1),
+        flap_within: TimeDelta::hours(6),
     };
     let Some(table) = table else { return times };
     let mut extend_at = None;
@@ -162,6 +166,7 @@ fn times(table: Option<Table<'_>>) -> WarningTimes {
         ("longest_silence", &mut times.longest_silence, spans.clone()),
         ("end_notice", &mut times.end_notice, spans),
         ("group_wait", &mut times.group_wait, TimeDelta::zero()..=MAX_GROUP_WAIT),
+        ("flap_within", &mut times.flap_within, TimeDelta::zero()..=MAX_FLAP_WITHIN),
     ] {
         let Some(found) = table.span_of_time(key) else { continue };
         if limits.contains(&found.value) {
@@ -277,6 +282,13 @@ mod tests {
         let waits = |span: &str| settings(&format!("{AUTHORITY}[warnings]\ngroup_wait = \"{span}\"\n"));
         assert_eq!(waits("10min").unwrap().times.group_wait, TimeDelta::minutes(10));
         assert_eq!(waits("11min").unwrap_err(), ["`group_wait` is out of range: 0s to 10min"]);
+    }
+
+    #[test]
+    fn what_comes_back_within_a_day_at_most_goes_to_and_fro() {
+        let within = |span: &str| settings(&format!("{AUTHORITY}[warnings]\nflap_within = \"{span}\"\n"));
+        assert_eq!(within("0s").unwrap().times.flap_within, TimeDelta::zero());
+        assert_eq!(within("25h").unwrap_err(), ["`flap_within` is out of range: 0s to 1d"]);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::time::{TimeDelta, Timestamp};
 use crate::warning::{Move, So, Warning, WarningKey, compare};
 
 mod cases;
+mod flaps;
 pub(super) mod gather;
 mod groups;
 mod so;

@@ -143,6 +143,8 @@ pub struct LatchTold {
     pub easing_since: Option<Timestamp>,
     /// When it opens if that goes on.
     pub opens_at: Option<Timestamp>,
+    /// How many times in a row it has closed again soon after it had opened: each doubles how long it must stay clear.
+    pub returns: u8,
     /// Since when nobody can tell.
     pub unsure_since: Option<Timestamp>,
     /// When it holds nothing any more if that goes on.
@@ -256,13 +258,15 @@ fn explain_rule(
     let trust = Trust { feeds: &book.feeds, longest_silence: book.times.longest_silence };
     let empty = Latches::new();
     let latches = draft.latches(&LatchKey(rule.id.clone(), governorate.clone())).unwrap_or(&empty);
+    let flap_within = book.times.flap_within;
+    let moved = latches.iter().filter(|(_, latch)| !latch.is_at_rest());
     let longest = book.times.longest_silence;
     RuleExplanation {
         rule: rule.id.clone(),
         is_on,
         overrides,
         holds: latch::held(latches, longest, now).worst.map(|(severity, _)| severity),
-        latches: latches.iter().map(|(severity, latch)| told_latch(as_is, *severity, *latch, longest)).collect(),
+        latches: moved.map(|(severity, latch)| told_latch(as_is, *severity, *latch, (longest, flap_within))).collect(),
         rise_after: as_is.rise_after,
         ease_after: as_is.ease_after,
         lasts: as_is.lasts,
@@ -271,14 +275,21 @@ fn explain_rule(
     }
 }
 
-fn told_latch(rule: &Rule, severity: Severity, latch: latch::Latch, longest_silence: TimeDelta) -> LatchTold {
+fn told_latch(
+    rule: &Rule,
+    severity: Severity,
+    latch: latch::Latch,
+    (longest_silence, flap_within): (TimeDelta, TimeDelta),
+) -> LatchTold {
+    let ease_after = |since| latch.ease(rule.ease_after, flap_within, since);
     LatchTold {
         severity,
         is_closed: latch.is_closed,
         rising_since: latch.rising,
         closes_at: latch.rising.map(|since| since + rule.rise_after),
         easing_since: latch.easing,
-        opens_at: latch.easing.map(|since| since + rule.ease_after),
+        opens_at: latch.easing.map(|since| since + ease_after(since)),
+        returns: latch.returns,
         unsure_since: latch.unsure,
         lost_at: latch.unsure.map(|since| since + longest_silence),
     }

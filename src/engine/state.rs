@@ -144,7 +144,11 @@ impl State {
 
     /// True when no warning is in force or waits to be told, and no latch of a rule holds or moves.
     pub fn is_at_rest(&self) -> bool {
-        self.warnings.is_empty() && self.pending.is_empty() && self.waiting.is_empty() && self.latches.is_empty()
+        let mut latches = self.latches.values().flat_map(|latches| latches.values());
+        self.warnings.is_empty()
+            && self.pending.is_empty()
+            && self.waiting.is_empty()
+            && latches.all(|latch| latch.is_at_rest())
     }
 
     /// What is known of a feed.

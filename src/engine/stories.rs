@@ -28,6 +28,7 @@ mod departures;
 mod derived;
 mod documents;
 mod explained;
+mod flaps;
 mod groups;
 mod language;
 mod lives;
@@ -116,6 +117,7 @@ fn book(rule: Rule) -> RuleBook {
             longest_silence: TimeDelta::hours(12),
             end_notice: TimeDelta::hours(6),
             group_wait: TimeDelta::zero(),
+            flap_within: TimeDelta::hours(6),
         },
         feeds: BTreeMap::from([
             (feed("gauge"), FeedTerms::new("csv", TimeDelta::hours(1))),

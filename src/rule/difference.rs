@@ -191,6 +191,7 @@ fn times(before: &RuleBook, after: &RuleBook) -> Vec<String> {
         ("longest_silence", old.longest_silence, new.longest_silence),
         ("end_notice", old.end_notice, new.end_notice),
         ("group_wait", old.group_wait, new.group_wait),
+        ("flap_within", old.flap_within, new.flap_within),
     ];
     let change = |(what, old, new): (&str, TimeDelta, TimeDelta)| {
         (old != new).then(|| format!("warnings: {what} {} -> {}", span_text(old), span_text(new)))

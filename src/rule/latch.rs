@@ -1,6 +1,9 @@
 //! Latches: whether a rule holds a severity at a governorate, closed and opened with patience.
 //!
 //! Each severity has its own, so that a sudden red is not held back by a yellow still being weighed.
+//!
+//! One that closes again soon after it opened goes to and fro, which tires people. It must then stay clear for twice as long as
+//! before until it opens again, up to [`LONGEST_EASE`]. That holds up ends alone: what closes a latch never waits longer for it.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +26,53 @@ pub struct Latch {
     /// Since when nobody could tell while the latch is closed.
     #[serde(default)]
     pub unsure: Option<Timestamp>,
+    /// When it last opened after it had been closed; forgotten while it is open and that is too long ago to matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Timestamp>,
+    /// How many times in a row it has closed again soon after it had opened.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub returns: u8,
+}
+
+/// For how long a latch that goes to and fro must stay clear at most, unless its rule asks for longer by itself.
+pub const LONGEST_EASE: TimeDelta = TimeDelta::hours(4);
+
+/// How many returns are counted: as many as can matter, where patience is a minute at least.
+pub const MAX_RETURNS: u8 = 8;
+
+fn is_none(returns: &u8) -> bool {
+    *returns == 0
+}
+
+/// For how long a latch must stay clear that has come back so many times.
+pub fn patience(ease_after: TimeDelta, returns: u8) -> TimeDelta {
+    let doubled = ease_after * (1 << returns.min(MAX_RETURNS));
+    doubled.min(LONGEST_EASE).max(ease_after)
+}
+
+impl Latch {
+    /// True when it neither holds nor moves: at most it remembers.
+    pub fn is_at_rest(&self) -> bool {
+        !self.is_closed && self.rising.is_none()
+    }
+
+    /// For how long it must stay clear from a moment on. What has held for long since it came back is no to and fro any more.
+    pub fn ease(&self, ease_after: TimeDelta, flap_within: TimeDelta, since: Timestamp) -> TimeDelta {
+        patience(ease_after, if self.is_fresh(flap_within, since) { self.returns } else { 0 })
+    }
+
+    /// Whether it opened so short a time before a moment that coming back then is to and fro.
+    fn is_fresh(&self, flap_within: TimeDelta, moment: Timestamp) -> bool {
+        !flap_within.is_zero() && self.opened.is_some_and(|opened| moment - opened <= flap_within)
+    }
+
+    /// What it remembers at a moment, while it is open or when it closes.
+    fn memory(&self, flap_within: TimeDelta, now: Timestamp) -> Self {
+        if !self.is_fresh(flap_within, now) {
+            return Self::default();
+        }
+        Self { opened: self.opened.map(|opened| opened.min(now)), returns: self.returns, ..Self::default() }
+    }
 }
 
 /// The latches of one rule at one governorate.
@@ -56,40 +106,44 @@ pub fn held(latches: &Latches, longest_silence: TimeDelta, now: Timestamp) -> He
 }
 
 /// Turns the latches of a rule by what it sees now. Silence leaves a closed latch closed, and starts its easing over.
-pub fn turn(rule: &Rule, latches: &Latches, judgement: &Judgement, now: Timestamp) -> Latches {
+pub fn turn(rule: &Rule, latches: &Latches, judgement: &Judgement, flap_within: TimeDelta, now: Timestamp) -> Latches {
     judgement
         .seen
         .iter()
         .map(|(severity, seen)| {
             let latch = latches.get(severity).copied().unwrap_or_default();
-            (*severity, turn_one(rule, latch, seen, now))
+            (*severity, turn_one(rule, latch, seen, flap_within, now))
         })
         .filter(|(_, latch)| *latch != Latch::default())
         .collect()
 }
 
-fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, now: Timestamp) -> Latch {
+fn turn_one(rule: &Rule, latch: Latch, seen: &Seen, flap_within: TimeDelta, now: Timestamp) -> Latch {
+    let memory = latch.memory(flap_within, now);
+    let closed = Latch { is_closed: true, rising: None, easing: None, unsure: None, ..latch };
     match (latch.is_closed, seen) {
         (false, Seen::Reached(_)) => {
             let since = since(latch.rising, now);
-            if rule.rise_after <= now - since {
-                Latch { is_closed: true, ..Latch::default() }
-            } else {
-                Latch { rising: Some(since), ..Latch::default() }
+            if now - since < rule.rise_after {
+                return Latch { rising: Some(since), ..memory };
             }
+            let is_back = memory.opened.is_some();
+            let returns = if is_back { memory.returns.saturating_add(1).min(MAX_RETURNS) } else { 0 };
+            Latch { is_closed: true, returns, ..memory }
         }
-        (false, Seen::Unknown) => latch,
-        (false, Seen::Between | Seen::Clear) => Latch::default(),
+        (false, Seen::Unknown) => Latch { rising: latch.rising, ..memory },
+        (false, Seen::Between | Seen::Clear) => memory,
         (true, Seen::Clear) => {
             let since = since(latch.easing, now);
-            if rule.ease_after <= now - since {
-                Latch::default()
-            } else {
-                Latch { is_closed: true, easing: Some(since), ..Latch::default() }
+            if now - since < latch.ease(rule.ease_after, flap_within, since) {
+                return Latch { easing: Some(since), ..closed };
             }
+            let returns = if latch.is_fresh(flap_within, since) { latch.returns } else { 0 };
+            // What is not counted is not kept.
+            Latch { opened: (!flap_within.is_zero()).then_some(now), returns, ..Latch::default() }
         }
-        (true, Seen::Reached(_) | Seen::Between) => Latch { is_closed: true, ..Latch::default() },
-        (true, Seen::Unknown) => Latch { is_closed: true, unsure: Some(since(latch.unsure, now)), ..Latch::default() },
+        (true, Seen::Reached(_) | Seen::Between) => closed,
+        (true, Seen::Unknown) => Latch { unsure: Some(since(latch.unsure, now)), ..closed },
     }
 }
 

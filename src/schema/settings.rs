@@ -35,6 +35,10 @@ pub(super) fn settings() -> Value {
             "group_wait",
             usual(span("how long what begins below red waits for other places, to be told in one bulletin"), "1min"),
         ),
+        (
+            "flap_within",
+            usual(span("how soon after its end what comes back goes to and fro, and has to be clear for longer"), "6h"),
+        ),
     ];
     let hazards = || Hazard::ALL.iter().map(|hazard| hazard.name());
     let inhibit = vec![

@@ -7,6 +7,7 @@ use crate::engine::explain::{InForce, RuleExplanation};
 use crate::hazard::Severity;
 use crate::reading::Basis;
 use crate::rule::judge::account::{Account, SeverityAccount, Verdict, symbol_of, told_in};
+use crate::time::{TimeDelta, span_text};
 
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
@@ -154,9 +155,10 @@ fn latches(rule: &RuleExplanation, clock: Clock) -> Vec<String> {
                 clock.time(at)
             )),
             (None, Some((since, at)), _) => Some(format!(
-                "{id}: {severity} is clear since {} and ends at {} if that goes on.",
+                "{id}: {severity} is clear since {} and ends at {} if that goes on{}.",
                 clock.time(since),
-                clock.time(at)
+                clock.time(at),
+                to_and_fro(rule, latch.returns, at - since)
             )),
             (None, None, Some(since)) => {
                 Some(format!("{id} still holds {severity}; since {} nobody can tell.", clock.time(since)))
@@ -165,6 +167,16 @@ fn latches(rule: &RuleExplanation, clock: Clock) -> Vec<String> {
         }
     };
     rule.latches.iter().filter_map(told).collect()
+}
+
+/// Why it takes longer than usual to end.
+fn to_and_fro(rule: &RuleExplanation, returns: u8, takes: TimeDelta) -> String {
+    if takes <= rule.ease_after {
+        return String::new();
+    }
+    let times = if returns == 1 { "once".to_owned() } else { format!("{returns} times") };
+    let (takes, usual) = (span_text(takes), span_text(rule.ease_after));
+    format!(", after {takes} in place of {usual}: it has come back {times} soon after its end")
 }
 
 /// What would make it worse than it is told to be, or than the rule sees.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::flaps;
 use crate::bulletin::Evidence;
 use crate::engine::FeedState;
 use crate::engine::state::{Draft, LatchKey};
@@ -42,9 +43,10 @@ pub(super) fn what_is_so(
     for (rule, judgement) in rules.iter().zip(&judgements) {
         let key = LatchKey(rule.id.clone(), governorate.clone());
         let before = draft.latches(&key).cloned().unwrap_or_default();
-        let after = latch::turn(rule, &before, judgement, now);
+        let after = latch::turn(rule, &before, judgement, book.times.flap_within, now);
         if after != before {
             tell_turn(draft, rule, governorate, latch::worst(&before), latch::worst(&after), now);
+            flaps::tell(draft, (rule, governorate), (&before, &after), book.times.flap_within, now);
             draft.put_latches(key, after.clone());
         }
         let held = latch::held(&after, book.times.longest_silence, now);

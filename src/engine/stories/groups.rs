@@ -6,7 +6,7 @@ use crate::engine::staff::{Order, Silence};
 const PLACES: [&str; 3] = ["jeddah", "taif", "rabigh"];
 
 /// The ticks of these stories are a minute apart.
-fn wait_of(minutes: i64) -> RuleBook {
+pub(super) fn wait_of(minutes: i64) -> RuleBook {
     let mut rule = rain(0, 0);
     rule.window = Window { statistic: Statistic::Max, span: TimeDelta::minutes(1) };
     rule.governorates = PLACES.iter().map(|name| GovernorateId::new(name).unwrap()).collect();
@@ -15,14 +15,14 @@ fn wait_of(minutes: i64) -> RuleBook {
     book
 }
 
-fn minute_of(time: &str) -> i64 {
+pub(super) fn minute_of(time: &str) -> i64 {
     let (hours, minutes) = time.split_once(':').unwrap();
     hours.parse::<i64>().unwrap() * 60 + minutes.parse::<i64>().unwrap()
 }
 
 /// `00:10 jeddah 12 taif 12, 00:20 taif -`: each gauge tells its value then and every ten minutes until it has another one, or none.
 /// `all` means every place; before all else they are dry.
-fn measured(story: &str, end: i64) -> Vec<(i64, Event)> {
+pub(super) fn measured(story: &str, end: i64) -> Vec<(i64, Event)> {
     let mut changes: BTreeMap<i64, Vec<(&str, Option<f64>)>> = BTreeMap::new();
     for moment in story.split(',').map(str::trim) {
         let words: Vec<&str> = moment.split_whitespace().collect();
@@ -55,7 +55,7 @@ fn measured(story: &str, end: i64) -> Vec<(i64, Event)> {
 }
 
 /// Lives by minutes; the state is written down and read back after every step, which must change nothing.
-fn live_by_minutes(book: &RuleBook, events: &[(i64, Event)], end: i64) -> (State, Vec<Bulletin>) {
+pub(super) fn live_by_minutes(book: &RuleBook, events: &[(i64, Event)], end: i64) -> (State, Vec<Bulletin>) {
     let (mut state, mut said) = (State::default(), Vec::new());
     let mut rows: BTreeMap<(String, String), String> = BTreeMap::new();
     for minute in 0..=end {
@@ -85,7 +85,7 @@ fn short(id: &str) -> &str {
 }
 
 /// `00:30 2.1 raised orange taif for 1.1`.
-fn lines(said: &[Bulletin]) -> String {
+pub(super) fn lines(said: &[Bulletin]) -> String {
     let line = |bulletin: &Bulletin| {
         let minute = (bulletin.issued - at(0)).num_minutes();
         let areas: Vec<&str> = bulletin.areas.iter().map(GovernorateId::as_str).collect();
