@@ -23,7 +23,7 @@ use crate::notice::{FeedClock, Notice, Subject, Topic};
 use crate::reading::{Basis, Series, SeriesKey, Shelf, Shelves};
 use crate::record::{Entry, Fact, Saved};
 use crate::rule::judge::Readings;
-use crate::rule::latch::Latches;
+use crate::rule::latch::{Latch, Latches};
 use crate::time::Timestamp;
 use crate::unit::Metric;
 use crate::warning::{Warning, WarningKey};
@@ -145,10 +145,7 @@ impl State {
     /// True when no warning is in force or waits to be told, and no latch of a rule holds or moves.
     pub fn is_at_rest(&self) -> bool {
         let mut latches = self.latches.values().flat_map(|latches| latches.values());
-        self.warnings.is_empty()
-            && self.pending.is_empty()
-            && self.waiting.is_empty()
-            && latches.all(|latch| latch.is_at_rest())
+        self.warnings.is_empty() && self.pending.is_empty() && self.waiting.is_empty() && latches.all(Latch::is_at_rest)
     }
 
     /// What is known of a feed.

@@ -14,8 +14,11 @@ fn text_cannot_become_markup() {
 /// The colours of one scheme of the page, by their names.
 fn colours(scheme: &str) -> BTreeMap<&str, [f64; 3]> {
     let pairs = scheme.split(';').filter_map(|one| one.trim().trim_start_matches("--").split_once(": #"));
-    let part = |hex: &str, at: usize| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
-    pairs.map(|(name, hex)| (name, [0, 2, 4].map(|at| part(hex, at)))).collect()
+    let parts = |hex: &str| u32::from_str_radix(hex, 16).unwrap().to_be_bytes();
+    pairs
+        .map(|(name, hex)| (name, parts(hex)))
+        .map(|(name, [_, red, green, blue])| (name, [red, green, blue].map(|part| f64::from(part) / 255.0)))
+        .collect()
 }
 
 /// How light a colour is (WCAG 2.2, relative luminance).
