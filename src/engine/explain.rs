@@ -30,6 +30,8 @@ pub struct Explanation {
     pub severity: Option<Severity>,
     /// The warnings in force, the worst first; also those that begin later.
     pub warnings: Vec<InForce>,
+    /// Set while it has begun and waits for other places, to be told with them.
+    pub waits: Option<Waiting>,
     /// Set while the rules keep quiet because an authority has spoken.
     pub quiet: Option<Quiet>,
     /// What would be said at this moment: empty unless the service is late or stopped.
@@ -67,6 +69,17 @@ pub struct InForce {
     pub silent_feeds: Vec<FeedId>,
     /// The values that it was told on; empty for an official one.
     pub evidence: Vec<Evidence>,
+}
+
+/// That a place waits for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// How bad what was seen last is.
+    pub severity: Severity,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when at the latest; other places may have waited for longer.
+    pub until: Timestamp,
 }
 
 /// That the rules keep quiet.
@@ -179,6 +192,11 @@ pub fn explain(
     let mut warnings: Vec<InForce> =
         state.warnings().filter(is_here).map(|(_, told)| in_force(state, told, now)).collect();
     warnings.sort_by(|one, other| (other.severity, &one.bulletin).cmp(&(one.severity, &other.bulletin)));
+    let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
+    let waits = draft.wait(&key).map(|wait| {
+        let (since, severity) = wait.told();
+        Waiting { severity, since, until: since + book.times.group_wait }
+    });
     let said = step(book, state, &Event::Tick, now).bulletins;
     let due = said.iter().filter(|one| one.hazard == hazard && one.areas.contains(governorate));
     Explanation {
@@ -186,6 +204,7 @@ pub fn explain(
         governorate: governorate.clone(),
         at: now,
         severity: warnings.iter().filter(|one| one.has_begun && now < one.until).map(|one| one.severity).max(),
+        waits,
         quiet: quiet(&draft, &rules, governorate, hazard, now),
         warnings,
         due: due.map(|one| Due { change: one.change, severity: one.severity }).collect(),

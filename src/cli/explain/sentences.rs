@@ -17,6 +17,14 @@ pub(super) fn of(report: &Report, one: &HazardReport, clock: Clock) -> String {
     let explanation = &one.explanation;
     let mut lines = vec![format!("{BOLD}{}{PLAIN}", headline(report, one, clock))];
     lines.extend(explanation.warnings.iter().flat_map(|warning| warning_told(one, warning, clock)));
+    if let Some(waits) = &explanation.waits {
+        lines.push(format!(
+            "Not told yet: {} has begun and waits since {} for other places, to be told with them at {} at the latest; red waits for nobody.",
+            waits.severity,
+            clock.second(waits.since),
+            clock.second(waits.until)
+        ));
+    }
     if let Some(quiet) = &explanation.quiet {
         let by: Vec<&str> = quiet.because_of.iter().map(crate::ids::BulletinId::as_str).collect();
         lines.push(format!(

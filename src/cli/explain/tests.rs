@@ -161,6 +161,26 @@ async fn who_keeps_quiet_and_for_whom_is_told() {
 }
 
 #[tokio::test]
+async fn a_place_that_waits_to_be_told_with_others_is_told_to_wait() {
+    let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
+    let mut brain = awake(dir.path(), &config).await;
+    let rain = (0..=1).map(|hour| reading(Metric::Precipitation, Some("OEJN"), hour * 60, hour as f64 * 2.0));
+    brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
+    let jeddah = find(&config.governorates, "jeddah").unwrap();
+    let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(60)).unwrap();
+    let text = anstream::adapter::strip_str(&whole(&report, config.settings.style.zone)).to_string();
+    let lines: Vec<&str> = text.lines().take(2).collect();
+    assert_eq!(
+        lines,
+        [
+            "Jeddah, rain: no warning.",
+            "  Not told yet: yellow has begun and waits since 01:00:00 for other places, to be told with them at 01:01:00 at the latest; red \
+             waits for nobody."
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_script_reads_the_same_as_json() {
     let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
     lived(dir.path(), &config).await;

@@ -23,6 +23,11 @@ impl Clock {
         local.format(form).to_string()
     }
 
+    /// The time of a moment of today, with its second.
+    pub(super) fn second(self, moment: Timestamp) -> String {
+        moment.with_timezone(&self.zone).format("%T").to_string()
+    }
+
     /// The day and time of a moment.
     pub(super) fn day_and_time(self, moment: Timestamp) -> String {
         moment.with_timezone(&self.zone).format("%F %H:%M").to_string()

@@ -27,6 +27,11 @@ pub(in crate::engine) struct Wait {
 }
 
 impl Wait {
+    /// Since when, and how bad what was seen last.
+    pub(in crate::engine) fn told(&self) -> (Timestamp, Severity) {
+        (self.since, self.found.severity)
+    }
+
     /// True when it has lasted long enough. A clock that was set back must not make it longer: then it is over at once.
     fn is_over(&self, wait: TimeDelta, now: Timestamp) -> bool {
         now < self.since || wait <= now - self.since

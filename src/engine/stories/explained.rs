@@ -1,6 +1,6 @@
 //! Stories of what is explained at night: what is in force, what is seen, what is on its way, and who keeps quiet.
 
-use super::super::explain::{Due, Explanation, explain, hazards};
+use super::super::explain::{Due, Explanation, Waiting, explain, hazards};
 use super::*;
 use crate::ids::SeasonId;
 use crate::rule::judge::account::{Doubt, Verdict};
@@ -46,6 +46,19 @@ fn latches_on_their_way_say_when_they_arrive() {
     let (state, _) = live(&book, &shower(&[12.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]), 130);
     let latch = explained(&book, &state, 135).rules[0].latches[0];
     assert_eq!((latch.is_closed, latch.easing_since, latch.opens_at), (true, Some(at(130)), Some(at(150))));
+}
+
+#[test]
+fn a_place_that_waits_for_others_says_so_and_until_when() {
+    let mut book = book(rain(0, 20));
+    book.times.group_wait = TimeDelta::minutes(15);
+    let (state, said) = live(&book, &shower(&[12.0]), 70);
+    assert_eq!(said, [], "it waits");
+    let told = explained(&book, &state, 75);
+    let waits = Waiting { severity: Severity::Yellow, since: at(70), until: at(85) };
+    assert_eq!((told.waits, told.severity, told.due.as_slice()), (Some(waits), None, [].as_slice()));
+    let (state, said) = live(&book, &shower(&[12.0, 0.0]), 90);
+    assert_eq!((tell(&said).as_str(), explained(&book, &state, 91).waits), ("01:30 issued yellow", None));
 }
 
 #[test]
