@@ -158,6 +158,10 @@ pub struct Bulletin {
     /// Where it held before and where nobody knows whether it still does: the authority named places that were not understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubtful: Vec<GovernorateId>,
+    /// Which places were told of together with these until now and are not any more, where that alone is new: for the places that
+    /// stay, all is as it was told. It tells nothing of those that parted; others may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parted: Vec<GovernorateId>,
     /// When this was decided.
     pub issued: Timestamp,
     /// When the danger begins.

@@ -243,6 +243,7 @@ mod tests {
             areas: places(&["jeddah"]),
             left: places(&["taif"]),
             doubtful: places(&["al-lith"]),
+            parted: Vec::new(),
             issued: now,
             onset: now,
             until: now,

@@ -266,6 +266,7 @@ fn body() -> Vec<Entry> {
         ("effects", &[S::Effects]),
         ("left", &[S::Left]),
         ("doubtful", &[S::Left]),
+        ("parted", &[S::Left]),
         ("silent", &[S::Since]),
         ("no_data", &[S::Since]),
         ("lifted", &[S::Where, S::Ended]),

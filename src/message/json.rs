@@ -18,7 +18,8 @@
 //! ```
 //!
 //! `doubtful` stands at the end, in the shape of `left`, where a warning may still hold in a place that it held in before and nobody
-//! knows whether it does.
+//! knows whether it does. `parted` stands there, in the same shape, where nothing is new but that the bulletin no longer speaks of
+//! some places.
 //!
 //! A notice to the people on duty comes in the same envelope under types of its own, `notice.begun`, `notice.continues` and
 //! `notice.ended`; `about` says which topic it is of.
@@ -80,6 +81,8 @@ struct Data<'a> {
     sources: Vec<Named<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     doubtful: Vec<Area<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parted: Vec<Area<'a>>,
 }
 
 /// A feed and what the public reads in its place; none when it is not configured any more.
@@ -226,6 +229,7 @@ pub(super) fn whole(
             text: texts(spoken),
             sources,
             doubtful: areas(&bulletin.doubtful, places),
+            parted: areas(&bulletin.parted, places),
         },
     })
 }

@@ -240,9 +240,12 @@ impl Telling<'_> {
         self.say("notice.number_replacing", &[number, edition, (Slot::Replaced, &join(self.language, &replaced))])
     }
 
-    /// The paragraphs about places left and about silence, where there is something to say.
+    /// The paragraphs about places left or told of elsewhere and about silence, where there is something to say.
     pub(super) fn caveats(&self) -> Result<Vec<String>, WordingError> {
         let mut caveats = self.places_left()?;
+        if !self.bulletin.parted.is_empty() {
+            caveats.push(self.say("body.parted", &[(Slot::Left, &self.areas(&self.bulletin.parted)?)])?);
+        }
         caveats.extend(self.silence("body.silent")?);
         Ok(caveats)
     }

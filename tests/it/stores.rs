@@ -39,6 +39,7 @@ fn bulletin(number: &str, edition: u32) -> Bulletin {
         areas: vec![GovernorateId::new("jeddah").unwrap()],
         left: Vec::new(),
         doubtful: Vec::new(),
+        parted: Vec::new(),
         issued: at(0),
         onset: at(0),
         until: at(3600),

@@ -63,6 +63,8 @@ struct Member<'a> {
     told: Option<&'a Warning>,
     found: Move,
     evidence: Vec<Evidence>,
+    /// Whether nothing has changed for it.
+    stays: bool,
 }
 
 impl<'a> Member<'a> {
@@ -75,7 +77,7 @@ impl<'a> Member<'a> {
                 place.so.evidence.clone()
             }
         };
-        Self { place, told: Some(told), found, evidence }
+        Self { place, told: Some(told), found, evidence, stays: false }
     }
 
     /// As told, and no more than that.
@@ -87,7 +89,7 @@ impl<'a> Member<'a> {
             until: told.until,
             silent_since: told.silent_since,
         };
-        Self { place, told: Some(told), found, evidence: told.evidence.clone() }
+        Self { place, told: Some(told), found, evidence: told.evidence.clone(), stays: true }
     }
 }
 
@@ -149,7 +151,7 @@ pub(super) fn issue(
     let mut shares: BTreeMap<Share, Vec<Member<'_>>> = BTreeMap::new();
     for (place, found, evidence) in begun {
         let share = Share::of(None, &found);
-        shares.entry(share).or_default().push(Member { place, told: None, found, evidence });
+        shares.entry(share).or_default().push(Member { place, told: None, found, evidence, stays: false });
     }
     for members in shares.into_values() {
         say(book, draft, hazard, members, None, now);
@@ -215,6 +217,7 @@ fn say(
         areas: members.iter().map(|member| member.place.governorate.clone()).collect(),
         left: Vec::new(),
         doubtful: Vec::new(),
+        parted: parted(book, &members),
         issued: now,
         onset,
         until,
@@ -229,6 +232,19 @@ fn say(
         draft.put_warning(key(hazard, &place.governorate), now_told);
     }
     draft.say(bulletin);
+}
+
+/// The places that were told of with those that stay, in official order; none where anything else is new.
+fn parted(book: &RuleBook, members: &[Member<'_>]) -> Vec<GovernorateId> {
+    if !members.iter().all(|member| member.stays) {
+        return Vec::new();
+    }
+    let stays = |area: &&GovernorateId| members.iter().any(|member| member.place.governorate == **area);
+    let before = members.iter().filter_map(|member| member.told).flat_map(|told| &told.areas);
+    let mut parted: Vec<GovernorateId> = before.filter(|area| !stays(area)).cloned().collect();
+    parted.sort_by_key(|area| book.governorates.order(area));
+    parted.dedup();
+    parted
 }
 
 /// What a bulletin of a number takes the place of under other numbers, and what that had taken the place of and could still hold.

@@ -131,6 +131,9 @@ fn places_and_periods() {
         ..automatic(Change::Extended, Hazard::Rain, Severity::Orange)
     };
     texts.push(("left and silent".to_owned(), text(&caveats, &Language::ALL)));
+    let stays =
+        Bulletin { parted: areas(&["al-lith", "taif"]), ..automatic(Change::Updated, Hazard::Rain, Severity::Yellow) };
+    texts.push(("others have parted".to_owned(), text(&stays, &Language::ALL)));
     let doubtful = Bulletin {
         left: areas(&["al-lith"]),
         doubtful: areas(&["rabigh", "taif"]),
