@@ -21,6 +21,8 @@ mod service;
 pub mod silence;
 pub mod schema;
 pub mod status;
+#[cfg(test)]
+mod trial;
 
 /// Exit code of files that were given and cannot be understood (`EX_DATAERR` of sysexits).
 pub const EX_DATAERR: u8 = 65;

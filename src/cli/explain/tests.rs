@@ -1,24 +1,15 @@
 //! Explanations of a night in Jeddah, with a clock that stands still: as a person reads them, and as a script does.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::super::trial::{at, awake, golden, without_colours};
 use super::*;
 use crate::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
-use crate::daemon::Sights;
-use crate::daemon::bells::Bells;
-use crate::daemon::brain::{Brain, Mind};
 use crate::engine::{Event, Heard};
 use crate::feed::Batch;
 use crate::hazard::Severity;
 use crate::reading::{Basis, Reading};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 use crate::time::TimeDelta;
-
-fn at(minute: i64) -> Timestamp {
-    Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
-}
 
 /// The shipped configuration, with one rule of gusts that asks for rain too and is otherwise in winter.
 fn configuration() -> Config {
@@ -77,13 +68,6 @@ fn alert() -> Alert {
     }
 }
 
-async fn awake(dir: &Path, config: &Config) -> Brain {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.join(place::DATABASE)).unwrap());
-    let listeners = config.channels.iter().map(|channel| channel.listener.clone()).collect();
-    let mind = Mind { book: Arc::clone(&config.rules), listeners, speaker: config.speaker.clone() };
-    Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), at(0)).await.unwrap()
-}
-
 /// Rain at the airport and a model that sees more to come; the gusts of the airport stop at two o'clock.
 async fn lived(dir: &Path, config: &Config) {
     let mut brain = awake(dir, config).await;
@@ -111,14 +95,6 @@ async fn lived(dir: &Path, config: &Config) {
     }
 }
 
-fn golden(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
-}
-
 #[tokio::test]
 async fn a_tired_person_reads_why_it_is_so_and_what_would_make_it_worse() {
     let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
@@ -127,9 +103,9 @@ async fn a_tired_person_reads_why_it_is_so_and_what_would_make_it_worse() {
     let report = look(dir.path(), &config, jeddah, None, at(190)).unwrap();
     let text = whole(&report, config.settings.style.zone);
     assert!(text.starts_with("\x1b[1mJeddah, rain: "), "{text}");
-    golden("explain", &anstream::adapter::strip_str(&text).to_string());
+    golden("explain", &without_colours(&text));
     let late = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(480)).unwrap();
-    golden("explain_late", &anstream::adapter::strip_str(&whole(&late, config.settings.style.zone)).to_string());
+    golden("explain_late", &without_colours(&whole(&late, config.settings.style.zone)));
 }
 
 #[tokio::test]
@@ -148,8 +124,7 @@ async fn who_keeps_quiet_and_for_whom_is_told() {
     let jeddah = find(&config.governorates, "jeddah").unwrap();
     let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(60)).unwrap();
     let text = whole(&report, config.settings.style.zone);
-    let lines: Vec<String> =
-        anstream::adapter::strip_str(&text).to_string().lines().take(6).map(str::to_owned).collect();
+    let lines: Vec<String> = without_colours(&text).lines().take(6).map(str::to_owned).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
     Jeddah, rain: orange since 00:00, until 06:00, by the Center (official).
       Told last as MKH-2025-000001.1 (official).
@@ -168,7 +143,7 @@ async fn a_place_that_waits_to_be_told_with_others_is_told_to_wait() {
     brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
     let jeddah = find(&config.governorates, "jeddah").unwrap();
     let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(60)).unwrap();
-    let text = anstream::adapter::strip_str(&whole(&report, config.settings.style.zone)).to_string();
+    let text = without_colours(&whole(&report, config.settings.style.zone));
     let lines: Vec<&str> = text.lines().take(2).collect();
     assert_eq!(
         lines,

@@ -3,20 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::super::trial::{at, awake, golden, without_colours};
 use super::*;
-use crate::daemon::Sights;
-use crate::daemon::bells::Bells;
-use crate::daemon::brain::{Brain, Mind};
 use crate::engine::{Event, Heard};
 use crate::feed::Batch;
 use crate::reading::{Basis, Reading};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 use crate::unit::Metric;
-
-fn at(minute: i64) -> Timestamp {
-    Timestamp::from_timestamp(1_765_227_600 + minute * 60, 0).unwrap()
-}
 
 fn configuration() -> Config {
     let channels =
@@ -43,10 +35,7 @@ fn asked(feed: &str, heard: Heard, ahead: i64) -> Event {
 
 /// A service in whose files the METARs have stopped while it rains, and whose NCM is answered by a web page.
 async fn lived(dir: &Path, config: &Config) {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.join(place::DATABASE)).unwrap());
-    let listeners = config.channels.iter().map(|channel| channel.listener.clone()).collect();
-    let mind = Mind { book: Arc::clone(&config.rules), listeners, speaker: config.speaker.clone() };
-    let mut brain = Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), at(0)).await.unwrap();
+    let mut brain = awake(dir, config).await;
     let readings = (-8..=0).map(|hour| rain(hour * 60, if hour == 0 { 45.0 } else { 0.0 })).collect();
     let metars = Heard::Batch { batch: Batch { readings, ..Batch::default() }, validators: None, entries: Vec::new() };
     let models = |value: f64| {
@@ -64,18 +53,6 @@ async fn lived(dir: &Path, config: &Config) {
     for (minute, event) in events {
         brain.turn(&event, at(minute)).await.unwrap();
     }
-}
-
-fn without_colours(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
-}
-
-fn golden(name: &str, text: &str) {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
 #[tokio::test]
