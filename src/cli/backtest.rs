@@ -71,8 +71,8 @@ TRUTH is TOML (or CSV with the same names as columns). Only hazards of which it 
   to = "2022-11-24T14:00"
   level = "red"                        # yellow, orange, red; left out: any
   source = "where that is known from"
-Or TRUTH is what an authority warned of: CAP alerts as files or in a folder (.xml, .cap, .gz, lists with alerts in them, or a folder
-that `nadhir feed record` wrote), read, placed and joined as the service does it. Updates go on from what they refer to and cancels
+Or TRUTH is what an authority warned of: CAP alerts as files or in a folder (.xml, .cap, .gz, lists with alerts in them), or a folder
+that `nadhir feed record` wrote of a feed of alerts, read, placed and joined as the service does it. Updates go on from what they refer to and cancels
 end it, so that each warning is one event at each governorate, with a time of its own for each level. Drills are no truth, and what
 cannot be read or placed is told in a note. Readings must not hold the same alerts: they would be held against themselves.
 
@@ -88,7 +88,7 @@ pub struct Arguments {
     /// Readings of the past: files, folders of files, or folders that `nadhir feed record` wrote.
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     readings: Vec<PathBuf>,
-    /// What really happened: files or folders of events (TOML, CSV) or of an authority's alerts (CAP).
+    /// What really happened: files or folders of events (TOML, CSV) or of an authority's alerts (CAP, or as recorded).
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     truth: Vec<PathBuf>,
     /// The directory of the configuration; without it the configuration inside the program.

@@ -248,6 +248,18 @@ fn the_rules_are_held_against_what_an_authority_warned_of() {
         .map(|one| one["events"].as_u64().unwrap())
         .sum();
     assert_eq!((events, told["warnings"].to_string().contains("recorded")), (2, false), "{told}");
+    // The same by a feed that is configured.
+    scene.write(
+        "config/feeds.toml",
+        "[ncm]\nkind = \"cap\"\nname = { ar = \"جهة اختبار\", en = \"test authority\" }\nurl = \"https://alerts.invalid/x.xml\"\n\
+         every = \"5min\"\n",
+    );
+    scene.write(
+        "recorded/ncm/2025-12-10T03-00-00Z/0001.json",
+        "{\"from\":\"x\",\"answered\":\"2025-12-10T03:00:00Z\",\"bytes\":1,\"error\":null}",
+    );
+    let same = scene.json("--readings stations.csv --truth recorded wind.toml --config config");
+    assert_eq!(same["totals"], told["totals"]);
     // What makes no event at all is no truth.
     fs::create_dir_all(scene.path("drills")).unwrap();
     fs::copy(warnings.join("4-test.xml"), scene.path("drills/4-test.xml")).unwrap();

@@ -1,4 +1,4 @@
-//! The truth by what an authority warned of, in CAP: what was so is taken to be what it said.
+//! The truth by what an authority warned of, in CAP or as one of its feeds was heard: what was so is taken to be what it said.
 //!
 //! Its alerts are read and placed as the service does, and put together by the service's own engine: an update goes on from what it
 //! refers to, a cancel ends it. So each of its warnings is one event at each governorate, as long as it was in force, with a time of
@@ -42,15 +42,17 @@ const TELLING: [&str; 4] = ["held", "unplaced", "elsewhere", "incident"];
 pub struct Warnings<'a> {
     book: &'a RuleBook,
     alerts: Vec<Alert>,
-    /// In which file each alert is, by its triple.
+    /// In which file, or of which feed, each alert is, by its triple.
     files: BTreeMap<String, String>,
+    /// What a feed said last under each name: the sender's, its own and the number of the part.
+    last: BTreeMap<(String, String, u16), u64>,
     notes: BTreeSet<Note>,
 }
 
 impl<'a> Warnings<'a> {
     /// None yet; the governorates and the gazetteer are those of a book, its rules do not matter.
     pub fn new(book: &'a RuleBook) -> Self {
-        Self { book, alerts: Vec::new(), files: BTreeMap::new(), notes: BTreeSet::new() }
+        Self { book, alerts: Vec::new(), files: BTreeMap::new(), last: BTreeMap::new(), notes: BTreeSet::new() }
     }
 
     /// Takes a document. One that cannot be read is told among the notes, and hinders no other.
@@ -79,22 +81,40 @@ impl<'a> Warnings<'a> {
         for skip in skipped {
             self.note(file, format!("{}: {}", skip.part, skip.why));
         }
-        for alert in found {
-            if MAX_ALERTS <= self.alerts.len() {
-                return Err(format!("there are more than {MAX_ALERTS} alerts: take the truth of a shorter time"));
+        found.into_iter().try_for_each(|alert| self.keep(file, alert))
+    }
+
+    /// Takes the alerts of what a feed was heard to say, in the order in which it was heard.
+    ///
+    /// # Errors
+    /// When there are more than can be held.
+    pub fn hear(&mut self, feed: &FeedId, batch: &Batch) -> Result<(), String> {
+        for alert in &batch.alerts {
+            // A feed says again at each asking what is in force.
+            let name = alert.line.as_ref().unwrap_or(&alert.identity.identifier);
+            let key = (alert.identity.sender.clone(), name.clone(), alert.part);
+            if self.last.insert(key, alert.fingerprint) != Some(alert.fingerprint) || alert.fingerprint == 0 {
+                self.keep(feed.as_str(), alert.clone())?;
             }
-            self.files.entry(alert.identity.to_string()).or_insert_with(|| file.to_owned());
-            match (alert.status, alert.scope) {
-                (Status::Actual, Scope::Public) => {
-                    let is_new = matches!(alert.msg_type, MsgType::Alert | MsgType::Update);
-                    for defect in alert.defects.iter().filter(|_| is_new) {
-                        self.note(file, format!("read with a defect: {defect}"));
-                    }
-                    self.alerts.push(alert);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, file: &str, alert: Alert) -> Result<(), String> {
+        if MAX_ALERTS <= self.alerts.len() {
+            return Err(format!("there are more than {MAX_ALERTS} alerts: take the truth of a shorter time"));
+        }
+        self.files.entry(alert.identity.to_string()).or_insert_with(|| file.to_owned());
+        match (alert.status, alert.scope) {
+            (Status::Actual, Scope::Public) => {
+                let is_new = matches!(alert.msg_type, MsgType::Alert | MsgType::Update);
+                for defect in alert.defects.iter().filter(|_| is_new) {
+                    self.note(file, format!("read with a defect: {defect}"));
                 }
-                (Status::Actual, scope) => self.note(file, format!("no event: its scope is {scope:?}")),
-                (status, _) => self.note(file, format!("no event: its status is {status:?}, and a drill is no truth")),
+                self.alerts.push(alert);
             }
+            (Status::Actual, scope) => self.note(file, format!("no event: its scope is {scope:?}")),
+            (status, _) => self.note(file, format!("no event: its status is {status:?}, and a drill is no truth")),
         }
         Ok(())
     }

@@ -48,6 +48,12 @@ fn is_asking(path: &Path) -> bool {
     chrono::NaiveDateTime::parse_from_str(&name, FORM).is_ok() && path.join("0001.json").is_file()
 }
 
+/// Whether a time of asking is of a feed that is enabled in the configuration.
+pub(super) fn is_known(asking: &Path, config: &Config) -> bool {
+    let name = asking.parent().and_then(Path::file_name).unwrap_or_default();
+    config.feeds.iter().any(|feed| name == feed.id.as_str())
+}
+
 /// What was noted of an answer.
 #[derive(Debug, Deserialize)]
 struct Note {

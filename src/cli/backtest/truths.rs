@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::files::{MAX_FILES, bytes, collect};
-use super::{EX_DATAERR, Stop};
-use crate::backtest::archive::Note;
+use super::{EX_DATAERR, Stop, recorded};
+use crate::backtest::archive::{Builder, Note};
 use crate::backtest::truth::official::Warnings;
 use crate::backtest::truth::{self, Around, Truth};
 use crate::config::Config;
@@ -19,14 +19,20 @@ const MAX_REASONS: usize = 20;
 
 /// Reads all paths into one truth; every mistake in them is told.
 pub(super) fn read(paths: &[PathBuf], config: &Config, zone: Tz) -> Result<Truth, Stop> {
-    let mut files = Vec::new();
-    paths.iter().for_each(|path| collect(path, &|path| !is_note(path), &mut files));
+    let (mut files, mut askings) = (Vec::new(), Vec::new());
+    for path in paths {
+        match recorded::askings(path) {
+            known if known.iter().any(|asking| recorded::is_known(asking, config)) => askings.extend(known),
+            _ => collect(path, &|path| !is_note(path), &mut files),
+        }
+    }
     if MAX_FILES < files.len() {
         return Err(Stop::Says(EX_DATAERR, vec![format!("the truth: more than {MAX_FILES} files: name fewer")]));
     }
     let (mut said, mut drawn): (Vec<String>, Vec<Problem>) = (Vec::new(), Vec::new());
     let mut truth = Truth::default();
     let mut warnings = Warnings::new(&config.rules);
+    said.extend(heard(&askings, config, &mut warnings, &mut truth));
     for path in &files {
         let name = path.display().to_string();
         let body = match bytes(path) {
@@ -64,6 +70,22 @@ pub(super) fn read(paths: &[PathBuf], config: &Config, zone: Tz) -> Result<Truth
         return Err(Stop::Says(EX_DATAERR, why));
     }
     Ok(truth)
+}
+
+/// Reads what feeds were recorded to say, as they read it; returns what is wrong.
+fn heard(askings: &[PathBuf], config: &Config, warnings: &mut Warnings<'_>, truth: &mut Truth) -> Vec<String> {
+    let mut builder = Builder::default();
+    let mut faults = recorded::read(askings, config, &mut builder);
+    // Nothing at all was heard: what that comes to is told with all else.
+    let Ok(archive) = builder.finish(None, None) else { return faults };
+    truth.notes.extend(archive.notes);
+    for (feed, batch) in archive.told.iter().filter_map(|told| Some((&told.feed, told.batch()?))) {
+        if let Err(why) = warnings.hear(feed, batch) {
+            faults.push(why);
+            break;
+        }
+    }
+    faults
 }
 
 /// Whether a file only tells of another one, as beside each answer that was recorded.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::config;
+use crate::feed::keys::tests::feed;
+use crate::feed::ncm_ews;
 
 /// The first midnight of the stories.
 const MIDNIGHT: &str = "2025-12-08T00:00:00Z";
@@ -165,6 +167,26 @@ fn one_event_in_two_languages_is_one() {
     let english = document("a Alert Actual 5 - ; Heavy_rain Severe 6 12 Jeddah");
     let arabic = document("b Alert Actual 5.1 - ; أمطار_غزيرة Severe 6 12 جدة").replace(">en<", ">ar<");
     assert_eq!(told(&truth(&[english, arabic])), "rain jeddah 6-12 orange");
+}
+
+#[test]
+fn what_a_feed_says_at_each_asking_is_one_warning_and_its_edits_are_its_levels() {
+    let feed = feed(&ncm_ews::KIND, "");
+    let (config, _) = config::from_files(BTreeMap::new()).unwrap();
+    let mut warnings = Warnings::new(&config.rules);
+    let early = |colour: &str, modified: &str| {
+        format!(
+            r#"[{{"id":41,"title":"synthetic","governorates":[{{"nameAr":"جدة","nameEn":"Jeddah"}}],"alertType":"Rain",
+            "alertStatusCategory":"{colour}","fromdate":"2025-12-08T09:00:00+03:00","todate":"2025-12-08T21:00:00+03:00",
+            "lastModified":"2025-12-08T{modified}:00+03:00"}}]"#
+        )
+    };
+    let (red, yellow) = (early("Red", "08:40"), early("Yellow", "13:00"));
+    for (hour, body) in [("6", red.as_str()), ("7", red.as_str()), ("11", yellow.as_str()), ("12", "[]")] {
+        let at = moment(hour).parse().unwrap();
+        warnings.hear(&FeedId::new("ncm-ews").unwrap(), &feed.decode(body.as_bytes(), at).unwrap()).unwrap();
+    }
+    assert_eq!(told(&warnings.truth()), "rain jeddah 6-18 red (orange 6-10) (red 6-10)");
 }
 
 #[test]
