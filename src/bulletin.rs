@@ -162,6 +162,9 @@ pub struct Bulletin {
     /// stay, all is as it was told. It tells nothing of those that parted; others may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parted: Vec<GovernorateId>,
+    /// Since which edition of its own number nothing is new for its places; none when this one has something new to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_since: Option<u32>,
     /// When this was decided.
     pub issued: Timestamp,
     /// When the danger begins.

@@ -10,7 +10,7 @@ use crate::language::Language;
 use crate::message::{Form, Message, MessageKey};
 use crate::notice::Notice;
 use crate::outbox::{NOTICE_URGENCY, NewDelivery, urgency};
-use crate::route::{Listener, OnDuty, hears};
+use crate::route::{Listener, OnDuty, hears, need_not_hear};
 use crate::time::Timestamp;
 
 /// What a few bulletins come to.
@@ -53,6 +53,7 @@ pub fn dispatch<E>(
                 urgency: urgency(bulletin.change, bulletin.severity),
                 due: now,
                 expires: bulletin.stale_after,
+                unless_has: need_not_hear(listener, bulletin),
             });
         }
     }
@@ -91,6 +92,7 @@ pub fn dispatch_notices<E>(
                 urgency: NOTICE_URGENCY,
                 due: now,
                 expires: notice.stale_after,
+                unless_has: None,
             });
         }
     }

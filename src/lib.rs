@@ -64,7 +64,8 @@
 //!   of the document does not name. What comes first under a name counts ([`engine`]).
 //! * **One rain, one bulletin.** Places are judged one by one, and those that make the same move are told of together; below red,
 //!   where a hazard begins waits a little for others. Where they part, every place is named in a bulletin of the same step, so that
-//!   no newer word takes an older one with it that nobody else says.
+//!   no newer word takes an older one with it that nobody else says; those whom that tells nothing new are spared it
+//!   ([`route::need_not_hear`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
 //! * **Those it was meant for.** What is owed at a channel was meant for those who listened there when it was said; when a channel is

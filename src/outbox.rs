@@ -34,6 +34,9 @@ pub struct NewDelivery {
     pub due: Timestamp,
     /// Not after.
     pub expires: Timestamp,
+    /// Set when it is not owed to a channel that stands by an edition from this one on: when that arrived, and is the newest that
+    /// was owed there.
+    pub unless_has: Option<u32>,
 }
 
 /// A delivery in the hands of a courier.

@@ -213,6 +213,15 @@ pub fn hears(listener: &Listener, bulletin: &Bulletin) -> Result<(), Deaf> {
     hearing(listener, bulletin).deaf.into_iter().next().map_or(Ok(()), Err)
 }
 
+/// From which edition on a channel that has one need not hear a bulletin which it would hear; none when it must.
+///
+/// It need not where nothing is new for any place that it listens for. Whoever listens for another place too must hear it: a
+/// later word of that may take the place of the older edition, and of all that is said by it.
+pub fn need_not_hear(listener: &Listener, bulletin: &Bulletin) -> Option<u32> {
+    let wanted = listener.governorates.as_ref()?;
+    bulletin.same_since.filter(|_| wanted.iter().all(|place| bulletin.areas.contains(place)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +253,7 @@ mod tests {
             left: places(&["taif"]),
             doubtful: places(&["al-lith"]),
             parted: Vec::new(),
+            same_since: None,
             issued: now,
             onset: now,
             until: now,
@@ -316,6 +326,23 @@ mod tests {
         assert!(heard(vec![Language::Ar], vec![Language::Ar]) && heard(Language::ALL.to_vec(), vec![Language::En]));
         assert!(heard(vec![Language::Ar], Vec::new()));
         assert!(!heard(vec![Language::Ar], vec![Language::En]));
+    }
+
+    #[test]
+    fn who_listens_for_none_but_those_that_stay_need_not_hear_that_they_do() {
+        let stays = Bulletin { areas: places(&["jeddah", "rabigh"]), same_since: Some(2), ..bulletin(Status::Actual) };
+        let need_not = |names: &[&str], bulletin: &Bulletin| {
+            let governorates = Some(places(names).into_iter().collect());
+            need_not_hear(&Listener { governorates, ..listener(Audience::Public) }, bulletin)
+        };
+        assert_eq!([need_not(&["jeddah"], &stays), need_not(&["rabigh", "jeddah"], &stays)], [Some(2), Some(2)]);
+        assert_eq!(
+            need_not(&["jeddah", "taif"], &stays),
+            None,
+            "taif may be told of by a word that takes the older edition"
+        );
+        assert_eq!(need_not_hear(&listener(Audience::Public), &stays), None);
+        assert_eq!(need_not(&["jeddah"], &bulletin(Status::Actual)), None, "it has something new to say");
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub struct Commit {
     pub bulletins: Vec<Bulletin>,
     /// The frozen texts.
     pub messages: Vec<Message>,
-    /// What is owed. A delivery of an older edition of the same number that was never tried is superseded.
+    /// What is owed. A delivery of an older edition of the same number that was never tried is superseded; one that its channel need
+    /// not have ([`NewDelivery::unless_has`]) is left out.
     pub deliveries: Vec<NewDelivery>,
 }
 

@@ -123,6 +123,9 @@ pub struct Warning {
     /// named them first may have been overtaken before it was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overtaken: Vec<Overtaken>,
+    /// Since which edition nothing has been new for its places; none when the last one had something new to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_since: Option<u32>,
 }
 
 impl Warning {
@@ -309,6 +312,7 @@ mod tests {
             evidence: Vec::new(),
             official: None,
             overtaken: Vec::new(),
+            same_since: None,
         }
     }
 

@@ -384,8 +384,12 @@ fn said(bulletin: &Bulletin, dispatch: &Dispatch, now: Timestamp) -> Entry {
         [] => "nobody: no channel hears it".to_owned(),
         channels => join(channels.iter().map(ToString::to_string).collect()),
     };
+    let spared = match bulletin.same_since {
+        Some(_) => "; who has the edition before it and listens for none but these places is spared it",
+        None => "",
+    };
     let text = format!(
-        "{} {} {} in {areas} until {}, owed to {channels}",
+        "{} {} {} in {areas} until {}, owed to {channels}{spared}",
         bulletin.change.name(),
         bulletin.hazard,
         bulletin.severity,

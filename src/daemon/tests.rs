@@ -40,7 +40,17 @@ async fn owe(ground: &Ground, lease: Lease, version: u64, to: &ChannelId) {
         Message { key: key.clone(), bulletin: bulletin.clone(), content_type: "text/plain", body: "سيول".into() };
     let urgency = crate::outbox::urgency(crate::bulletin::Change::Issued, Severity::Red);
     let (channel, expires) = (to.clone(), now + LEASE * 10);
-    let owed = NewDelivery { channel, message: key, bulletin, number, edition: 1, urgency, due: now, expires };
+    let owed = NewDelivery {
+        channel,
+        message: key,
+        bulletin,
+        number,
+        edition: 1,
+        urgency,
+        due: now,
+        expires,
+        unless_has: None,
+    };
     let commit = Commit { version, messages: vec![message], deliveries: vec![owed], ..Commit::default() };
     ground.store.commit(lease, commit).await.unwrap();
 }

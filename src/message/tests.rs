@@ -173,6 +173,7 @@ fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
         left: Vec::new(),
         doubtful: Vec::new(),
         parted: Vec::new(),
+        same_since: None,
         issued: if change == Change::Issued { riyadh(8, 22, 10) } else { riyadh(9, 3, 5) },
         onset: riyadh(9, 1, 0),
         until: riyadh(9, 13, 0),

@@ -281,6 +281,7 @@ mod tests {
             urgency: 9,
             due: at(0),
             expires: at(3600),
+            unless_has: None,
         };
         let message = Message { key, bulletin, content_type: "text/plain", body: "stay away from the wadi".to_owned() };
         let commit = Commit { messages: vec![message], deliveries: vec![delivery], ..Commit::default() };
@@ -322,6 +323,7 @@ mod tests {
                 urgency: 6,
                 due,
                 expires,
+                unless_has: None,
             });
         }
         store.commit(lease, commit).await.unwrap();

@@ -1,9 +1,10 @@
-//! Channels that are given to another audience under the same name, as every store has to take it.
+//! Channels that are given to another audience under the same name, and those that are spared what they know, as every store has to
+//! take it.
 
 use nadhir::ids::ChannelId;
-use nadhir::outbox::Standing;
+use nadhir::outbox::{Outcome, Settlement, Standing};
 use nadhir::route::Audience;
-use nadhir::store::{Readdressed, StoreError};
+use nadhir::store::{Commit, Readdressed, StoreError};
 
 use super::stores::{LEASE, again, at, channel, delivered, on_every_store, rows, said, standings};
 
@@ -64,4 +65,44 @@ async fn what_is_on_its_way_to_another_audience_is_not_tried_again() {
         })
         .await;
     }
+}
+
+/// An edition in which nothing is new for the channels that have one from `since` on.
+fn same(version: u64, edition: u32, since: u32, to: &[&str]) -> Commit {
+    let mut commit = said(version, "MKH-2025-000001", edition, to);
+    commit.deliveries.iter_mut().for_each(|owed| owed.unless_has = Some(since));
+    commit
+}
+
+#[tokio::test]
+async fn what_has_nothing_new_is_spared_to_who_has_the_edition_before_and_to_nobody_else() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        let all = ["has", "waits", "tries", "lost", "came-later"];
+        store.commit(lease, said(0, "MKH-2025-000001", 1, &all[..4])).await.unwrap();
+        let claim = |name: &'static str, now| store.claim(channel(name), 8, at(now), LEASE);
+        let held = claim("has", 1).await.unwrap();
+        store.settle(vec![delivered(&held[0])]).await.unwrap();
+        // One try is under way, one was given up, and one channel was not there yet.
+        assert_eq!(claim("tries", 1).await.unwrap().len(), 1);
+        let lost = claim("lost", 1).await.unwrap();
+        let outcome = Outcome::Dead { why: "refused".to_owned() };
+        store.settle(vec![Settlement { id: lost[0].id, token: lost[0].token, outcome, at: at(2) }]).await.unwrap();
+        store.commit(lease, same(1, 2, 1, &all)).await.unwrap();
+        let standing = |name: &'static str| standings(&*store, name);
+        assert_eq!(standing("has").await, [Standing::Delivered], "it is spared");
+        assert_eq!(standing("waits").await, [Standing::Superseded, Standing::Owed]);
+        assert_eq!(standing("tries").await, [Standing::Owed, Standing::Owed]);
+        assert_eq!(standing("lost").await, [Standing::Dead, Standing::Owed]);
+        assert_eq!(standing("came-later").await, [Standing::Owed]);
+        // The next one that has nothing new is spared as well; to whoever has only what is older than the last news it is not.
+        store.commit(lease, same(2, 3, 1, &["has"])).await.unwrap();
+        assert_eq!(standing("has").await, [Standing::Delivered]);
+        store.commit(lease, same(3, 4, 2, &["has"])).await.unwrap();
+        assert_eq!(standing("has").await, [Standing::Delivered, Standing::Owed]);
+        // What is not sent yet is no edition that one stands by.
+        store.commit(lease, same(4, 5, 1, &["has"])).await.unwrap();
+        assert_eq!(standing("has").await, [Standing::Delivered, Standing::Superseded, Standing::Owed]);
+    })
+    .await;
 }

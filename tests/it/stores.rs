@@ -40,6 +40,7 @@ fn bulletin(number: &str, edition: u32) -> Bulletin {
         left: Vec::new(),
         doubtful: Vec::new(),
         parted: Vec::new(),
+        same_since: None,
         issued: at(0),
         onset: at(0),
         until: at(3600),
@@ -68,6 +69,7 @@ fn delivery(to: &str, number: &str, edition: u32) -> NewDelivery {
         urgency: 5,
         due: at(0),
         expires: at(3600),
+        unless_has: None,
     }
 }
 

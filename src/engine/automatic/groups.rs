@@ -218,6 +218,7 @@ fn say(
         left: Vec::new(),
         doubtful: Vec::new(),
         parted: parted(book, &members),
+        same_since: same_since(&members),
         issued: now,
         onset,
         until,
@@ -232,6 +233,13 @@ fn say(
         draft.put_warning(key(hazard, &place.governorate), now_told);
     }
     draft.say(bulletin);
+}
+
+/// Since which edition nothing is new for any member; none where something is.
+fn same_since(members: &[Member<'_>]) -> Option<u32> {
+    let known = |told: &Warning| told.same_since.unwrap_or(told.edition);
+    let all = members.iter().map(|member| member.told.filter(|_| member.stays).map(known));
+    all.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// The places that were told of with those that stay, in official order; none where anything else is new.
@@ -280,5 +288,6 @@ fn of_place(
         evidence,
         official: None,
         overtaken,
+        same_since: bulletin.same_since,
     }
 }

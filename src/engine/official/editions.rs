@@ -57,6 +57,7 @@ pub(super) fn speak(
         left: places(&official.trail.left),
         doubtful: places(&official.trail.doubtful),
         parted: Vec::new(),
+        same_since: None,
         issued: now,
         onset: alert.onset,
         until: alert.expires,
@@ -79,6 +80,7 @@ pub(super) fn speak(
         evidence: Vec::new(),
         official: Some(official),
         overtaken: Vec::new(),
+        same_since: None,
     };
     draft.put_warning(key, Some(warning));
 }
@@ -132,6 +134,7 @@ pub(super) fn finish(
         left: places(&own.trail.worth_telling(now).left),
         doubtful: Vec::new(),
         parted: Vec::new(),
+        same_since: None,
         issued: now,
         onset: warning.onset.min(ended),
         until: ended,

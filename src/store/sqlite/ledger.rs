@@ -173,6 +173,11 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
             row
         }
     };
+    if let Some(since) = new.unless_has
+        && stands_by(db, channel, new, since)?
+    {
+        return Ok(());
+    }
     let due = new.due.timestamp_millis();
     let put = "INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (channel, message) DO NOTHING";
@@ -194,6 +199,19 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
         db.prepare_cached(supersede)?.execute((channel, &new.number, new.edition, standing, due, note))?;
     }
     Ok(())
+}
+
+/// Whether the newest older edition that was ever owed to a channel has arrived there and is not older than another one. What is
+/// still owed, or on its way, or was given up, is not stood by.
+fn stands_by(db: &Connection, channel: i64, new: &NewDelivery, since: u32) -> Result<bool, StoreError> {
+    let sql = "SELECT standing = ?4 AND ?5 <= edition FROM deliveries
+        WHERE channel = ?1 AND number = ?2 AND edition < ?3 ORDER BY edition DESC LIMIT 1";
+    let arrived = code(Standing::Delivered);
+    let found = db
+        .prepare_cached(sql)?
+        .query_row((channel, &new.number, new.edition, arrived, since), |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(false))
 }
 
 /// Ends what is still owed of other warnings that a bulletin takes the place of, up to the edition that it names (a newer one may go
