@@ -172,7 +172,7 @@ impl Life {
         let feed = FeedId::new(FEED).expect("it is a name");
         let feeds = BTreeMap::from([(feed.clone(), FeedTerms::new(cap::KIND.name, DEFAULT_STALE_AFTER))]);
         let times = WarningTimes { group_wait: TimeDelta::zero(), ..book.times.clone() };
-        let book = RuleBook { rules: Vec::new(), feeds, times, ..book.clone() };
+        let book = RuleBook { rules: Vec::new().into(), feeds, times, ..book.clone() };
         Self { book, feed, state: State::default() }
     }
 

@@ -248,7 +248,7 @@ fn parted(book: &RuleBook, members: &[Member<'_>]) -> Vec<GovernorateId> {
         return Vec::new();
     }
     let stays = |area: &&GovernorateId| members.iter().any(|member| member.place.governorate == **area);
-    let before = members.iter().filter_map(|member| member.told).flat_map(|told| &told.areas);
+    let before = members.iter().filter_map(|member| member.told).flat_map(|told| told.areas.iter());
     let mut parted: Vec<GovernorateId> = before.filter(|area| !stays(area)).cloned().collect();
     parted.sort_by_key(|area| book.governorates.order(area));
     parted.dedup();

@@ -12,7 +12,7 @@ use crate::rule::latch::{LONGEST_EASE, Latches, patience, turn};
 /// Half an hour of patience, and what comes back within so many hours of its end goes to and fro.
 fn book_of(hours: i64) -> RuleBook {
     let mut book = wait_of(0);
-    book.rules[0].ease_after = TimeDelta::minutes(30);
+    book.rules.change(|rules| rules[0].ease_after = TimeDelta::minutes(30));
     book.times.flap_within = TimeDelta::hours(hours);
     book
 }
