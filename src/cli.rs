@@ -14,6 +14,7 @@ pub mod feed;
 pub mod journal;
 pub mod logs;
 pub mod place;
+pub mod preview;
 pub mod reload;
 pub mod route;
 pub mod run;
@@ -21,6 +22,7 @@ mod service;
 pub mod silence;
 pub mod schema;
 pub mod status;
+mod which;
 #[cfg(test)]
 mod trial;
 
@@ -101,6 +103,14 @@ enum Command {
     /// Show who would hear a bulletin, and why every other channel would not.
     #[command(after_help = "Example:  nadhir route explain --hazard rain --severity red --governorate jeddah")]
     Route(route::Arguments),
+    /// Show what each channel would be sent, byte for byte, and how much of its room that takes. Sends nothing.
+    #[command(
+        after_help = "Examples:  nadhir preview --hazard flash-flood --severity red --governorate jeddah,taif\n           nadhir \
+                      preview --bulletin MKH-2025-000001.2 --state /var/lib/nadhir --channel posts\n\nExit codes: 0 shown, 2 no \
+                      such bulletin, governorate or channel, 66 there is no state, 69 it cannot be read, 78 mistakes in the \
+                      configuration."
+    )]
+    Preview(preview::Arguments),
     /// Print JSON Schemas of the configuration files, for editors that complete and check while you type.
     #[command(
         after_help = "Examples:  nadhir schema rules\n           nadhir schema --out /etc/nadhir/.schema\n\nAn editor that knows \
@@ -132,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
+        Command::Preview(arguments) => preview::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments, &mut anstream::stdout()),
         Command::Status(arguments) => status::run(&arguments),
     };

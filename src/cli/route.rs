@@ -1,23 +1,18 @@
 //! `nadhir route`: who hears what. It sends nothing; the answers are those of the same function that the service asks.
 
-use std::path::Path;
-
-use anyhow::Context;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::check::EX_NOINPUT;
 use super::columns::{drawn, plain};
-use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, check, complain, explain, place};
-use crate::alert::{Identity, Status};
-use crate::bulletin::{Bulletin, Change, Origin, Reach};
-use crate::config::{self, Config};
+use super::which::{MADE_UP, Stopped, Which};
+use super::{EX_CONFIG, check, complain, place};
+use crate::alert::Status;
+use crate::bulletin::{Bulletin, Change, Origin};
+use crate::config;
 use crate::daemon::clock::Clock;
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{BulletinId, ChannelId, FeedId, GovernorateId};
+use crate::ids::{BulletinId, ChannelId, GovernorateId};
 use crate::route::{Listener, hearing};
-use crate::store::sqlite::read_bulletins;
-use crate::time::Timestamp;
 
 /// What `nadhir route` takes.
 #[derive(Debug, clap::Args)]
@@ -38,46 +33,17 @@ enum Command {
     Explain(Explain),
 }
 
-/// What `nadhir route explain` takes: the name of a bulletin, or what one would be like.
+/// What `nadhir route explain` takes.
 #[derive(Debug, clap::Args)]
 struct Explain {
-    /// A bulletin that was said, by its name; channels are as they are configured now.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["hazard", "severity", "governorate"])]
-    bulletin: Option<String>,
-    /// What threatens.
-    #[arg(long, value_parser = names(Hazard::ALL, Hazard::name), required_unless_present = "bulletin")]
-    hazard: Option<String>,
-    /// How bad it is; for an end, how bad it was.
-    #[arg(long, value_parser = names(Severity::ALL, Severity::name), required_unless_present = "bulletin")]
-    severity: Option<String>,
-    /// Where, by ids or names.
-    #[arg(long, value_delimiter = ',', required_unless_present = "bulletin")]
-    governorate: Vec<String>,
-    /// What happened.
-    #[arg(long, default_value = "issued", value_parser = names(Change::ALL, Change::name))]
-    change: String,
-    /// The worst that was told of it before.
-    #[arg(long, value_parser = names(Severity::ALL, Severity::name), conflicts_with = "bulletin")]
-    worst: Option<String>,
-    /// Said by an authority, which makes no difference to who hears it.
-    #[arg(long, conflicts_with = "bulletin")]
-    official: bool,
-    /// Whether it is meant.
-    #[arg(long, default_value = "actual", value_parser = ["actual", "exercise", "system", "test", "draft"])]
-    status: String,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     dirs: place::Dirs,
     /// One JSON object.
     #[arg(long)]
     json: bool,
 }
-
-fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> clap::builder::PossibleValuesParser {
-    all.iter().map(|one| name(*one)).collect::<Vec<_>>().into()
-}
-
-/// Why a command cannot go on, with its exit code.
-struct Stopped(u8, String);
 
 /// Does what the arguments say, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
@@ -90,11 +56,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             return EX_CONFIG;
         }
     };
-    let bulletin = match &asked.bulletin {
-        Some(name) => said(name, asked, &config),
-        None => made_up(asked, &config, Clock::System.now()),
-    };
-    match bulletin {
+    match asked.which.bulletin(&config, asked.dirs.state.as_deref(), Clock::System.now()) {
         Ok(bulletin) => {
             let listeners = config.channels.iter().map(|channel| (&channel.listener, channel.kind));
             let report = report(&bulletin, listeners);
@@ -110,87 +72,6 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
     }
 }
-
-/// A bulletin of the store.
-fn said(name: &str, asked: &Explain, config: &Config) -> Result<Bulletin, Stopped> {
-    let dir = place::state_dir(asked.dirs.state.as_deref(), config.settings.store.as_deref());
-    let path = dir.join(place::DATABASE);
-    if !path.exists() {
-        let why = format!("there is no state in {}: give its directory with --state", dir.display());
-        return Err(Stopped(EX_NOINPUT, why));
-    }
-    let number = name.rsplit_once('.').map_or(name, |(number, _)| number);
-    let all = stored(&path, number).map_err(|why| Stopped(EX_UNAVAILABLE, format!("{why:#}")))?;
-    let known: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
-    let help = match known.as_slice() {
-        [] => "`nadhir journal` shows the names of what was said".to_owned(),
-        known => format!("of this number there are {}", known.join(", ")),
-    };
-    let why = format!("no bulletin is called `{name}`: {help}");
-    all.into_iter().find(|one| one.id.as_str() == name).ok_or(Stopped(EX_USAGE, why))
-}
-
-fn stored(path: &Path, number: &str) -> anyhow::Result<Vec<Bulletin>> {
-    read_bulletins(path, number).context("the bulletins could not be read")
-}
-
-/// The bulletin that the arguments describe.
-fn made_up(asked: &Explain, config: &Config, now: Timestamp) -> Result<Bulletin, Stopped> {
-    let place = |name: &String| {
-        let found = explain::find(&config.governorates, name).map_err(|why| Stopped(EX_USAGE, why))?;
-        Ok(found.id.clone())
-    };
-    let mut areas: Vec<GovernorateId> = asked.governorate.iter().map(place).collect::<Result<_, _>>()?;
-    areas.sort_by_key(|area| config.governorates.order(area));
-    areas.dedup();
-    let word = |text: &Option<String>| text.clone().unwrap_or_default();
-    let missing = || Stopped(EX_USAGE, "say --hazard, --severity and --governorate, or --bulletin".to_owned());
-    let hazard = Hazard::parse(&word(&asked.hazard)).ok_or_else(missing)?;
-    let severity = Severity::parse(&word(&asked.severity)).ok_or_else(missing)?;
-    let worst = asked.worst.as_deref().and_then(Severity::parse).map_or(severity, |worst| worst.max(severity));
-    let change = Change::ALL.iter().copied().find(|change| change.name() == asked.change).ok_or_else(missing)?;
-    let status = match asked.status.as_str() {
-        "exercise" => Status::Exercise,
-        "system" => Status::System,
-        "test" => Status::Test,
-        "draft" => Status::Draft,
-        _ => Status::Actual,
-    };
-    let origin = match (asked.official, FeedId::new("made-up")) {
-        (true, Ok(feed)) => {
-            let identity = Identity { sender: String::new(), identifier: String::new(), sent: now };
-            Origin::Official { feed, identity, words: Vec::new() }
-        }
-        (_, _) => Origin::Automatic { evidence: Vec::new() },
-    };
-    Ok(Bulletin {
-        id: BulletinId::new(MADE_UP, 1),
-        number: MADE_UP.to_owned(),
-        edition: 1,
-        replaces: Vec::new(),
-        change,
-        status,
-        hazard,
-        severity,
-        was: None,
-        reach: Reach::new(hazard, worst),
-        areas,
-        left: Vec::new(),
-        doubtful: Vec::new(),
-        parted: Vec::new(),
-        same_since: None,
-        issued: now,
-        onset: now,
-        until: now,
-        stale_after: now,
-        silent_since: None,
-        only_in: Vec::new(),
-        origin,
-    })
-}
-
-/// The number of a bulletin that was never said.
-const MADE_UP: &str = "made-up";
 
 /// Who hears a bulletin.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,7 +4,7 @@
 //! has a longer and a shorter wording, or it is left out. Which ones have their way is decided by one order, the same for every
 //! bulletin, so that the same bulletin always becomes the same text.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bulletin::{Change, Origin};
 use crate::language::Language;
@@ -47,7 +47,7 @@ impl Budget {
 }
 
 /// The text of one language of a short form.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// In which language.
     pub language: Language,
@@ -57,11 +57,17 @@ pub struct Part {
 
 /// All parts as one line of JSON: `{"parts": [{"language": "ar", "text": "…"}]}`, in the order in which they are sent.
 pub(super) fn whole(parts: &[Part]) -> Result<String, serde_json::Error> {
-    #[derive(Serialize)]
-    struct Whole<'a> {
-        parts: &'a [Part],
-    }
-    serde_json::to_string(&Whole { parts })
+    serde_json::to_string(&Whole { parts: parts.to_vec() })
+}
+
+/// The parts of a body of a short form; none of what is no such body.
+pub fn read(body: &str) -> Vec<Part> {
+    serde_json::from_str::<Whole>(body).map(|whole| whole.parts).unwrap_or_default()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Whole {
+    parts: Vec<Part>,
 }
 
 /// What was put into words already, within a budget: its headline, and those of its paragraphs that there is room for.
@@ -191,7 +197,7 @@ fn clauses(telling: &Telling<'_>) -> Result<[Clause; PLACES], WordingError> {
         Clause::spare([period(&short)?, period(telling)?]),
         Clause::spare(silence(&short)?.into_iter().chain(silence(telling)?)),
         Clause::kept(actions(telling)?),
-        Clause::spare(telling.places_left()?.into_iter().reduce(|one, other| format!("{one} {other}"))),
+        Clause::spare(telling.partings()?.into_iter().reduce(|one, other| format!("{one} {other}"))),
         Clause::spare(effects),
         Clause::spare([source(telling)?]),
         Clause::spare(emergency),

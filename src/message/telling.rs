@@ -242,12 +242,18 @@ impl Telling<'_> {
 
     /// The paragraphs about places left or told of elsewhere and about silence, where there is something to say.
     pub(super) fn caveats(&self) -> Result<Vec<String>, WordingError> {
-        let mut caveats = self.places_left()?;
-        if !self.bulletin.parted.is_empty() {
-            caveats.push(self.say("body.parted", &[(Slot::Left, &self.areas(&self.bulletin.parted)?)])?);
-        }
+        let mut caveats = self.partings()?;
         caveats.extend(self.silence("body.silent")?);
         Ok(caveats)
+    }
+
+    /// The paragraphs about places left or told of elsewhere.
+    pub(super) fn partings(&self) -> Result<Vec<String>, WordingError> {
+        let mut partings = self.places_left()?;
+        if !self.bulletin.parted.is_empty() {
+            partings.push(self.say("body.parted", &[(Slot::Left, &self.areas(&self.bulletin.parted)?)])?);
+        }
+        Ok(partings)
     }
 
     /// The paragraphs about places that the warning has left, and about those that it may have left.

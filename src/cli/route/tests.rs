@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Arguments as Nadhir;
+use super::super::which::made_up;
 use super::*;
+use crate::config::Config;
+use crate::time::Timestamp;
 use clap::Parser as _;
 
 const CHANNELS: &str = "[all]\nkind = \"console\"\naudience = \"public\"\n\n\
@@ -26,7 +29,8 @@ fn asked(arguments: &str) -> Explain {
 
 fn explained(arguments: &str) -> Report {
     let config = configuration();
-    let bulletin = made_up(&asked(arguments), &config, Timestamp::UNIX_EPOCH).map_err(|stopped| stopped.1).unwrap();
+    let bulletin =
+        made_up(&asked(arguments).which, &config, Timestamp::UNIX_EPOCH).map_err(|stopped| stopped.1).unwrap();
     report(&bulletin, config.channels.iter().map(|channel| (&channel.listener, channel.kind)))
 }
 
@@ -85,7 +89,7 @@ fn scripts_read_the_same_as_json() {
 #[test]
 fn an_unknown_place_is_told_with_advice() {
     let wrong = asked("--hazard rain --severity yellow --governorate jeda");
-    let Err(Stopped(code, why)) = made_up(&wrong, &configuration(), Timestamp::UNIX_EPOCH) else { panic!() };
-    assert_eq!(code, EX_USAGE);
+    let Err(Stopped(code, why)) = made_up(&wrong.which, &configuration(), Timestamp::UNIX_EPOCH) else { panic!() };
+    assert_eq!(code, super::super::EX_USAGE);
     assert!(why.contains("no governorate is called `jeda`: did you mean"), "{why}");
 }

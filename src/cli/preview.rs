@@ -1,0 +1,176 @@
+//! `nadhir preview`: what each channel would be sent, byte for byte, and how much of its room that takes. It sends nothing.
+//!
+//! The texts come from the same function that freezes them when a bulletin is said; only the number differs, which a made-up
+//! bulletin does not have yet.
+
+use ring::digest::{SHA256, digest};
+use serde::Serialize;
+
+use super::which::{Stopped, Which};
+use super::{EX_CONFIG, check, complain, place};
+use crate::bulletin::Bulletin;
+use crate::config::{self, Config};
+use crate::daemon::clock::Clock;
+use crate::ids::{BulletinId, ChannelId};
+use crate::language::Language;
+use crate::language::measure::{Alphabet, Measure, Segments};
+use crate::message::Message;
+use crate::message::brief::{self, Part};
+use crate::route::hearing;
+
+/// What `nadhir preview` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Only what this channel would be sent.
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    #[command(flatten)]
+    dirs: place::Dirs,
+    /// A JSON array of what each channel would be sent.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what the arguments say, and returns the exit code.
+pub fn run(arguments: &Arguments) -> u8 {
+    let config = match config::load(arguments.dirs.config.as_deref()) {
+        Ok((config, _)) => config,
+        Err(problems) => {
+            check::report(&problems, &mut anstream::stderr());
+            complain(&"the configuration has mistakes, see above: it is not known what would be said");
+            return EX_CONFIG;
+        }
+    };
+    let bulletin = arguments.which.bulletin(&config, arguments.dirs.state.as_deref(), Clock::System.now());
+    let shown = bulletin.and_then(|bulletin| previews(&bulletin, &config, arguments.channel.as_deref()));
+    match shown {
+        Ok(previews) => {
+            use std::io::Write as _;
+            let text = if arguments.json { json(&previews) } else { whole(&previews) };
+            // A reader that has gone away, such as `head`, is no fault.
+            let _ = anstream::stdout().write_all(text.as_bytes());
+            0
+        }
+        Err(Stopped(code, why)) => {
+            complain(&why);
+            code
+        }
+    }
+}
+
+/// What one channel would be sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Preview {
+    channel: ChannelId,
+    kind: &'static str,
+    audience: &'static str,
+    bulletin: BulletinId,
+    form: &'static str,
+    languages: Vec<Language>,
+    content_type: &'static str,
+    /// How long the body is, in bytes.
+    bytes: usize,
+    /// The SHA-256 of the body, hexadecimal.
+    sha256: String,
+    /// The texts of a short form, each with its room; none of the others.
+    parts: Vec<Room>,
+    body: String,
+}
+
+/// How much of its room one text of a short form takes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Room {
+    language: Language,
+    length: usize,
+    limit: usize,
+    /// What is counted.
+    unit: &'static str,
+    /// How a telephone writes it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alphabet: Option<&'static str>,
+    text: String,
+}
+
+fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>) -> Result<Vec<Preview>, Stopped> {
+    let names =
+        || config.channels.iter().map(|channel| channel.listener.channel.as_str()).collect::<Vec<_>>().join(", ");
+    if let Some(name) = only.filter(|name| !config.channels.iter().any(|one| one.listener.channel.as_str() == *name)) {
+        return Err(Stopped(super::EX_USAGE, format!("no channel is called `{name}`; there are {}", names())));
+    }
+    let hears = |channel: &&config::ChannelConfig| {
+        let is_asked = only.is_none_or(|name| channel.listener.channel.as_str() == name);
+        is_asked && hearing(&channel.listener, bulletin).is_heard()
+    };
+    let shown = config.channels.iter().filter(hears).map(|channel| {
+        let listener = &channel.listener;
+        let message = config
+            .speaker
+            .render(bulletin, &config.governorates, listener.form, &listener.languages)
+            .map_err(|why| Stopped(super::EX_UNAVAILABLE, format!("{bulletin}: {why}", bulletin = bulletin.id)))?;
+        let Message { content_type, body, .. } = message;
+        let parts = match listener.form.budget() {
+            Some(budget) => brief::read(&body).into_iter().map(|part| room(part, budget)).collect(),
+            None => Vec::new(),
+        };
+        Ok(Preview {
+            channel: listener.channel.clone(),
+            kind: channel.kind,
+            audience: listener.audience.name(),
+            bulletin: bulletin.id.clone(),
+            form: listener.form.name(),
+            languages: listener.languages.clone(),
+            content_type,
+            bytes: body.len(),
+            sha256: digest(&SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            parts,
+            body,
+        })
+    });
+    shown.collect()
+}
+
+fn room(Part { language, text }: Part, budget: brief::Budget) -> Room {
+    let (unit, alphabet) = match budget.measure {
+        Measure::Weighted => ("as X counts", None),
+        Measure::Utf16 => ("code units", None),
+        Measure::Segments => ("segments", Some(Segments::of(&text).alphabet)),
+        Measure::Broadcast => ("letters of a broadcast", Some(Segments::of(&text).alphabet)),
+    };
+    let alphabet = alphabet.map(|alphabet| match alphabet {
+        Alphabet::Gsm7 => "GSM-7",
+        Alphabet::Ucs2 => "UCS-2",
+    });
+    Room { language, length: budget.measure.length(&text), limit: budget.limit, unit, alphabet, text }
+}
+
+fn json(previews: &[Preview]) -> String {
+    serde_json::to_string(previews).map_or_else(|why| format!("{{\"error\":\"{why}\"}}\n"), |text| text + "\n")
+}
+
+fn whole(previews: &[Preview]) -> String {
+    if previews.is_empty() {
+        return "No channel would hear it; `nadhir route explain` says why.\n".to_owned();
+    }
+    previews.iter().map(sheet).collect::<Vec<_>>().join("\n")
+}
+
+/// One channel with what it would be sent. Arabic lines are left to the terminal to turn: no mark is added to what is sent.
+fn sheet(preview: &Preview) -> String {
+    let Preview { channel, kind, audience, form, content_type, bytes, sha256, parts, body, .. } = preview;
+    let mut text =
+        format!("── {channel} ({kind}, {audience}) ── {form}, {content_type}, {bytes} bytes, SHA-256 {sha256}\n");
+    if parts.is_empty() {
+        text.push_str(body.trim_end());
+        text.push('\n');
+    }
+    for Room { language, length, limit, unit, alphabet, text: part } in parts {
+        let alphabet = alphabet.map(|alphabet| format!(", {alphabet}")).unwrap_or_default();
+        text.push_str(&format!("· {}: {length} of {limit} {unit}{alphabet}\n{part}\n", language.tag()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
