@@ -13,7 +13,8 @@ use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
 use crate::ids::{ChannelId, RuleId};
 use crate::language::Style;
-use crate::message::wording::Wording;
+use crate::message::rehearsal::Rehearsal;
+use crate::message::wording::{Compiled, Wording};
 use crate::message::{Issuer, Speaker};
 use crate::problem::{Problem, Problems, SourceFile, nearest};
 use crate::rule::{Inhibition, RuleBook, WarningTimes};
@@ -31,6 +32,7 @@ pub mod embedded;
 pub mod feeds;
 pub mod overrides;
 pub mod places;
+pub mod proof;
 pub mod rules;
 pub mod seasons;
 pub mod selection;
@@ -41,6 +43,7 @@ mod voices;
 
 pub use channels::ChannelConfig;
 pub use feeds::{FeedConfig, Feeds};
+pub use proof::{Proved, load_and_prove, prove_files};
 
 /// What `nadhir.toml` settles, apart from what it gives the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +123,12 @@ pub fn load_with_rules(dir: Option<&Path>, rules: &Path) -> Result<(Config, Vec<
 /// All mistakes and warnings, by file and place.
 pub fn from_files(files: BTreeMap<String, String>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
     let problems = Problems::new();
+    let own = in_memory(files, &problems);
+    build(own, None, problems)
+}
+
+/// The files given from memory; one that nothing here reads is noted.
+fn in_memory(files: BTreeMap<String, String>, problems: &Problems) -> Files {
     let mut own = Files::new();
     for (name, text) in files {
         let is_rule_file = name.starts_with("rules/") && name.ends_with(".toml");
@@ -134,7 +143,7 @@ pub fn from_files(files: BTreeMap<String, String>) -> Result<(Config, Vec<Proble
             problems.warning(&file, 0..0, format!("`{name}` is not read: nothing here has this name"), help);
         }
     }
-    build(own, None, problems)
+    own
 }
 
 /// Puts the embedded files behind those given.
@@ -154,19 +163,27 @@ fn complete(own: Files) -> Files {
 
 /// `dir` is where the files were found, if anywhere: relative paths of what they name begin there.
 fn build(own: Files, dir: Option<&Path>, problems: Problems) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let files = complete(own);
-    let config = read(&files, dir, &problems);
+    let config = read(&complete(own), dir, &problems).and_then(|read| read.config);
     match config {
         Some(config) if !problems.has_errors() => Ok((config, problems.into_sorted())),
         _ => Err(problems.into_sorted()),
     }
 }
 
+/// What the files say.
+struct Read {
+    /// None when the wording cannot be used.
+    config: Option<Config>,
+    /// The wording to be tried; none when who speaks, or of which places, cannot be read.
+    rehearsal: Option<Rehearsal>,
+}
+
 /// Reads every file, whatever the others are like. What it returns may be used only when no error was noted.
-fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config> {
+fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> {
     let file = |name: &str| files.get(name);
     let settings = settings::read(file("nadhir.toml")?, problems);
     let governorates = Arc::new(places::read(file("governorates.toml")?, file("outlines.geojson")?, problems));
+    let can_be_told = !problems.has_errors();
     let around = Surroundings {
         book: Arc::clone(&governorates),
         zone: settings.style.zone,
@@ -189,15 +206,18 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         times: settings.times.clone(),
         feeds: feeds.iter().map(|feed| (feed.id.clone(), feed.terms())).collect(),
     };
-    let wording = Wording::compile(file("wording/ar.toml")?, file("wording/en.toml")?, problems)?;
-    let speaker = Speaker {
-        issuer: settings.issuer.clone(),
-        style: settings.style.clone(),
-        wording: Arc::new(wording),
-        sources: feeds.iter().map(|feed| (feed.id.clone(), feed.name.clone())).collect(),
-    };
-    Some(Config {
-        speaker,
+    let Compiled { wording, trial } = Wording::compile(file("wording/ar.toml")?, file("wording/en.toml")?, problems);
+    let sources: BTreeMap<_, _> = feeds.iter().map(|feed| (feed.id.clone(), feed.name.clone())).collect();
+    let (issuer, style) = (settings.issuer.clone(), settings.style.clone());
+    let rehearsal = can_be_told.then(|| Rehearsal {
+        trial,
+        issuer: issuer.clone(),
+        style: style.clone(),
+        sources: sources.clone(),
+        places: Arc::clone(&governorates),
+    });
+    let config = wording.map(|wording| Config {
+        speaker: Speaker { issuer, style, wording: Arc::new(wording), sources },
         settings,
         governorates,
         feeds,
@@ -207,7 +227,8 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Config
         switched_off,
         stories,
         files: files.values().map(Arc::clone).collect(),
-    })
+    });
+    Some(Read { config, rehearsal })
 }
 
 /// The certificates that lie beside the files, for feeds to name.
@@ -223,24 +244,7 @@ fn kind<T: Copy>(table: &Table<'_>, kinds: &[(&str, T)]) -> Option<T> {
     Some(table.pick("kind", &name, kinds)?.value)
 }
 
-/// Reads the configuration of a directory as [`load`] does, and lives through its stories: what `check` and a reload ask for.
-///
-/// # Errors
-/// All mistakes and warnings, by file and place; a story that ends otherwise is a mistake.
-pub fn load_and_prove(dir: Option<&Path>) -> Result<(Config, Vec<Problem>), Vec<Problem>> {
-    let (config, warnings) = load(dir)?;
-    let untrue = config.check_stories();
-    if untrue.is_empty() { Ok((config, warnings)) } else { Err(warnings.into_iter().chain(untrue).collect()) }
-}
-
 impl Config {
-    /// Lives through the stories of the rules and returns those that end otherwise than they are told.
-    ///
-    /// Whoever starts a service goes on without them: a story is no reason to be without warnings.
-    pub fn check_stories(&self) -> Vec<Problem> {
-        self.stories.iter().filter_map(|story| story.check(&self.rules, self.settings.style.zone)).collect()
-    }
-
     /// The names of all channels that are enabled.
     pub fn channel_ids(&self) -> BTreeSet<ChannelId> {
         self.channels.iter().map(|channel| channel.listener.channel.clone()).collect()

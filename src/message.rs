@@ -11,6 +11,7 @@ mod evidence;
 mod json;
 mod notice;
 mod official;
+pub mod rehearsal;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -26,8 +27,9 @@ use crate::bulletin::Bulletin;
 use crate::governorate::GovernorateBook;
 use crate::ids::{BulletinId, FeedId};
 use crate::language::{Both, Language, Style};
-use crate::message::brief::Budget;
+use crate::message::brief::{Budget, Part};
 use crate::message::telling::{Dates, Telling};
+use crate::message::text::Spoken;
 use crate::message::wording::{Wording, WordingError};
 use crate::notice::Notice;
 
@@ -181,29 +183,9 @@ impl Speaker {
         form: Form,
         languages: &[Language],
     ) -> Result<Message, RenderError> {
-        let failed = |source| RenderError::Json { bulletin: bulletin.id.clone(), source };
-        let telling = |language: &Language| self.telling(bulletin, places, *language);
-        let (content_type, body) = match form.shape() {
-            Shape::Parts(budget) => {
-                let parts = languages.iter().map(|language| brief::speak(&telling(language), budget));
-                (PARTS, brief::whole(&parts.collect::<Result<Vec<_>, _>>()?).map_err(failed)?)
-            }
-            Shape::Text => {
-                let spoken = languages.iter().map(|language| text::speak(&telling(language)));
-                (TEXT, text::whole(&spoken.collect::<Result<Vec<_>, _>>()?))
-            }
-            Shape::Json => {
-                let spoken = languages.iter().map(|language| Ok((*language, text::speak(&telling(language))?)));
-                let spoken = spoken.collect::<Result<Vec<_>, WordingError>>()?;
-                (JSON, json::whole(bulletin, places, &self.sources, &spoken).map_err(failed)?)
-            }
-        };
-        Ok(Message {
-            key: MessageKey::new(&bulletin.id, form, languages),
-            bulletin: bulletin.id.clone(),
-            content_type,
-            body,
-        })
+        let speak = |language: &Language| Ok((*language, self.speak(bulletin, places, *language)?));
+        let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
+        self.put(bulletin, places, form, &spoken)
     }
 
     /// Renders a notice to the people on duty in a form, in the languages and the order given.
@@ -217,24 +199,67 @@ impl Speaker {
         form: Form,
         languages: &[Language],
     ) -> Result<Message, RenderError> {
-        let failed = |source| RenderError::Json { bulletin: told.id.clone(), source };
-        let desk = |language: &Language| notice::Desk { notice: told, places, speaker: self, language: *language };
-        let spoken = languages.iter().map(|language| Ok((*language, desk(language).speak()?)));
-        let spoken = spoken.collect::<Result<Vec<_>, WordingError>>()?;
-        let (content_type, body) = match form.shape() {
-            Shape::Parts(budget) => {
-                let parts: Vec<_> =
-                    spoken.iter().map(|(language, one)| brief::shortened(*language, one, budget)).collect();
-                (PARTS, brief::whole(&parts).map_err(failed)?)
-            }
-            Shape::Text => (TEXT, text::whole(&spoken.into_iter().map(|(_, one)| one).collect::<Vec<_>>())),
-            Shape::Json => (JSON, json::of_notice(told, &spoken).map_err(failed)?),
-        };
-        Ok(Message { key: MessageKey::new(&told.id, form, languages), bulletin: told.id.clone(), content_type, body })
+        let speak = |language: &Language| Ok((*language, self.speak_notice(told, places, *language)?));
+        let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
+        put_notice(told, form, &spoken)
+    }
+
+    /// A bulletin in the words of one language.
+    fn speak(&self, bulletin: &Bulletin, places: &GovernorateBook, language: Language) -> Result<Spoken, WordingError> {
+        text::speak(&self.telling(bulletin, places, language))
+    }
+
+    /// A notice in the words of one language.
+    fn speak_notice(
+        &self,
+        told: &Notice,
+        places: &GovernorateBook,
+        language: Language,
+    ) -> Result<Spoken, WordingError> {
+        notice::Desk { notice: told, places, speaker: self, language }.speak()
+    }
+
+    /// A bulletin in a form, of what it is in each language.
+    fn put(
+        &self,
+        bulletin: &Bulletin,
+        places: &GovernorateBook,
+        form: Form,
+        spoken: &[(Language, Spoken)],
+    ) -> Result<Message, RenderError> {
+        let json = || json::whole(bulletin, places, &self.sources, spoken);
+        let part = |language, _: &Spoken, budget| brief::speak(&self.telling(bulletin, places, language), budget);
+        message(&bulletin.id, form, spoken, json, part)
     }
 
     fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {
         let Self { issuer, style, wording, sources } = self;
         Telling { bulletin, places, issuer, style, wording, sources, language, dates: Dates::Whole }
     }
+}
+
+/// A notice in a form, of what it is in each language.
+fn put_notice(told: &Notice, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
+    let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
+    message(&told.id, form, spoken, || json::of_notice(told, spoken), part)
+}
+
+fn message(
+    id: &BulletinId,
+    form: Form,
+    spoken: &[(Language, Spoken)],
+    json: impl FnOnce() -> serde_json::Result<String>,
+    part: impl Fn(Language, &Spoken, Budget) -> Result<Part, WordingError>,
+) -> Result<Message, RenderError> {
+    let failed = |source| RenderError::Json { bulletin: id.clone(), source };
+    let (content_type, body) = match form.shape() {
+        Shape::Text => (TEXT, text::whole(spoken)),
+        Shape::Json => (JSON, json().map_err(failed)?),
+        Shape::Parts(budget) => {
+            let parts = spoken.iter().map(|(language, spoken)| part(*language, spoken, budget));
+            (PARTS, brief::whole(&parts.collect::<Result<Vec<_>, _>>()?).map_err(failed)?)
+        }
+    };
+    let languages: Vec<Language> = spoken.iter().map(|(language, _)| *language).collect();
+    Ok(Message { key: MessageKey::new(id, form, &languages), bulletin: id.clone(), content_type, body })
 }

@@ -1,4 +1,5 @@
-//! `nadhir check`: reads a configuration, shows every mistake in it, and says what it would do. It asks no feed and sends nothing.
+//! `nadhir check`: reads a configuration, tells all that its wording can tell, shows every mistake, and says what it would do. It
+//! sends nothing, and asks nobody unless it is told to.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -6,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use super::EX_CONFIG;
-use crate::config::{self, Config};
+use crate::config::{self, Proved};
 use crate::daemon::clock::Clock;
 use crate::problem::{Level, Problem, render};
 use crate::time::Timestamp;
@@ -54,16 +55,16 @@ pub fn check(dir: Option<&Path>, json: bool, now: Timestamp) -> (u8, String) {
     (code, report)
 }
 
-type Loaded = Result<(Config, Vec<Problem>), Vec<Problem>>;
+type Loaded = Result<Proved, Vec<Problem>>;
 
 fn text_report(result: &Loaded, now: Timestamp) -> String {
     match result {
-        Ok((config, warnings)) => {
+        Ok(Proved { config, warnings, texts }) => {
             let verdict = match warnings.len() {
                 0 => "The configuration is good.".to_owned(),
                 count => format!("The configuration is good, with {}.", counted(count, "warning")),
             };
-            format!("{}{}\n{verdict}\n", render(warnings, true), summary::of(config, now))
+            format!("{}{}\n{verdict}\n", render(warnings, true), summary::of(config, *texts, now))
         }
         Err(problems) => {
             let mistakes = problems.iter().filter(|problem| problem.level == Level::Error).count();
@@ -111,11 +112,13 @@ struct JsonCounts {
     rules: Option<usize>,
     rules_signed_off: Option<usize>,
     channels: Option<usize>,
+    /// How many texts were told once, to see that they can be.
+    texts_told: Option<usize>,
 }
 
 fn json_report(result: &Loaded, no_input: Option<&str>) -> String {
-    let (config, problems) = match result {
-        Ok((config, warnings)) => (Some(config), warnings),
+    let (proved, problems) = match result {
+        Ok(proved) => (Some(proved), &proved.warnings),
         Err(problems) => (None, problems),
     };
     let mut shown: Vec<JsonProblem<'_>> = problems.iter().map(json_problem).collect();
@@ -129,7 +132,7 @@ fn json_report(result: &Loaded, no_input: Option<&str>) -> String {
     }));
     let mistakes = shown.iter().filter(|problem| problem.level == Level::Error).count();
     let mut counts = JsonCounts { mistakes, warnings: shown.len() - mistakes, ..JsonCounts::default() };
-    if let Some(config) = config {
+    if let Some(Proved { config, texts, .. }) = proved {
         let rules = &config.rules.rules;
         counts.files = Some(config.files.len());
         counts.governorates = Some(config.governorates.len());
@@ -137,8 +140,9 @@ fn json_report(result: &Loaded, no_input: Option<&str>) -> String {
         counts.rules = Some(rules.len());
         counts.rules_signed_off = Some(rules.iter().filter(|rule| rule.signed_off_by.is_some()).count());
         counts.channels = Some(config.channels.len());
+        counts.texts_told = Some(*texts);
     }
-    let report = JsonReport { ok: config.is_some(), problems: shown, counts };
+    let report = JsonReport { ok: proved.is_some(), problems: shown, counts };
     let text = serde_json::to_string_pretty(&report).expect("texts and numbers always have a JSON form");
     format!("{text}\n")
 }

@@ -37,7 +37,7 @@ pub fn wording() -> Option<Wording> {
         let text = text(name)?.to_owned();
         Some(Arc::new(SourceFile { name: name.to_owned(), text }))
     };
-    Wording::compile(&file("wording/ar.toml")?, &file("wording/en.toml")?, &Problems::new())
+    Wording::compile(&file("wording/ar.toml")?, &file("wording/en.toml")?, &Problems::new()).wording
 }
 
 /// The names of the embedded rule files.

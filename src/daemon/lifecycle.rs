@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 
 use super::control::{Answer, Asked, Control, Question};
 use super::{Daemon, Ground};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Proved};
 use crate::problem::{Level, Problem, render};
 
 /// How often the watchdog of systemd is fed when it asks for nothing else.
@@ -97,7 +97,7 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answ
         let dir = dir.map(Path::to_path_buf);
         tokio::task::spawn_blocking(move || config::load_and_prove(dir.as_deref())).await
     };
-    let (config, warnings) = match read {
+    let Proved { config, warnings, texts } = match read {
         Ok(Ok(read)) => read,
         Ok(Err(problems)) => {
             if !is_trial {
@@ -114,7 +114,7 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answ
         if let Err(why) = daemon.reload(config, &changes).await {
             return refused(&format!("{why:#}"));
         }
-        info!("Reloaded: the new configuration is in force, with {} changes", changes.len());
+        info!("Reloaded: the new configuration is in force, with {} changes; {texts} texts were tried", changes.len());
     }
     Answer { ok: true, changes, problems }
 }

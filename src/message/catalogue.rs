@@ -10,7 +10,7 @@ use crate::unit::Metric;
 macro_rules! slots {
     ($($(#[$doc:meta])* $name:ident = $text:literal),+ $(,)?) => {
         /// A place in a text that is filled when a bulletin is told.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub(super) enum Slot {
             $($(#[$doc])* $name),+
         }

@@ -187,7 +187,7 @@ fn source(origin: &Origin) -> Source<'_> {
     }
 }
 
-fn texts<'a>(spoken: &'a [(Language, Spoken)]) -> Texts<'a> {
+fn texts(spoken: &[(Language, Spoken)]) -> Texts<'_> {
     let text = |wanted: Language| {
         let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
         Some(Text { headline: &spoken.headline, body: &spoken.body })

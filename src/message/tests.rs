@@ -4,24 +4,24 @@ mod brief;
 mod every;
 mod golden;
 mod notices;
+mod rehearsed;
 mod wordings;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use chrono::{TimeZone, Utc};
 use geo::{Coord, MultiPolygon, Rect};
 
+use super::rehearsal::bulletins::{Scene, words_in_both};
 use super::*;
-use crate::alert::{Identity, Status, Words};
-use crate::bulletin::{Change, Evidence, Origin, Reach};
+use crate::alert::{Status, Words};
+use crate::bulletin::{Change, Evidence, Origin};
 use crate::governorate::Governorate;
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{FeedId, GovernorateId, RuleId};
+use crate::ids::{FeedId, GovernorateId};
 use crate::language::Digits;
 use crate::problem::{Problems, SourceFile};
 use crate::reading::Basis;
-use crate::rule::Statistic;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
@@ -86,7 +86,7 @@ const EN: &str = include_str!("../../config/wording/en.toml");
 /// Compiles a wording and lists its problems as `ar.toml:12: what is wrong [help]`.
 fn compile(ar: &str, en: &str) -> (Option<Wording>, Vec<String>) {
     let problems = Problems::new();
-    let wording = Wording::compile(&source("ar", ar), &source("en", en), &problems);
+    let wording = Wording::compile(&source("ar", ar), &source("en", en), &problems).wording;
     let list = problems.into_sorted();
     let told = |problem: &crate::problem::Problem| {
         let file = problem.file.name.trim_start_matches("config/wording/");
@@ -131,9 +131,22 @@ fn speaker(may_warn: bool) -> Speaker {
     }
 }
 
+/// Jeddah, where airports see and models compute.
+static SCENE: LazyLock<Scene> = LazyLock::new(|| {
+    let feed = |name| FeedId::new(name).unwrap();
+    Scene {
+        code: "MKH".to_owned(),
+        zone: STYLE.zone,
+        home: GovernorateId::new("jeddah").unwrap(),
+        observer: feed("metar"),
+        forecaster: feed("open-meteo"),
+        herald: feed("ncm-cap-ar"),
+    }
+});
+
 /// A moment on the clocks of Jeddah, in December 2025.
 fn riyadh(day: u32, hour: u32, minute: u32) -> Timestamp {
-    chrono_tz::Asia::Riyadh.with_ymd_and_hms(2025, 12, day, hour, minute, 0).unwrap().with_timezone(&Utc)
+    SCENE.at(day, hour, minute)
 }
 
 fn areas(ids: &[&str]) -> Vec<GovernorateId> {
@@ -141,108 +154,15 @@ fn areas(ids: &[&str]) -> Vec<GovernorateId> {
 }
 
 fn evidence(metric: Metric, basis: Basis, hours: i64, value: f64) -> Evidence {
-    Evidence {
-        rule: RuleId::new("a-rule").unwrap(),
-        governorate: GovernorateId::new("jeddah").unwrap(),
-        metric,
-        basis,
-        statistic: if metric == Metric::Precipitation { Statistic::Sum } else { Statistic::Max },
-        window: TimeDelta::hours(hours),
-        at: riyadh(9, 3, 0),
-        value,
-        threshold: value / 2.0,
-        feed: FeedId::new(if basis == Basis::Observed { "metar" } else { "open-meteo" }).unwrap(),
-        station: (basis == Basis::Observed).then(|| "OEJN".to_owned()),
-    }
+    SCENE.evidence(metric, basis, TimeDelta::hours(hours), value)
 }
 
 fn automatic(change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
-    let edition = if change == Change::Issued { 1 } else { 3 };
-    let number = "MKH-2025-000012".to_owned();
-    Bulletin {
-        id: BulletinId::new(&number, edition),
-        replaces: if edition == 1 { Vec::new() } else { vec![BulletinId::new(&number, 2)] },
-        edition,
-        change,
-        status: Status::Actual,
-        hazard,
-        severity,
-        was: None,
-        reach: Reach::new(hazard, severity),
-        areas: areas(&["jeddah"]),
-        left: Vec::new(),
-        doubtful: Vec::new(),
-        parted: Vec::new(),
-        same_since: None,
-        issued: if change == Change::Issued { riyadh(8, 22, 10) } else { riyadh(9, 3, 5) },
-        onset: riyadh(9, 1, 0),
-        until: riyadh(9, 13, 0),
-        stale_after: riyadh(9, 13, 0),
-        silent_since: None,
-        only_in: Vec::new(),
-        origin: Origin::Automatic {
-            evidence: if change.is_end() {
-                Vec::new()
-            } else if change == Change::Issued {
-                vec![evidence(Metric::Precipitation, Basis::Forecast, 6, 28.0)]
-            } else {
-                vec![
-                    evidence(Metric::Precipitation, Basis::Forecast, 6, 28.0),
-                    evidence(Metric::Precipitation, Basis::Observed, 3, 51.04),
-                ]
-            },
-        },
-        number,
-    }
-}
-
-fn words(language: &str, texts: [&str; 4]) -> Words {
-    let [sender, headline, description, instruction] = texts.map(|text| Some(text.to_owned()));
-    Words {
-        language: language.to_owned(),
-        event: "Rain".to_owned(),
-        headline,
-        description,
-        instruction,
-        sender_name: sender,
-        web: None,
-    }
-}
-
-/// Words in the manner of an authority, made up for these tests.
-fn synthetic_words() -> Vec<Words> {
-    vec![
-        words(
-            "ar-SA",
-            [
-                "المركز الوطني للأرصاد",
-                "إنذار أحمر على محافظة جدة",
-                "أمطار غزيرة تستمر حتى الساعة الواحدة ظهرًا.\nالتأثيرات: جريان السيول.",
-                "اتباع تعليمات الدفاع المدني.",
-            ],
-        ),
-        words(
-            "en",
-            [
-                "National Center for Meteorology",
-                "Red alert for Jeddah",
-                "Heavy rain until 1 pm.\nEffects: flash floods.",
-                "Follow the instructions of Civil Defence.",
-            ],
-        ),
-    ]
+    SCENE.automatic(change, hazard, severity)
 }
 
 fn official(change: Change, severity: Severity, words: Vec<Words>) -> Bulletin {
-    let identity = Identity {
-        sender: "cap@ncm.gov.sa".to_owned(),
-        identifier: "2.49.0.1.682.0.2025.12.9".to_owned(),
-        sent: riyadh(8, 22, 0),
-    };
-    Bulletin {
-        origin: Origin::Official { feed: FeedId::new("ncm-cap").unwrap(), identity, words },
-        ..automatic(change, Hazard::Rain, severity)
-    }
+    SCENE.official(change, Hazard::Rain, severity, words)
 }
 
 fn text(bulletin: &Bulletin, languages: &[Language]) -> String {

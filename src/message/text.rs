@@ -1,6 +1,7 @@
 //! The text form: for each language a headline and short paragraphs, one language under the other.
 
 use crate::bulletin::Origin;
+use crate::language::Language;
 use crate::message::official::Source;
 use crate::message::telling::{Telling, Told};
 use crate::message::wording::WordingError;
@@ -38,7 +39,7 @@ pub(super) fn speak(telling: &Telling<'_>) -> Result<Spoken, WordingError> {
 }
 
 /// The whole text, the languages in the order given.
-pub(super) fn whole(spoken: &[Spoken]) -> String {
-    let texts: Vec<String> = spoken.iter().map(|one| format!("{}\n\n{}", one.headline, one.body)).collect();
+pub(super) fn whole(spoken: &[(Language, Spoken)]) -> String {
+    let texts: Vec<String> = spoken.iter().map(|(_, one)| format!("{}\n\n{}", one.headline, one.body)).collect();
     format!("{}\n", texts.join(RULE))
 }

@@ -2,11 +2,11 @@
 //!
 //! A text is a template with slots and nothing more: it may choose with `if`, it cannot loop, include or reach outside.
 //! What is checked when it is read: every key in both languages, only known slots, the same slots in both, and that every text
-//! can be filled.
+//! can be filled. What a text becomes with the values of real bulletins is tried in [`rehearsal`](super::rehearsal).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -34,6 +34,8 @@ pub struct WordingError {
     pub language: Language,
     /// What went wrong.
     pub why: String,
+    /// Which part of the text it went wrong at, in bytes from its beginning, when that is known.
+    pub part: Option<(usize, usize)>,
 }
 
 /// The texts of both languages, checked.
@@ -41,6 +43,101 @@ pub struct WordingError {
 pub struct Wording {
     environment: Environment<'static>,
     texts: Both<BTreeMap<String, String>>,
+    /// Only when it is tried: who hears everything that is said.
+    ear: Option<Ear>,
+}
+
+/// Everything that was said, in the order of telling: what stands in another text comes before it.
+pub(super) type Ear = Arc<Mutex<Vec<Said>>>;
+
+/// One text as it was said.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Said {
+    /// The key of the text.
+    pub(super) key: String,
+    /// What its slots were filled with.
+    pub(super) slots: Vec<(Slot, String)>,
+    /// What it became.
+    pub(super) text: String,
+}
+
+/// A wording to be tried and never to be told: where a text is missing or was found faulty it says a word in its place, so that
+/// the others are tried all the same.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// Says what is tried, into [`Trial::ear`].
+    pub(super) wording: Arc<Wording>,
+    /// Hears it.
+    pub(super) ear: Ear,
+    /// Where each text is written.
+    found: Both<BTreeMap<String, Found<String>>>,
+    files: Both<Arc<SourceFile>>,
+    /// The keys of the texts that may say nothing.
+    voids: BTreeSet<String>,
+}
+
+impl Trial {
+    fn of(
+        wording: Wording,
+        faulty: BTreeSet<(Language, String)>,
+        drafts: &Both<Drafts>,
+        files: Both<Arc<SourceFile>>,
+    ) -> Self {
+        let found = Both::each(|language| {
+            let drafts = drafts.get(language).iter();
+            drafts.map(|(key, draft)| (key.clone(), draft.found.clone())).collect()
+        });
+        let voids = drafts.ar.iter().filter(|(_, draft)| draft.may_be_empty).map(|(key, _)| key.clone()).collect();
+        let ear = Ear::default();
+        let mut wording = Wording { ear: Some(Arc::clone(&ear)), ..wording };
+        for (language, key) in faulty {
+            let texts = match language {
+                Language::Ar => &mut wording.texts.ar,
+                Language::En => &mut wording.texts.en,
+            };
+            texts.remove(&key);
+        }
+        Self { wording: Arc::new(wording), ear, found, files, voids }
+    }
+
+    /// True for a text that may say nothing.
+    pub(super) fn may_be_empty(&self, key: &str) -> bool {
+        self.voids.contains(key)
+    }
+
+    /// Where a text is written, or a part of it; the whole file when it is not.
+    pub(super) fn place(
+        &self,
+        language: Language,
+        key: &str,
+        part: Option<(usize, usize)>,
+    ) -> (&Arc<SourceFile>, Range<usize>) {
+        let file = self.files.get(language);
+        let span = self.found.get(language).get(key).map(|found| match part {
+            Some((start, end)) => inside(file, found, start..end),
+            None => found.span.clone(),
+        });
+        (file, span.unwrap_or(0..0))
+    }
+
+    /// Everything that was said since this was asked last.
+    pub(super) fn heard(&self) -> Vec<Said> {
+        std::mem::take(&mut *self.ear.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys of all texts that have words.
+    #[cfg(test)]
+    pub(super) fn keys(&self, language: Language) -> impl Iterator<Item = &String> {
+        self.wording.texts.get(language).iter().filter(|(_, text)| !text.is_empty()).map(|(key, _)| key)
+    }
+}
+
+/// Both files as they were read.
+pub struct Compiled {
+    /// None with any fault.
+    pub wording: Option<Wording>,
+    /// The same to be tried.
+    pub trial: Trial,
 }
 
 /// One text as it was read, with its place and the slots that it may use.
@@ -55,14 +152,19 @@ struct Draft {
 type Drafts = BTreeMap<String, Draft>;
 
 impl Wording {
-    /// Reads and checks both files; every fault is noted, and with any there is no wording.
-    pub fn compile(ar: &Arc<SourceFile>, en: &Arc<SourceFile>, problems: &Problems) -> Option<Self> {
+    /// Reads and checks both files; every fault is noted, and with any there is no wording but that for trying.
+    pub fn compile(ar: &Arc<SourceFile>, en: &Arc<SourceFile>, problems: &Problems) -> Compiled {
         let own = Problems::new();
         let environment = environment();
         let drafts = Both { ar: read(ar, Language::Ar, &own), en: read(en, Language::En, &own) };
+        let mut faulty: BTreeSet<(Language, String)> = BTreeSet::new();
         for (language, file) in [(Language::Ar, ar), (Language::En, en)] {
             for (key, draft) in drafts.get(language) {
+                let before = own.count();
                 check_alone(&environment, file, key, draft, &own);
+                if before < own.count() {
+                    faulty.insert((language, key.clone()));
+                }
             }
         }
         check_twins(&environment, (en, &drafts.en), (ar, &drafts.ar), &own);
@@ -71,8 +173,12 @@ impl Wording {
         for problem in own.into_sorted() {
             problems.push(problem);
         }
-        let texts = |drafts: Drafts| drafts.into_iter().map(|(key, draft)| (key, draft.found.value)).collect();
-        is_sound.then(|| Self { environment, texts: Both { ar: texts(drafts.ar), en: texts(drafts.en) } })
+        let texts =
+            |drafts: &Drafts| drafts.iter().map(|(key, draft)| (key.clone(), draft.found.value.clone())).collect();
+        let wording = Self { environment, texts: Both { ar: texts(&drafts.ar), en: texts(&drafts.en) }, ear: None };
+        let files = Both { ar: Arc::clone(ar), en: Arc::clone(en) };
+        let trial = Trial::of(wording.clone(), faulty, &drafts, files);
+        Compiled { wording: is_sound.then_some(wording), trial }
     }
 
     /// Fills a text.
@@ -80,9 +186,23 @@ impl Wording {
     /// # Errors
     /// When there is no such text or it cannot be filled with these slots.
     pub(super) fn say(&self, language: Language, key: &str, slots: &[(Slot, &str)]) -> Result<String, WordingError> {
-        let fail = |why: String| WordingError { key: key.to_owned(), language, why };
-        let text = self.texts.get(language).get(key).ok_or_else(|| fail("it is missing".to_owned()))?;
-        fill(&self.environment, key, text, slots).map_err(|why| fail(why.to_string()))
+        let fail = |why: String, part| WordingError { key: key.to_owned(), language, why, part };
+        let Some(text) = self.texts.get(language).get(key) else {
+            // Only when it is tried: a missing text has had its fault, and those around it are tried all the same.
+            return if self.ear.is_some() {
+                Ok(stand_in(language).to_owned())
+            } else {
+                Err(fail("it is missing".to_owned(), None))
+            };
+        };
+        let said = fill(&self.environment, key, text, slots)
+            .map_err(|why| fail(reason(&why), why.range().map(|part| (part.start, part.end))))?;
+        if let Some(ear) = &self.ear {
+            let slots = slots.iter().map(|(slot, value)| (*slot, (*value).to_owned())).collect();
+            let said = Said { key: key.to_owned(), slots, text: said.clone() };
+            ear.lock().unwrap_or_else(PoisonError::into_inner).push(said);
+        }
+        Ok(said)
     }
 
     /// Says how many of something there are: «3 ساعات», "3 hours".
@@ -116,8 +236,17 @@ fn fill(
     text: &str,
     slots: &[(Slot, &str)],
 ) -> Result<String, minijinja::Error> {
+    // Most texts have no slot and mean what they say.
+    if !text.contains('{') {
+        return Ok(text.to_owned());
+    }
     let context = Value::from_pairs(slots.iter().map(|(slot, value)| (slot.name(), *value)));
     environment.render_named_str(key, text, context)
+}
+
+/// Why a text could not be filled, without the name of the engine's own place for it.
+fn reason(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
 fn read(file: &Arc<SourceFile>, language: Language, problems: &Problems) -> Drafts {
@@ -212,8 +341,7 @@ fn check_alone(
         Err(error) => {
             let span =
                 error.range().map_or_else(|| draft.found.span.clone(), |range| inside(file, &draft.found, range));
-            let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-            return problems.error(file, span, format!("`{key}` cannot be read: {why}"), None);
+            return problems.error(file, span, format!("`{key}` cannot be read: {}", reason(&error)), None);
         }
     };
     let known: Vec<&str> = draft.slots.iter().map(|slot| slot.name()).collect();
@@ -290,6 +418,14 @@ const ALLOWED_TAGS: [&str; 4] = ["if", "elif", "else", "endif"];
 
 /// What every slot is filled with when a text is tried.
 const SAMPLE: &str = "sample";
+
+/// What a trial says in place of a text that is not there.
+fn stand_in(language: Language) -> &'static str {
+    match language {
+        Language::Ar => "نص",
+        Language::En => "text",
+    }
+}
 
 /// The words that open the tags of a template.
 fn tags(text: &str) -> impl Iterator<Item = &str> {

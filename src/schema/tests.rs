@@ -1,7 +1,9 @@
 //! The schemas against the shipped files, the examples, the broken cases, and the keys that the readers ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+
+#[path = "../../tests/it/cases.rs"]
+mod cases;
 
 use super::*;
 use crate::config::{BUILT_IN, embedded, from_files};
@@ -94,16 +96,9 @@ const BEYOND: &[&str] = &[
 #[test]
 fn what_is_broken_by_a_key_a_type_a_word_or_a_unit_is_refused() {
     let judges = Judges::new();
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/config");
     let mut beyond = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|end| end != "toml") {
-            continue;
-        }
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let faults: Vec<String> = files(&text).iter().flat_map(|(name, text)| judges.faults(name, text)).collect();
+    for (name, files) in cases::all() {
+        let faults: Vec<String> = files.iter().flat_map(|(name, text)| judges.faults(name, text)).collect();
         if name.starts_with("warn-") {
             assert_eq!(faults, Vec::<String>::new(), "{name} can be used");
         } else if faults.is_empty() {
@@ -112,19 +107,6 @@ fn what_is_broken_by_a_key_a_type_a_word_or_a_unit_is_refused() {
     }
     beyond.sort();
     assert_eq!(beyond, BEYOND);
-}
-
-/// The files of a case, as `tests/it/check.rs` writes them.
-fn files(text: &str) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let mut name = "rules/case.toml".to_owned();
-    for line in text.split_inclusive('\n') {
-        match line.strip_prefix("#--- ") {
-            Some(next) => name = next.trim().to_owned(),
-            None => files.entry(name.clone()).or_insert_with(String::new).push_str(line),
-        }
-    }
-    files
 }
 
 /// Files in which every table stands that may stand anywhere.

@@ -1,62 +1,44 @@
 //! `nadhir check`: what staff read when they mistype, and the exit codes that scripts rely on.
-//!
-//! Each case is a text under `tests/golden/config`, with the report it must give beside it. A line `#--- rules/rain.toml` begins
-//! a file of that name; without one the whole text is `rules/case.toml`. A case whose name begins with `warn-` can be used.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{TimeZone, Utc};
 use nadhir::cli::check::{EX_CONFIG, EX_NOINPUT, EX_OK, check, run};
-use nadhir::config::from_files;
+use nadhir::config::{Proved, from_files, prove_files};
 use nadhir::problem::{Problem, render};
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/config")
-}
-
-/// The files of a case.
-fn files(text: &str) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let mut name = "rules/case.toml".to_owned();
-    for line in text.split_inclusive('\n') {
-        match line.strip_prefix("#--- ") {
-            Some(next) => name = next.trim().to_owned(),
-            None => files.entry(name.clone()).or_insert_with(String::new).push_str(line),
-        }
-    }
-    files
-}
+use super::cases;
 
 /// The report and whether the configuration can be used.
 fn report(files: BTreeMap<String, String>) -> (bool, String) {
-    match from_files(files) {
-        Ok((config, warnings)) => {
-            let untrue = config.check_stories();
-            let all: Vec<Problem> = warnings.into_iter().chain(untrue.iter().cloned()).collect();
-            (untrue.is_empty(), render(&all, false))
-        }
+    // What is told by the wording inside the program is tried elsewhere, once.
+    let has_wording = files.keys().any(|name| name.starts_with("wording/"));
+    let read = if has_wording { prove_files(files).map(|Proved { warnings, .. }| warnings) } else { read(files) };
+    match read {
+        Ok(warnings) => (true, render(&warnings, false)),
         Err(problems) => (false, render(&problems, false)),
     }
 }
 
+/// The warnings of a configuration that was read and whose stories come true, or all that is wrong with it.
+fn read(files: BTreeMap<String, String>) -> Result<Vec<Problem>, Vec<Problem>> {
+    let (config, warnings) = from_files(files)?;
+    let untrue = config.check_stories();
+    if untrue.is_empty() { Ok(warnings) } else { Err(warnings.into_iter().chain(untrue).collect()) }
+}
+
 #[test]
 fn every_mistake_is_told_with_its_place_and_what_to_do() {
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(golden())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
-        .collect();
-    cases.sort();
-    assert!(50 <= cases.len(), "only {} cases were found", cases.len());
+    let cases = cases::all();
+    assert!(58 <= cases.len(), "only {} cases were found", cases.len());
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(golden());
+    settings.set_snapshot_path(cases::home());
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| {
-        for path in cases {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let (is_usable, report) = report(files(&std::fs::read_to_string(&path).unwrap()));
+        for (name, files) in cases {
+            let (is_usable, report) = report(files);
             assert_eq!(is_usable, name.starts_with("warn-"), "{name}:\n{report}");
             insta::assert_snapshot!(name, report);
         }
@@ -73,6 +55,9 @@ fn the_shipped_configuration_is_good() {
     let (code, report) = at_noon(None, false);
     assert_eq!(code, EX_OK, "{report}");
     assert!(report.contains("Makkah Region: 17 governorates."), "{report}");
+    let told = report.lines().find_map(|line| line.strip_prefix("Told ")?.split_once(" texts: ")).unwrap();
+    let wanted = 10 * 4 * 7 * 2 * 2;
+    assert!(wanted < told.0.parse().unwrap(), "hazards, severities, changes, languages and forms: {report}");
     assert!(report.contains("await a meteorologist's sign-off"), "{report}");
     assert!(report.ends_with("The configuration is good.\n"), "{report}");
 
@@ -84,7 +69,7 @@ fn the_shipped_configuration_is_good() {
 fn a_rules_file_with_three_mistakes_shows_all_three_and_exits_with_78() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("rules")).unwrap();
-    std::fs::copy(golden().join("three-mistakes.toml"), dir.path().join("rules/rain.toml")).unwrap();
+    std::fs::copy(cases::home().join("three-mistakes.toml"), dir.path().join("rules/rain.toml")).unwrap();
     let (code, report) = at_noon(Some(dir.path()), false);
     assert_eq!(code, EX_CONFIG);
     assert_eq!(report.matches("error: ").count(), 3, "{report}");
@@ -133,7 +118,7 @@ fn no_slip_in_a_shipped_file_makes_the_reader_panic() {
             let (before, after) = text.split_at(*cut);
             let without = after.trim_start_matches('\n').split_once('\n').map_or("", |(_, rest)| rest);
             for broken in [before.to_owned(), format!("{before}\n{without}"), format!("{before}\"{after}")] {
-                report(BTreeMap::from([((*name).to_owned(), broken)]));
+                drop(read(BTreeMap::from([((*name).to_owned(), broken)])));
             }
         }
     }
@@ -147,7 +132,7 @@ fn no_text_makes_the_reader_panic_or_hang() {
         for name in
             ["nadhir.toml", "feeds.toml", "channels.toml", "governorates.toml", "rules/a.toml", "outlines.geojson"]
         {
-            report(BTreeMap::from([(name.to_owned(), text.to_owned())]));
+            drop(read(BTreeMap::from([(name.to_owned(), text.to_owned())])));
         }
     }
 }

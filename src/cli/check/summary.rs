@@ -18,14 +18,14 @@ use crate::time::{TimeDelta, Timestamp, span_text};
 /// How many coming runs of each feed are shown.
 const RUNS_SHOWN: usize = 3;
 
-/// What the configuration would do.
-pub(super) fn of(config: &Config, now: Timestamp) -> String {
+/// What the configuration would do, and how many texts were told to try its wording.
+pub(super) fn of(config: &Config, texts: usize, now: Timestamp) -> String {
     let built_in = config.files.iter().filter(|file| file.name.starts_with(config::BUILT_IN)).count();
     let own = config.files.len() - built_in;
     let rules = &config.rules.rules;
     let signed = rules.iter().filter(|rule| rule.signed_off_by.is_some()).count();
     let mut text = format!(
-        "Read {}: {own} given, {built_in} built in.\n{}: {}.\n",
+        "Read {}: {own} given, {built_in} built in.\nTold {texts} texts: each hazard, severity and change, in both languages and every form.\n{}: {}.\n",
         counted(config.files.len(), "file"),
         config.governorates.region.en,
         counted(config.governorates.len(), "governorate"),

@@ -45,7 +45,7 @@ fn any_bulletin(chance: &mut Chance) -> Bulletin {
         automatic(change, hazard, severity)
     } else {
         let length = 1 + chance.below(60);
-        let mut words = synthetic_words();
+        let mut words = words_in_both();
         for one in &mut words {
             let word = one.headline.clone().unwrap();
             one.headline = Some(vec![word; 1 + length / 8].join(" "));
@@ -136,7 +136,7 @@ fn every_short_form_can_be_read() {
         ("without fresh data", silent),
         ("lifted", automatic(Change::Lifted, Hazard::Rain, Severity::Red)),
         ("expired", automatic(Change::Expired, Hazard::Heat, Severity::Orange)),
-        ("an authority's", official(Change::Issued, Severity::Red, synthetic_words())),
+        ("an authority's", official(Change::Issued, Severity::Red, words_in_both())),
         ("a drill", drill),
     ];
     let mut texts = Vec::new();
@@ -156,7 +156,7 @@ fn every_short_form_can_be_read() {
 
 #[test]
 fn a_notice_fits_as_well() {
-    let spoken = text::Spoken {
+    let spoken = Spoken {
         headline: "Feed silent: metar".into(),
         body: vec!["word ".repeat(40).trim().to_owned(); 3].join("\n\n"),
     };

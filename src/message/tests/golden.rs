@@ -29,14 +29,14 @@ fn every_change_of_an_automatic_warning() {
 fn every_change_of_an_official_warning() {
     let texts = Change::ALL.iter().map(|change| {
         let severity = if *change == Change::Lowered { Severity::Orange } else { Severity::Red };
-        (change.name().to_owned(), text(&official(*change, severity, synthetic_words()), &Language::ALL))
+        (change.name().to_owned(), text(&official(*change, severity, words_in_both()), &Language::ALL))
     });
     golden("official_changes", &chapter(texts));
 }
 
 #[test]
 fn an_official_warning_in_one_language_is_quoted_in_the_other() {
-    let [ar, en] = synthetic_words().try_into().unwrap();
+    let [ar, en] = words_in_both().try_into().unwrap();
     let texts = [("arabic only", vec![ar]), ("english only", vec![en]), ("no words", Vec::new())]
         .map(|(name, words)| (name.to_owned(), text(&official(Change::Issued, Severity::Red, words), &Language::ALL)));
     golden("official_in_one_language", &chapter(texts));
@@ -137,7 +137,7 @@ fn places_and_periods() {
     let doubtful = Bulletin {
         left: areas(&["al-lith"]),
         doubtful: areas(&["rabigh", "taif"]),
-        ..official(Change::Lowered, Severity::Orange, synthetic_words())
+        ..official(Change::Lowered, Severity::Orange, words_in_both())
     };
     texts.push(("left and doubtful".to_owned(), text(&doubtful, &Language::ALL)));
     let ended = Bulletin { change: Change::Lifted, doubtful: Vec::new(), ..doubtful };
@@ -153,7 +153,7 @@ fn places_and_periods() {
 #[test]
 fn json_for_machines() {
     let raised = Bulletin { was: Some(Severity::Orange), ..automatic(Change::Raised, Hazard::Rain, Severity::Red) };
-    let issued = official(Change::Issued, Severity::Red, synthetic_words());
+    let issued = official(Change::Issued, Severity::Red, words_in_both());
     let json = [raised, issued].map(|bulletin| {
         let message = speaker(false).render(&bulletin, &BOOK, Form::Json, &Language::ALL).unwrap();
         (message.key.as_str().to_owned(), message.body)
