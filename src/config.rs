@@ -190,10 +190,11 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
         beside: Arc::new(certificates(files)),
         is_within: false,
     };
-    let Feeds { enabled: feeds, idle } = feeds::read(file("feeds.toml")?, &around, dir, problems);
+    let Feeds { enabled: feeds, idle, is_partial } = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let channels = channels::read(file("channels.toml")?, &governorates, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
-    let rules::Read { rules, switched_off, stories } = rules::read(files, &governorates, &seasons, &feeds, problems);
+    let rules::Read { rules, switched_off, stories } =
+        rules::read(files, (&governorates, &seasons), (&feeds, is_partial), problems);
     let rules = RuleBook {
         code: settings.issuer.code.clone(),
         rules: rules.into(),

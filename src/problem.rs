@@ -92,9 +92,23 @@ impl Problems {
         self.push(Problem { file: Arc::clone(file), span, level: Level::Warning, message: message.into(), help });
     }
 
+    /// Forgets those that were noted after so many others and follow from something else.
+    pub fn forget_since(&self, count: usize, follows: impl Fn(&Problem) -> bool) {
+        let mut place = 0;
+        self.list.borrow_mut().retain(|problem| {
+            place += 1;
+            place <= count || !follows(problem)
+        });
+    }
+
     /// True when something makes the configuration unusable.
     pub fn has_errors(&self) -> bool {
         self.list.borrow().iter().any(|problem| problem.level == Level::Error)
+    }
+
+    /// How many of them make the configuration unusable.
+    pub fn errors(&self) -> usize {
+        self.list.borrow().iter().filter(|problem| problem.level == Level::Error).count()
     }
 
     /// How many were noted so far; it stands still at [`MAX_PROBLEMS`].

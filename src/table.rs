@@ -15,6 +15,10 @@ use crate::time::{TimeDelta, parse_span};
 
 #[cfg(test)]
 pub(crate) mod record;
+mod slip;
+mod torn;
+
+use torn::Torn;
 
 /// A value and the place where it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,25 +43,21 @@ pub struct Table<'a> {
 /// Parses a file and hands its top table to a reader; syntax errors are noted and what could be parsed is read all the same.
 pub fn read_file<T>(file: &Arc<SourceFile>, problems: &Problems, read: impl FnOnce(Table<'_>) -> T) -> T {
     let (root, errors) = DeTable::parse_recoverable(&file.text);
-    let mut twice = 0..0;
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        if error.message() != "duplicate key" {
-            problems.error(file, span, error.message().to_lowercase(), None);
-        } else if !twice.contains(&span.start) {
-            let name = file.text.get(span.clone()).unwrap_or("a name");
-            let help = "give each a name of its own, or take one out".to_owned();
-            problems.error(file, span.clone(), format!("`{name}` is written twice"), Some(help));
-            twice = table_from(&file.text, span.start);
-        }
-    }
-    read(top(file, problems, root.get_ref()))
+    let torn = Torn::note(file, &errors, problems);
+    let before = problems.count();
+    let made = read(top(file, problems, root.get_ref()));
+    torn.settle(file, before, problems);
+    made
 }
 
 /// Hands the top table of a file to a reader once more: what is wrong with its syntax is noted elsewhere.
 pub fn read_again<T>(file: &Arc<SourceFile>, problems: &Problems, read: impl FnOnce(Table<'_>) -> T) -> T {
-    let (root, _) = DeTable::parse_recoverable(&file.text);
-    read(top(file, problems, root.get_ref()))
+    let (root, errors) = DeTable::parse_recoverable(&file.text);
+    let torn = Torn::note(file, &errors, &Problems::new());
+    let before = problems.count();
+    let made = read(top(file, problems, root.get_ref()));
+    torn.settle(file, before, problems);
+    made
 }
 
 fn top<'a>(file: &'a Arc<SourceFile>, problems: &'a Problems, entries: &'a DeTable<'a>) -> Table<'a> {
@@ -123,7 +123,8 @@ impl<'a> Table<'a> {
         match read(value.get_ref()) {
             Ok(read) => Some(Found { value: read, span: value.span() }),
             Err(why) => {
-                self.error(&value.span(), format!("`{key}`: {why}"), None);
+                let help = value.get_ref().as_str().and_then(slip::advice);
+                self.error(&value.span(), format!("`{key}`: {why}"), help);
                 None
             }
         }
@@ -178,7 +179,7 @@ impl<'a> Table<'a> {
             Some((_, meant)) => Some(Found { value: *meant, span: found.span.clone() }),
             None => {
                 let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-                let help = advice(&found.value, &words);
+                let help = slip::advice(&found.value).or_else(|| advice(&found.value, &words));
                 self.error(&found.span, format!("`{key}`: `{}` is not known here", found.value), help);
                 let meant = nearest(&found.value, words.iter().copied())?;
                 let (_, meant) = known.iter().find(|(word, _)| *word == meant)?;
@@ -189,7 +190,12 @@ impl<'a> Table<'a> {
 
     /// A span of time such as `10min`.
     pub fn span_of_time(&self, key: &'static str) -> Option<Found<TimeDelta>> {
-        self.text(key, parse_span)
+        self.get(key, |value| match value.as_integer() {
+            Some(number) => {
+                Err(format!("{} has no unit: write \"{}min\", or s, h, d", number.as_str(), number.as_str()))
+            }
+            None => as_text(value).and_then(parse_span),
+        })
     }
 
     /// A whole number within limits.
@@ -276,7 +282,16 @@ impl<'a> Table<'a> {
 
     fn within(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Table<'a>> {
         let Some(entries) = value.get_ref().as_table() else {
-            self.error(&value.span(), format!("`{key}`: expected a table, found {}", look_of(value.get_ref())), None);
+            let is_list_of_tables =
+                value.get_ref().as_array().and_then(|all| all.first()).is_some_and(|one| one.get_ref().is_table());
+            let help = if is_list_of_tables {
+                Some(format!("`[[{key}]]` begins a list of tables: write `[{key}]`, and give each a name of its own"))
+            } else if IN_BOTH_LANGUAGES.contains(&key) {
+                Some(format!("write it in both languages: `{key} = {{ ar = \"…\", en = \"…\" }}`"))
+            } else {
+                None
+            };
+            self.error(&value.span(), format!("`{key}`: expected a table, found {}", look_of(value.get_ref())), help);
             return None;
         };
         let name = if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) };
@@ -320,14 +335,22 @@ impl<'a> Table<'a> {
             if !asked.contains(&word) {
                 let missing: Vec<&str> = asked.iter().copied().filter(|known| !self.has(known)).collect();
                 let of = if self.name.is_empty() { "here".to_owned() } else { format!("in `{}`", self.name) };
-                self.error(&key.span(), format!("unknown key `{word}` {of}"), advice(word, &missing));
+                // What stands there already may be meant all the same, such as `override` by `overrides`.
+                let help = match nearest(word, missing.iter().copied()) {
+                    None => nearest(word, asked.iter().copied()).map(|meant| format!("did you mean `{meant}`?")),
+                    Some(_) => None,
+                };
+                self.error(&key.span(), format!("unknown key `{word}` {of}"), help.or_else(|| advice(word, &missing)));
             }
         }
     }
 }
 
+/// Keys that hold a name in both languages.
+const IN_BOTH_LANGUAGES: [&str; 2] = ["name", "formal"];
+
 /// What a value is, as people say it in an error.
-fn look_of(value: &DeValue<'_>) -> &'static str {
+pub(crate) fn look_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",

@@ -110,17 +110,21 @@ mod tests {
         from_files(BTreeMap::new()).unwrap().0
     }
 
-    /// What `silent_after` and `new_within` mean for METARs with these keys.
-    fn check(keys: &str, silent_after: &str, new_within: &str) {
+    /// A feed of METARs with these keys.
+    fn metar(keys: &str) -> crate::config::FeedConfig {
         let feed = format!(
             "[metar]\nkind = \"metar\"\nname = {{ ar = \"تقارير\", en = \"reports\" }}\n\
              url = \"https://example.org/metar\"\nstations = {{ OEJN = [\"jeddah\"] }}\n{keys}"
         );
         let rules = "# No rule.".to_owned();
-        let (config, _) =
-            from_files(BTreeMap::from([("feeds.toml".to_owned(), feed), ("rules/none.toml".to_owned(), rules)]))
-                .unwrap_or_else(|problems| panic!("{}", problems[0].message));
-        let limits = config.feeds[0].clocks;
+        let files = BTreeMap::from([("feeds.toml".to_owned(), feed), ("rules/none.toml".to_owned(), rules)]);
+        let (config, _) = from_files(files).unwrap_or_else(|problems| panic!("{}", problems[0].message));
+        config.feeds[0].clone()
+    }
+
+    /// What `silent_after` and `new_within` mean for METARs with these keys.
+    fn check(keys: &str, silent_after: &str, new_within: &str) {
+        let limits = metar(keys).clocks;
         assert_eq!(
             (span_text(limits.silent_after).as_str(), limits.new_within.map(span_text).as_deref()),
             (silent_after, Some(new_within)),
@@ -137,6 +141,14 @@ mod tests {
         check("schedule = \"7 * * * *\"\nstale_after = \"3h\"", "3h", "12h");
         check("schedule = \"0 6 * * 0\"\nstale_after = \"14d\"", "21d", "21d");
         check("every = \"5min\"\nsilent_after = \"10min\"\nnew_within = \"2h\"", "10min", "2h");
+    }
+
+    #[test]
+    fn what_a_feed_that_is_asked_every_few_seconds_said_counts_for_minutes() {
+        let stale = |keys: &str| span_text(metar(keys).stale_after);
+        assert_eq!(stale("every = \"10s\""), "10min");
+        assert_eq!(stale("every = \"5min\""), "15min");
+        assert_eq!(stale("every = \"10s\"\nstale_after = \"1min\""), "1min", "who says so means it");
     }
 
     #[test]

@@ -150,6 +150,9 @@ fn text_of(path: &Path, limit: u64) -> Result<String, String> {
     if usize::try_from(limit).is_ok_and(|limit| limit < bytes.len()) {
         return Err(format!("the file is larger than {}", super::bytes::bytes_text(limit)));
     }
+    if bytes.contains(&0) {
+        return Err("the file is not UTF-8 (it holds zeros, as UTF-16 does): save it as UTF-8".to_owned());
+    }
     let text = String::from_utf8(bytes).map_err(|why| {
         let good = why.as_bytes().get(..why.utf8_error().valid_up_to()).unwrap_or(&[]);
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;

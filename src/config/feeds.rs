@@ -41,6 +41,10 @@ pub const DEFAULT_CRON_JITTER: TimeDelta = TimeDelta::seconds(30);
 /// How long a feed may be silent before it is called stale.
 pub const STALE_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=TimeDelta::days(30);
 
+/// How long the word of a feed counts at least when the feed does not say: one that is asked every few seconds may miss some of its
+/// answers, and what it told must not be forgotten for that.
+pub const LEAST_STALE_AFTER: TimeDelta = TimeDelta::minutes(10);
+
 /// How long an alert may wait for its twin in the other language.
 pub const TWIN_WAIT_LIMITS: RangeInclusive<TimeDelta> = TimeDelta::zero()..=TimeDelta::minutes(10);
 
@@ -109,6 +113,8 @@ pub struct Feeds {
     pub enabled: Vec<FeedConfig>,
     /// Those that are written down and not enabled.
     pub idle: Vec<FeedConfig>,
+    /// True when one of those enabled could not be read: what it would give is not known.
+    pub is_partial: bool,
 }
 
 /// Reads the file: every feed. What it returns may be used only when no error was noted.
@@ -123,9 +129,11 @@ pub fn read(file: &Arc<SourceFile>, around: &Surroundings, dir: Option<&Path>, p
         let mut enabled = 0;
         let mut feeds = Feeds::default();
         for (name, table) in tables.into_iter().take(MAX_FEEDS) {
+            let before = problems.errors();
             let Read { is_enabled, feed } = read_feed(&name, table, (around, dir), problems);
             if is_enabled {
                 enabled += 1;
+                feeds.is_partial |= feed.is_none() || before < problems.errors();
                 feeds.enabled.extend(feed);
             } else {
                 feeds.idle.extend(feed);
@@ -257,7 +265,7 @@ fn stale_after(table: &Table<'_>, every: Option<TimeDelta>, has_schedule: bool) 
         }
         _ => {}
     }
-    found.map(|found| found.value).or(every.map(|every| every * 3))
+    found.map(|found| found.value).or(every.map(|every| (every * 3).max(LEAST_STALE_AFTER)))
 }
 
 fn within(table: &Table<'_>, key: &'static str, limits: &RangeInclusive<TimeDelta>) -> Option<TimeDelta> {

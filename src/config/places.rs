@@ -39,11 +39,11 @@ pub fn read(file: &Arc<SourceFile>, outlines: &Arc<SourceFile>, problems: &Probl
             let message = format!("there are {} governorates: 1 to {MAX_GOVERNORATES} are read", tables.len());
             root.error(&root.span, message, Some("each begins with `[[governorate]]`".to_owned()));
         }
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut codes) = (BTreeSet::new(), BTreeSet::new());
         let list: Vec<Governorate> = tables
             .into_iter()
             .take(MAX_GOVERNORATES)
-            .filter_map(|table| governorate(table, bounds, &mut seen, &mut outlines))
+            .filter_map(|table| governorate(table, bounds, (&mut seen, &mut codes), &mut outlines))
             .collect();
         root.finish();
         (region, bounds, list)
@@ -132,7 +132,7 @@ fn degrees(table: &Table<'_>, key: &'static str, limit: f64) -> Option<Found<f64
 fn governorate(
     table: Table<'_>,
     bounds: Rect<f64>,
-    seen: &mut BTreeSet<GovernorateId>,
+    (seen, codes): (&mut BTreeSet<GovernorateId>, &mut BTreeSet<String>),
     outlines: &mut Outlines,
 ) -> Option<Governorate> {
     let id = table.need_text("id", "\"jeddah\"", |text| GovernorateId::new(text).map_err(|why| why.to_string()));
@@ -142,6 +142,12 @@ fn governorate(
         table.error(&id.span, format!("two governorates are called `{}`", id.value), None);
     }
     let code = table.need_text("code", "\"0202\"", line);
+    if let Some(code) = &code
+        && !codes.insert(code.value.clone())
+    {
+        let help = "each has a code of its own in the official list".to_owned();
+        table.error(&code.span, format!("two governorates have the code `{}`", code.value), Some(help));
+    }
     let name = table.table("name").map(both);
     let formal = table.table("formal").map(both);
     for (key, is_missing) in [("name", name.is_none()), ("formal", formal.is_none())] {
@@ -215,8 +221,11 @@ fn read_seat(table: &Table<'_>, bounds: Rect<f64>) -> Option<Found<Coord<f64>>> 
     let place = Coord { x: lon?.value, y: lat?.value };
     if !bounds.contains(&Point::from(place)) {
         let is_swapped = bounds.contains(&Point::new(place.y, place.x));
-        let help = is_swapped.then(|| "`lat` and `lon` seem to be swapped".to_owned());
-        seat.error(&span, "the seat lies outside the bounds of the region", help);
+        let help = match is_swapped {
+            true => "`lat` and `lon` seem to be swapped",
+            false => "correct `seat`, or the `bounds` of the region",
+        };
+        seat.error(&span, "the seat lies outside the bounds of the region", Some(help.to_owned()));
     }
     seat.finish();
     Some(Found { value: place, span })

@@ -60,15 +60,17 @@ pub struct Read {
     pub stories: Vec<Written>,
 }
 
-/// Reads all rule files in the order of their names. What it returns may be used only when no error was noted.
+/// Reads all rule files in the order of their names. What it returns may be used only when no error was noted. `is_partial` says
+/// that there are more feeds, which could not be read.
 pub fn read(
     files: &Files,
-    book: &GovernorateBook,
-    seasons: &Seasons,
-    feeds: &[FeedConfig],
+    (book, seasons): (&GovernorateBook, &Seasons),
+    (feeds, is_partial): (&[FeedConfig], bool),
     problems: &Problems,
 ) -> Read {
-    let mut world = World::new(book, seasons, feeds.iter().map(Speaker::new).collect());
+    // Of rules that wait for a feed with a mistake nothing can be said.
+    let speakers = if is_partial { Vec::new() } else { feeds.iter().map(Speaker::new).collect() };
+    let mut world = World::new(book, seasons, speakers);
     world.defaults = defaults::read(files, problems);
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut all = Read::default();
@@ -104,7 +106,8 @@ pub fn read(
         (all, off) if all == off => Some("every rule is switched off: only official alerts will be relayed"),
         (_, _) => None,
     };
-    if let Some(message) = nothing
+    // Where a file could not be read, its rules are not missing.
+    if let Some(message) = nothing.filter(|_| !problems.has_errors())
         && let Some(file) = files.iter().find(|(name, _)| name.starts_with("rules/")).map(|(_, file)| file)
     {
         problems.warning(file, 0..0, message, None);

@@ -86,16 +86,31 @@ fn when(text: &str) -> Result<When, String> {
         )
     };
     let (day, month) = text.trim().split_once(' ').ok_or_else(wrong)?;
-    let day: u8 = day.parse().map_err(|_| wrong())?;
+    let day: u8 = western(day).parse().map_err(|_| wrong())?;
+    if month.contains(char::is_numeric) {
+        return Err(format!("`{text}` has a year: leave it out for every year, or write a date for one, `2026-06-01`"));
+    }
     let (is_hijri, month) = month_of(month.trim()).ok_or_else(wrong)?;
     let longest = match (is_hijri, month) {
         (true, _) | (false, 4 | 6 | 9 | 11) => 30,
         (false, 2) => 29,
         (false, _) => 31,
     };
-    if !(1..=longest).contains(&day) {
+    if day == 0 {
+        return Err(format!("`{text}` is no day: days begin with 1"));
+    }
+    if longest < day {
         return Err(format!("`{text}` is no day: that month has at most {longest} days"));
     }
     let day = YearDay { month, day };
     Ok(if is_hijri { When::Hijri(day) } else { When::Gregorian(day) })
+}
+
+/// A number in the digits 0 to 9, whichever digits it was written in: the names of months may be Arabic as well.
+fn western(number: &str) -> String {
+    let western = |c: char| match c {
+        '٠'..='٩' => char::from_digit(u32::from(c) - u32::from('٠'), 10).unwrap_or(c),
+        _ => c,
+    };
+    number.chars().map(western).collect()
 }

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::Settings;
 use crate::hazard::{Hazard, Severity};
+use crate::language::direction::{is_arabic, is_latin};
 use crate::language::{Both, Digits, Style};
 use crate::message::Issuer;
 use crate::problem::{Problems, SourceFile, nearest};
@@ -95,6 +96,9 @@ fn authority(table: Table<'_>) -> (Issuer, String) {
 pub(super) fn both(table: Table<'_>) -> Both<String> {
     let ar = table.need_text("ar", "\"…\"", line).map(|found| found.value).unwrap_or_default();
     let en = table.need_text("en", "\"…\"", line).map(|found| found.value).unwrap_or_default();
+    if !ar.contains(is_arabic) && en.contains(is_arabic) && !en.contains(is_latin) {
+        table.error(&table.span, "`ar` is not in Arabic and `en` is", Some("swap them".to_owned()));
+    }
     table.finish();
     Both { ar, en }
 }
@@ -129,9 +133,11 @@ fn zone(table: Option<Table<'_>>) -> Tz {
     let zone = name.as_ref().and_then(|name| {
         let zone = name.value.parse::<Tz>().ok();
         if zone.is_none() {
+            // A name such as GMT+3 is read by no two systems alike, and the nearest one is hours away.
+            let is_offset = name.value.contains(['+', '-']) && !name.value.contains('/');
             let help = match nearest(&name.value, TZ_VARIANTS.iter().map(|zone| zone.name())) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "write a name of the IANA time zone database, such as `Asia/Riyadh`".to_owned(),
+                Some(meant) if !is_offset => format!("did you mean `{meant}`?"),
+                _ => "write a name of the IANA time zone database, such as `Asia/Riyadh`".to_owned(),
             };
             table.error(&name.span, format!("`{}` is not a time zone", name.value), Some(help));
         }
@@ -210,7 +216,13 @@ fn inhibition(table: Table<'_>) -> Option<Inhibition> {
     let hazards: Vec<(&str, Hazard)> = Hazard::ALL.iter().map(|hazard| (hazard.name(), *hazard)).collect();
     let severities: Vec<(&str, Severity)> = Severity::OF_RULES.iter().map(|one| (one.name(), *one)).collect();
     for key in ["hazard", "severity", "quiets", "up_to"].into_iter().filter(|key| !table.has(key)) {
-        table.missing(key, if key == "quiets" { "[\"rain\"]" } else { "…" });
+        let example = match key {
+            "hazard" => "\"flash-flood\"",
+            "severity" => "\"red\"",
+            "quiets" => "[\"rain\"]",
+            _ => "\"yellow\"",
+        };
+        table.missing(key, example);
     }
     let hazard = table.word("hazard", &hazards);
     let severity = table.word("severity", &severities);
@@ -218,11 +230,20 @@ fn inhibition(table: Table<'_>) -> Option<Inhibition> {
     if let Some(red) = up_to.as_ref().filter(|level| level.value == Severity::Red) {
         table.error(&red.span, "nothing quiets a red warning", Some("write yellow or orange".to_owned()));
     }
-    let quiets = table.texts("quiets").unwrap_or_default();
+    let quiets = table.texts("quiets");
+    if quiets.as_ref().is_some_and(Vec::is_empty) {
+        let help = "name the hazards that keep quiet, or take the inhibition out".to_owned();
+        table.error(&table.span_of("quiets"), "`quiets` is empty: nothing would keep quiet", Some(help));
+    }
+    let quiets = quiets.unwrap_or_default();
     let quiets: BTreeSet<Hazard> =
         quiets.iter().filter_map(|one| table.pick("quiets", one, &hazards)).map(|found| found.value).collect();
     if let Some(own) = hazard.as_ref().filter(|hazard| quiets.contains(&hazard.value)) {
-        table.error(&own.span, format!("`{}` cannot quiet itself", own.value), None);
+        table.error(
+            &own.span,
+            format!("`{}` cannot quiet itself", own.value),
+            Some(format!("take `{}` out of `quiets`", own.value)),
+        );
     }
     table.finish();
     Some(Inhibition { hazard: hazard?.value, severity: severity?.value, quiets, up_to: up_to?.value })

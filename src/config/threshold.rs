@@ -219,7 +219,7 @@ impl Thresholds {
 
     /// Notes what cannot be meant, of the severities that are written here.
     fn check(&self, table: &Table<'_>, measure: Measure, is_own: impl Fn(Severity) -> bool) {
-        self.in_order(table, &is_own);
+        self.in_order(table, measure.metric, &is_own);
         for (severity, raise) in self.raises.iter().filter(|(severity, _)| is_own(*severity)) {
             self.possible(table, measure, *severity, raise);
         }
@@ -235,7 +235,14 @@ impl Thresholds {
     }
 
     /// Each severity must be harder to reach than the milder one.
-    fn in_order(&self, table: &Table<'_>, is_own: impl Fn(Severity) -> bool) {
+    fn in_order(&self, table: &Table<'_>, metric: Metric, is_own: impl Fn(Severity) -> bool) {
+        // Less visibility is worse; whoever wrote all of them the other way round meant the other key.
+        let falls = |pair: &[(Severity, Found<Quantity>)]| match pair {
+            [(_, low), (_, high)] => high.value.value < low.value.value,
+            _ => false,
+        };
+        let is_other_way = metric == Metric::Visibility && self.direction == Direction::AtLeast;
+        let is_other_way = is_other_way && self.raises.windows(2).all(falls);
         for pair in self.raises.windows(2) {
             let [(milder, low), (worse, high)] = pair else { continue };
             if !is_own(*milder) && !is_own(*worse) {
@@ -254,7 +261,10 @@ impl Thresholds {
                 table.error(
                     if is_own(*worse) { &high.span } else { &low.span },
                     format!("`{worse}` ({}) is {found} `{milder}` ({})", high.value.text, low.value.text),
-                    Some(format!("`{worse}` must lie {wanted} `{milder}`: change one, or swap them")),
+                    Some(match is_other_way {
+                        true => "less of it is worse: write `at_most` in place of `at_least`".to_owned(),
+                        false => format!("`{worse}` must lie {wanted} `{milder}`: change one, or swap them"),
+                    }),
                 );
             }
         }

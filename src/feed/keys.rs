@@ -13,7 +13,7 @@ use crate::governorate::GovernorateBook;
 use crate::ids::GovernorateId;
 use crate::problem::advice;
 use crate::secret::SecretSource;
-use crate::table::{Found, Table, as_text};
+use crate::table::{Found, Table, as_text, look_of};
 use crate::time::TimeDelta;
 
 /// The address of a feed whose bytes are brought by another kind: it leads nowhere (RFC 2606), and is never asked.
@@ -29,7 +29,12 @@ pub(super) fn address(table: &Table<'_>, around: &Surroundings, default: Option<
         return Url::parse(default.unwrap_or(NOWHERE)).ok();
     }
     let read = |text: &str| {
-        let url = Url::parse(text).map_err(|why| format!("`{text}` is not an address: {why}"))?;
+        let url = Url::parse(text).map_err(|why| format!("`{text}` is not an address ({why}): begin with https://"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(
+                "a user name or password does not belong in an address, which is copied, printed and logged".to_owned()
+            );
+        }
         match url.scheme() {
             "http" | "https" if url.has_host() => Ok(url),
             _ => Err(format!("`{text}` is not an address of the web: begin with https://")),
@@ -58,7 +63,8 @@ pub(crate) fn secret(table: &Table<'_>, key: &'static str) -> Option<SecretSourc
         Ok(())
     });
     if is_inline {
-        let head = table.span.start..table.span.start;
+        // What is drawn of its line has stars for the secret, where the table is written in one.
+        let head = table.span.start..table.span.start + 1;
         let message =
             format!("`{key}`: a secret is not written here: this file is copied, printed and kept in version control");
         let help = format!("put it in a file that only nadhir can read and write `{key} = {EXAMPLE}`; make a new one");
@@ -181,7 +187,7 @@ pub(super) fn lists(table: &Table<'_>, key: &'static str) -> Option<Found<Vec<Li
     let found = table.get(key, |value| {
         let entries = value
             .as_table()
-            .ok_or_else(|| format!("expected a table such as {{ OEJN = [\"jeddah\"] }}, found {}", value.type_str()))?;
+            .ok_or_else(|| format!("expected a table such as {{ OEJN = [\"jeddah\"] }}, found {}", look_of(value)))?;
         let mut lists = Vec::new();
         for (name, value) in entries {
             let named = Found { value: name.get_ref().to_string(), span: name.span() };
@@ -199,7 +205,7 @@ pub(super) fn lists(table: &Table<'_>, key: &'static str) -> Option<Found<Vec<Li
                 other => {
                     faults.push((
                         value.span(),
-                        format!("`{}`: expected a list of texts, found {}", named.value, other.type_str()),
+                        format!("`{}`: expected a list of texts, found {}", named.value, look_of(other)),
                     ));
                 }
             }

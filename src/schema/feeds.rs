@@ -35,7 +35,10 @@ fn common() -> Vec<Key> {
         ("jitter", span("how far each run is put off by chance, half of `every` at most")),
         ("timeout", usual(span("how long an answer is waited for, 1s to 2min"), "20s")),
         ("max_body", usual(size("the largest answer that is read"), "4 MiB")),
-        ("stale_after", span("how old its word may be and still count; left out: three times `every`")),
+        (
+            "stale_after",
+            span("how old its word may be and still count; left out: three times `every`, and ten minutes at least"),
+        ),
         ("twin_wait", usual(span("how long an alert in one language waits for the other, 10min at most"), "0s")),
         ("silent_after", span("without an answer for so long the people on duty hear of it; left out: three runs")),
         ("new_within", span("without anything new for so long they hear of it")),

@@ -31,7 +31,7 @@ fn read(files: BTreeMap<String, String>) -> Result<Vec<Problem>, Vec<Problem>> {
 #[test]
 fn every_mistake_is_told_with_its_place_and_what_to_do() {
     let cases = cases::all();
-    assert!(58 <= cases.len(), "only {} cases were found", cases.len());
+    assert!(100 <= cases.len(), "only {} cases were found", cases.len());
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(cases::home());
     settings.set_prepend_module_to_snapshot(false);
@@ -107,6 +107,29 @@ fn the_report_is_written_whole_and_counted_in_json() {
     assert_eq!(report["ok"], true);
     assert_eq!(report["counts"]["governorates"], 17);
     assert_eq!(report["counts"]["rules_signed_off"], 0);
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_by_its_name_and_a_mark_at_its_beginning_does_no_harm() {
+    let rule = "[rain]\nhazard = \"rain\"\nmetric = \"precipitation\"\nwindow = { sum = \"6h\" }\n\
+                at_least = { yellow = \"10 mm\" }\nsource = \"اختبار\"\n";
+    let utf_16 = rule.encode_utf16().flat_map(u16::to_le_bytes);
+    let windows = rule.replace("اختبار", "").into_bytes().into_iter().chain(*b"# \xc7\xce\xca\xc8\xc7\xd1\n");
+    let marked = format!("\u{feff}{rule}").into_bytes();
+    for (bytes, code, word) in [
+        (utf_16.collect(), EX_CONFIG, "save it as UTF-8"),
+        (windows.collect(), EX_CONFIG, "the file is not UTF-8 (line 7): save it as UTF-8"),
+        (marked, EX_OK, "1 rule"),
+        (format!("\t{}", rule.replace(" = ", "\t=\t").replace('\n', "\r\n")).into_bytes(), EX_OK, "1 rule"),
+        (Vec::new(), EX_OK, "there is no rule"),
+    ] as [(Vec<u8>, u8, &str); 5]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("rules")).unwrap();
+        std::fs::write(dir.path().join("rules/rain.toml"), bytes).unwrap();
+        let (found, report) = at_noon(Some(dir.path()), false);
+        assert!(found == code && report.contains(word) && report.len() < 20_000, "{word}: {report}");
+    }
 }
 
 #[test]
