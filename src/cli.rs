@@ -1,6 +1,5 @@
 //! The command line: every command says what it is for, with an example, and ends with an exit code that a script can use.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -61,14 +60,8 @@ enum Command {
     #[command(after_help = "Example:  nadhir run --config /etc/nadhir")]
     Run(run::Arguments),
     /// Read a configuration and report every mistake in it at once, with its place and advice.
-    #[command(after_help = "Example:  nadhir check /etc/nadhir")]
-    Check {
-        /// The directory to read; without it the configuration inside the program.
-        dir: Option<PathBuf>,
-        /// Report as JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(after_help = check::HELP)]
+    Check(check::Arguments),
     /// Live through a reconstructed storm on this machine alone: the whole service, on feeds and receivers of its own.
     #[command(after_help = "Examples:  nadhir demo\n           nadhir demo --once --json")]
     Demo(demo::Arguments),
@@ -132,7 +125,7 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let code = match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
-        Command::Check { dir, json } => check::run(dir.as_deref(), json, &mut anstream::stdout()),
+        Command::Check(arguments) => check::run(&arguments, &mut anstream::stdout()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Silence(arguments) => silence::run(arguments),

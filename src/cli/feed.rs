@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-mod asked;
+pub(super) mod asked;
 mod files;
-mod pieces;
+pub(super) mod pieces;
 mod reader;
 mod record;
 #[cfg(test)]

@@ -158,7 +158,13 @@ impl Sink for Webhook {
         // Any answer shows that the receiver can be reached; what it thinks of HEAD does not matter.
         Box::pin(async move {
             let request = self.http.head(self.url.clone()).timeout(PROBE_TIMEOUT);
-            request.send().await.map(drop).map_err(|why| self.failure(why).to_string())
+            match request.send().await {
+                Ok(_) => Ok(()),
+                Err(why) if why.is_timeout() && !why.is_connect() => {
+                    Err(format!("{} did not answer within {} s", shown(&self.url), PROBE_TIMEOUT.as_secs()))
+                }
+                Err(why) => Err(self.failure(why).to_string()),
+            }
         })
     }
 }

@@ -25,6 +25,8 @@ mod groups;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]
+mod online;
+#[cfg(test)]
 mod outside;
 #[cfg(test)]
 mod process;

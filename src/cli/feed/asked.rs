@@ -53,7 +53,7 @@ pub(super) fn run(name: &str, config: Option<&Path>, state: Option<&Path>, json:
 
 /// What asking once has shown.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(in crate::cli) struct Report {
     feed: String,
     kind: &'static str,
     asked: Timestamp,
@@ -61,6 +61,9 @@ pub(super) struct Report {
     outcome: &'static str,
     #[serde(skip)]
     code: u8,
+    /// True of feeds that give no readings: on calm days there is no alert.
+    #[serde(skip)]
+    may_be_empty: bool,
     answers: Vec<AnswerRow>,
     readings: Vec<ReadingRow>,
     alerts: Vec<AlertRow>,
@@ -145,7 +148,7 @@ impl From<Skip> for SkipRow {
 
 impl Report {
     /// What the pieces come to.
-    pub(super) fn new(asker: &Asker, pieces: Vec<Piece>) -> Self {
+    pub(in crate::cli) fn new(asker: &Asker, pieces: Vec<Piece>) -> Self {
         let asked = pieces.first().map_or_else(|| asker.clock.now(), |piece| piece.asked);
         let mut batch = Batch::default();
         let mut answers = Vec::new();
@@ -172,6 +175,7 @@ impl Report {
             asked,
             outcome,
             code,
+            may_be_empty: asker.feed.feed.gives().is_none_or(|gives| gives.is_empty()),
             answers,
             readings: readings(&batch),
             alerts: alerts(&batch),
@@ -185,6 +189,33 @@ impl Report {
     #[cfg(test)]
     pub(super) fn code(&self) -> u8 {
         self.code
+    }
+
+    /// What came, in a few words; as an error when it is not as it should be. A list of alerts may have nothing in it, and readings
+    /// may not.
+    pub(in crate::cli) fn in_a_line(&self) -> Result<String, String> {
+        let why = self.answers.iter().find_map(|answer| answer.why.clone());
+        let why = why.or_else(|| self.strange.first().map(|strange| format!("{}: {}", strange.part, strange.why)));
+        let readings = self.readings.iter().map(|row| row.count).sum();
+        let mut held: Vec<String> =
+            [(readings, "reading"), (self.alerts.len(), "alert"), (self.context.len(), "event")]
+                .into_iter()
+                .filter(|(count, _)| 0 < *count)
+                .map(|(count, what)| counted(count, what))
+                .collect();
+        if held.is_empty() {
+            held.push("nothing in it".to_owned());
+        }
+        if !self.skipped.is_empty() {
+            held.push(format!("{} passed over", self.skipped.len()));
+        }
+        let held = held.join(", ");
+        match (self.outcome, why) {
+            ("read", _) => Ok(held),
+            ("nothing", _) if self.may_be_empty => Ok(held),
+            (_, Some(why)) => Err(why),
+            (_, None) => Err(held),
+        }
     }
 
     /// One JSON object.

@@ -22,11 +22,11 @@ use crate::time::{TimeDelta, Timestamp};
 pub(super) use super::super::EX_USAGE;
 
 /// Why a command cannot go on, with its exit code.
-pub(super) struct Stopped(pub(super) u8, pub(super) String);
+pub(in crate::cli) struct Stopped(pub(in crate::cli) u8, pub(in crate::cli) String);
 
 /// What was asked for, and what came of it.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(in crate::cli) struct Piece {
     /// The address without its query, or the file.
     pub(super) from: String,
     /// When it was asked for.
@@ -39,7 +39,7 @@ pub(super) struct Piece {
 
 /// What came of asking.
 #[derive(Debug)]
-pub(super) enum Came {
+pub(in crate::cli) enum Came {
     /// Bytes.
     Body(Box<Body>),
     /// A proper answer without content (204).
@@ -55,7 +55,7 @@ pub(super) enum Came {
 
 /// Bytes, and what they hold.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(in crate::cli) struct Body {
     pub(super) bytes: Arc<Vec<u8>>,
     /// None for a file.
     pub(super) status: Option<u16>,
@@ -74,7 +74,7 @@ impl Body {
 }
 
 /// Asks one feed.
-pub(super) struct Asker {
+pub(in crate::cli) struct Asker {
     pub(super) feed: FeedConfig,
     fetcher: Fetcher,
     /// The state directory, where relative paths of folders and secrets begin.
@@ -103,7 +103,7 @@ pub(super) fn open(name: &str, config: Option<&Path>, state: Option<&Path>) -> R
 }
 
 /// Makes what asks a feed.
-pub(super) fn asker(feed: FeedConfig, contact: &str, dir: PathBuf, clock: Clock) -> Result<Asker, Stopped> {
+pub(in crate::cli) fn asker(feed: FeedConfig, contact: &str, dir: PathBuf, clock: Clock) -> Result<Asker, Stopped> {
     let fetcher = Fetcher::new(contact).and_then(|usual| usual.with_secrets_in(dir.clone()).through(&feed.connection));
     let fetcher = fetcher.map_err(|why| Stopped(EX_CONFIG, format!("{}: {why}", feed.id)))?;
     Ok(Asker { feed, fetcher, dir, clock })
@@ -111,7 +111,7 @@ pub(super) fn asker(feed: FeedConfig, contact: &str, dir: PathBuf, clock: Clock)
 
 impl Asker {
     /// Asks for everything once, in order. What `look` has seen of a folder is not read again.
-    pub(super) async fn ask(&self, look: &mut Look) -> Result<Vec<Piece>, Stopped> {
+    pub(in crate::cli) async fn ask(&self, look: &mut Look) -> Result<Vec<Piece>, Stopped> {
         match self.feed.feed.source(self.clock.now()) {
             Source::Web(requests) => Ok(self.ask_all(&requests).await),
             Source::Folder(folder) => Ok(self.look_into(&folder, look).await),
