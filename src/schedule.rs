@@ -143,6 +143,14 @@ fn quartz(line: &str) -> Result<cron::Schedule, String> {
     let [second, minute, hour, day, month, weekday] = match fields.as_slice() {
         [minute, hour, day, month, weekday] => ["0", *minute, *hour, *day, *month, *weekday],
         [second, minute, hour, day, month, weekday] => [*second, *minute, *hour, *day, *month, *weekday],
+        _ if line.trim_start().starts_with('@') => {
+            return Err(format!("`{line}` is no cron line here: write its fields, such as `0 * * * *` for every hour"));
+        }
+        [_] => {
+            return Err(format!(
+                "`{line}` is no cron line: write 5 fields, such as `0 6 * * *` for six in the morning"
+            ));
+        }
         _ => {
             return Err(format!(
                 "`{line}` has {} fields: write 5 (minute hour day month weekday) or 6 (second first)",
@@ -309,7 +317,8 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for (wrong, word) in [
             ("", "0 fields"),
-            ("@hourly", "1 fields"),
+            ("@hourly", "0 * * * *"),
+            ("daily", "no cron line"),
             ("0 0 12 * * * 2025", "7 fields"),
             ("0 6 1 * 1", "both"),
             ("0 6 L * *", "day"),

@@ -112,6 +112,12 @@ impl<'a> Table<'a> {
         self.entries.contains_key(key)
     }
 
+    /// True when a table is written under the key that has another key; does not count as asking for either.
+    pub fn holds(&self, key: &str, inner: &str) -> bool {
+        let within = self.entries.get(key).and_then(|value| value.get_ref().as_table());
+        within.is_some_and(|within| within.contains_key(inner))
+    }
+
     /// Where the value of a key is written; the table itself when it is not.
     pub fn span_of(&self, key: &str) -> Range<usize> {
         self.entries.get(key).map_or_else(|| self.span.clone(), Spanned::span)

@@ -115,8 +115,25 @@ pub fn read(
     all
 }
 
+/// Notes rules that stand within a table, as `[rules.rain]` has them; true when there are any.
+fn is_a_shelf(name: &Found<String>, table: &Table<'_>) -> bool {
+    let is_rule = |key: &str| RULE_KEYS.contains(&key);
+    let keys = table.keys();
+    let mut within = keys.iter().filter(|key| table.holds(&key.value, "hazard"));
+    let Some(first) = within.next().filter(|_| !keys.iter().any(|key| is_rule(&key.value))) else { return false };
+    let help = format!("write `[{}]` in place of `[{}.{}]`, and so on", first.value, name.value, first.value);
+    table.error(&first.span, format!("a rule within `{}`: rules stand by themselves", name.value), Some(help));
+    true
+}
+
+/// Keys that every rule has.
+const RULE_KEYS: [&str; 3] = ["hazard", "metric", "window"];
+
 /// A rule, and whether it is in force.
 fn rule(name: &Found<String>, table: Table<'_>, world: &World<'_>, told: &mut Vec<Written>) -> Option<(bool, Rule)> {
+    if is_a_shelf(name, &table) {
+        return None;
+    }
     let id = RuleId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
     let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
     let hazard = conditions::need_word(&table, "hazard", "\"rain\"", &conditions::names_of(Hazard::ALL, Hazard::name));

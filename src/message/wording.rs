@@ -369,19 +369,27 @@ fn check_filled(
     for sources in [SAMPLE, ""] {
         let slots: Vec<(Slot, &str)> =
             draft.slots.iter().map(|slot| (*slot, if *slot == Slot::Sources { sources } else { SAMPLE })).collect();
-        let fault = match fill(environment, key, &draft.found.value, &slots) {
-            Err(error) => Some(error.to_string()),
-            Ok(filled) if filled.trim() != filled => Some("it begins or ends with a space".to_owned()),
-            Ok(filled) if filled.contains("  ") => Some("it has two spaces in a row".to_owned()),
-            Ok(filled) if filled.contains(['\n', '\r', '\t']) => Some("it is more than one line".to_owned()),
-            Ok(filled) if !is_balanced(&filled) => Some("its direction marks do not match".to_owned()),
-            Ok(filled) if filled.is_empty() => Some("it says nothing".to_owned()),
-            Ok(_) => None,
+        let (fault, part) = match fill(environment, key, &draft.found.value, &slots) {
+            Err(error) => (reason(&error), error.range()),
+            Ok(filled) => match fault_of(&filled) {
+                Some(fault) => (fault.to_owned(), None),
+                None => continue,
+            },
         };
-        if let Some(fault) = fault {
-            let message = format!("`{key}` cannot be told: {fault}");
-            return problems.error(file, draft.found.span.clone(), message, None);
-        }
+        let span = part.map_or_else(|| draft.found.span.clone(), |part| inside(file, &draft.found, part));
+        return problems.error(file, span, format!("`{key}` cannot be told: {fault}"), None);
+    }
+}
+
+/// What is wrong with a text that was filled with samples.
+fn fault_of(filled: &str) -> Option<&'static str> {
+    match filled {
+        _ if filled.trim() != filled => Some("it begins or ends with a space"),
+        _ if filled.contains("  ") => Some("it has two spaces in a row"),
+        _ if filled.contains(['\n', '\r', '\t']) => Some("it is more than one line"),
+        _ if !is_balanced(filled) => Some("its direction marks do not match"),
+        "" => Some("it says nothing"),
+        _ => None,
     }
 }
 
