@@ -70,6 +70,8 @@
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
 //! * **Those it was meant for.** What is owed at a channel was meant for those who listened there when it was said; when a channel is
 //!   given to another audience, it is ended ([`store::Ledger::readdress`]).
+//! * **Rehearsed.** When a configuration is checked, and before a reload takes it in, all that its wording can say is said once
+//!   ([`message::rehearsal`]) and its stories are lived through ([`config::proof`]): what fails only for some bulletin fails by day.
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!

@@ -18,7 +18,7 @@ pub struct Proved {
     pub texts: usize,
 }
 
-/// Reads the configuration of a directory as [`load`] does, tells everything once that its wording can tell, and lives through its
+/// Reads the configuration of a directory as [`load`](super::load) does, tells everything once that its wording can tell, and lives through its
 /// stories: what `check` and a reload ask for.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub fn load_and_prove(dir: Option<&Path>) -> Result<Proved, Vec<Problem>> {
     prove(own, dir, problems)
 }
 
-/// Reads a configuration from memory as [`from_files`] does, and proves it as [`load_and_prove`] does.
+/// Reads a configuration from memory as [`from_files`](super::from_files) does, and proves it as [`load_and_prove`] does.
 ///
 /// # Errors
 /// As [`load_and_prove`].
