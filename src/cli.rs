@@ -11,6 +11,7 @@ pub mod demo;
 pub mod explain;
 pub mod feed;
 pub mod journal;
+pub mod kinds;
 pub mod logs;
 pub mod place;
 pub mod preview;
@@ -87,6 +88,16 @@ enum Command {
     /// Look at feeds without running the service: what an answer or a file holds, and what is passed over and why.
     #[command(after_help = "Example:  nadhir feed try --file alerts/")]
     Feed(feed::Arguments),
+    /// List every kind of feed, and show how one is written in feeds.toml.
+    #[command(
+        after_help = "Examples:  nadhir feeds\n           nadhir feeds cap\n\nExit codes: 0 shown, 2 no such kind."
+    )]
+    Feeds(kinds::Arguments),
+    /// List every kind of sink that a channel can be, and show how one is written in channels.toml.
+    #[command(
+        after_help = "Examples:  nadhir sinks\n           nadhir sinks webhook\n\nExit codes: 0 shown, 2 no such kind."
+    )]
+    Sinks(kinds::Arguments),
     /// Live through readings of the past with a set of rules, and score what would have been told by what really happened.
     #[command(after_help = backtest::HELP)]
     Backtest(backtest::Arguments),
@@ -132,6 +143,8 @@ pub fn main() -> ExitCode {
         Command::Ack(arguments) => silence::acknowledge(arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
+        Command::Feeds(arguments) => kinds::feeds(&arguments, &mut anstream::stdout()),
+        Command::Sinks(arguments) => kinds::sinks(&arguments, &mut anstream::stdout()),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),

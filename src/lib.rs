@@ -34,11 +34,8 @@
 //!
 //! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
 //! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo,
-//! [backtests](backtest) and the tests call that same function. What acts stands at the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`]
-//! keeps, [`sink`] sends, and [`daemon`] ties them together.
-//! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo
-//! and the tests call that same function, and [`engine::explain`] tells people why it is so. What acts stands at the edge: [`fetch`]
-//! asks, [`listen`] hears what is pushed, [`store`] keeps, [`sink`] sends, and [`daemon`] ties them together.
+//! [backtests](backtest) and the tests call that same function, and [`engine::explain`] tells people why it is so. What acts stands at
+//! the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`] keeps, [`sink`] sends, and [`daemon`] ties them together.
 //!
 //! ```text
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
@@ -66,6 +63,11 @@
 //!   where a hazard begins waits a little for others. Where they part, every place is named in a bulletin of the same step, so that
 //!   no newer word takes an older one with it that nobody else says; those whom that tells nothing new are spared it
 //!   ([`route::need_not_hear`]).
+//! * **Only where it matters.** Of thousands of places nearly all are calm. One is judged where something is told, waits or is held by a
+//!   latch, and where some value there could bring a rule to its mildest threshold ([`rule::judge::may_reach`]); windows slide over a
+//!   series and are not added anew. That what is left out would have changed nothing is proved by living both ways.
+//! * **Never cut.** A text for a narrow place is made of clauses: who is threatened by what and what to do are always said, and the
+//!   rest goes by one order ([`message::brief`]).
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
 //! * **Those it was meant for.** What is owed at a channel was meant for those who listened there when it was said; when a channel is

@@ -266,7 +266,7 @@ fn varied(scene: &Scene, turn: usize, told: Bulletin, other: &GovernorateId) -> 
         silent_since: (turn % 4 == 1).then(|| at(8, 21, 0)),
         left: if turn % 4 == 2 { place() } else { Vec::new() },
         doubtful: if turn % 4 == 3 { place() } else { Vec::new() },
-        parted: if turn % 4 == 0 { place() } else { Vec::new() },
+        parted: if turn.is_multiple_of(4) { place() } else { Vec::new() },
         ..told
     }
 }
