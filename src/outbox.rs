@@ -60,6 +60,8 @@ pub struct Claimed {
     pub body: std::sync::Arc<str>,
     /// What they are.
     pub content_type: String,
+    /// What goes first, and what is told aloud. See [`urgency`] and [`loudness`].
+    pub urgency: u8,
     /// Not after.
     pub expires: Timestamp,
 }
@@ -135,6 +137,17 @@ pub fn urgency(change: Change, severity: Severity) -> u8 {
         Change::Raised => 2,
     };
     severity * 3 + change
+}
+
+/// As loud as which severity a delivery is told, where a channel can be loud or quiet: the severity that its urgency was made from.
+/// A notice to the people on duty is as loud as an orange warning.
+pub fn loudness(urgency: u8) -> Severity {
+    match urgency {
+        0..=2 => Severity::Advisory,
+        3..=5 => Severity::Yellow,
+        6..=8 => Severity::Orange,
+        9.. => Severity::Red,
+    }
 }
 
 /// What goes first of a notice to the people on duty: after red, as early as a new orange. Whoever is about to act on a warning
@@ -219,6 +232,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_delivery_is_as_loud_as_its_severity() {
+        for change in Change::ALL {
+            for severity in Severity::ALL {
+                assert_eq!(loudness(urgency(*change, *severity)), *severity, "{change:?}");
+            }
+        }
+        assert_eq!(loudness(NOTICE_URGENCY), Severity::Orange);
     }
 
     #[test]

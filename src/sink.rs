@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::hazard::Severity;
 use crate::ids::BulletinId;
 use crate::message::Form;
 use crate::outbox::{Outcome, Patience};
@@ -33,6 +34,8 @@ pub struct Parcel {
     pub body: Arc<str>,
     /// What they are.
     pub content_type: String,
+    /// How loud it is told, where the receiver can be loud or quiet.
+    pub loudness: Severity,
     /// What time it is.
     pub now: Timestamp,
 }

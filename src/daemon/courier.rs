@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
-use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing};
+use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing, loudness};
 use crate::route::Audience;
 use crate::sink::{Parcel, Sink, outcome};
 use crate::store::{Store, StoreError};
@@ -89,6 +89,7 @@ impl Courier {
                 attempt: claimed.attempt,
                 body: Arc::clone(&claimed.body),
                 content_type: claimed.content_type.clone(),
+                loudness: loudness(claimed.urgency),
                 now: begun,
             };
             let sent = self.sink.send(&parcel).await;

@@ -19,7 +19,7 @@ struct Receiver(mpsc::Sender<String>, bool);
 impl Sink for Receiver {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            self.0.send(parcel.key.clone()).await.unwrap();
+            self.0.send(format!("{}: {}", parcel.loudness.name(), parcel.key)).await.unwrap();
             if self.1 {
                 std::future::pending::<()>().await;
             }
@@ -77,7 +77,8 @@ async fn a_channel_that_hangs_through_a_reload_holds_up_no_other() {
     let _new = Crew::start(&config, &ground, &bells, &orders, (sinks(), leaving), &fetchers);
     owe(&ground, lease, 1, &quick).await;
     bells.ring_all();
-    assert!(handed.recv().await.unwrap().ends_with("/quick"));
+    let quick = handed.recv().await.unwrap();
+    assert!(quick.starts_with("red: ") && quick.ends_with("/quick"), "{quick}");
     assert!(handed.try_recv().is_err(), "the channel that hangs is served by one courier at a time");
 }
 

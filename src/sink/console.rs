@@ -113,6 +113,7 @@ mod tests {
             attempt: 1,
             body: body.into(),
             content_type: "text/plain".to_owned(),
+            loudness: crate::hazard::Severity::Red,
             now: Timestamp::UNIX_EPOCH,
         }
     }

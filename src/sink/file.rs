@@ -321,6 +321,7 @@ mod tests {
             attempt: 1,
             body: body.into(),
             content_type: content_type.to_owned(),
+            loudness: crate::hazard::Severity::Red,
             now: Timestamp::from_timestamp(1_765_238_400, 0).unwrap(),
         }
     }

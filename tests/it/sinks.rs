@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use nadhir::hazard::Severity;
 use nadhir::ids::BulletinId;
 use nadhir::message::Form;
 use nadhir::problem::{Problems, SourceFile};
@@ -29,6 +30,7 @@ fn parcel(attempt: u32) -> Parcel {
         attempt,
         body: r#"{"number":"MKH-2025-000012","ar":"تحذير أحمر","en":"Red warning"}"#.into(),
         content_type: "application/json".to_owned(),
+        loudness: Severity::Red,
         now: at(i64::from(attempt)),
     }
 }

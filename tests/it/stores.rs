@@ -326,6 +326,7 @@ async fn the_most_urgent_goes_first_and_the_oldest_among_equals() {
             claimed.iter().map(|claimed| claimed.bulletin.as_str().chars().nth_back(2).unwrap()).collect()
         };
         let first = store.claim(channel("desk"), 4, at(10), LEASE).await.unwrap();
+        assert_eq!(first.iter().map(|claimed| claimed.urgency).collect::<Vec<_>>(), [255, 9, 9, 3]);
         assert_eq!(numbers(first), ['6', '2', '1', '0']);
         let second = store.claim(channel("desk"), 4, at(10), LEASE).await.unwrap();
         assert_eq!(numbers(second), ['5', '4']);

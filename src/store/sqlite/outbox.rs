@@ -65,6 +65,7 @@ pub(super) fn claim(
             bulletin: name(text.bulletin)?,
             body: text.body,
             content_type: text.content_type,
+            urgency: delivery.urgency,
             expires: moment(delivery.expires)?,
         });
     }
@@ -120,6 +121,7 @@ struct Due {
     id: i64,
     message: i64,
     attempts: u32,
+    urgency: u8,
     expires: i64,
 }
 
@@ -135,7 +137,7 @@ const NEXT_URGENCY: &str = "SELECT max(urgency) FROM deliveries
 
 fn due_sql() -> String {
     format!(
-        "SELECT id, message, attempts, expires FROM deliveries d
+        "SELECT id, message, attempts, urgency, expires FROM deliveries d
         WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND due <= ?3 AND {IS_NEWEST}
         ORDER BY due, id LIMIT ?4"
     )
@@ -161,7 +163,8 @@ fn due_rows(db: &Connection, channel: i64, now: i64, limit: usize) -> Result<Vec
     {
         let room = (limit - due.len()) as i64;
         let found = rows.query_map((channel, urgency, now, room), |row| {
-            Ok(Due { id: row.get(0)?, message: row.get(1)?, attempts: row.get(2)?, expires: row.get(3)? })
+            let (attempts, urgency, expires) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(Due { id: row.get(0)?, message: row.get(1)?, attempts, urgency, expires })
         })?;
         for delivery in found {
             due.push(delivery?);
