@@ -12,12 +12,16 @@ use crate::hazard::Severity;
 use crate::ids::BulletinId;
 use crate::message::Form;
 use crate::outbox::{Outcome, Patience};
+use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
 pub mod console;
 pub mod file;
+pub mod http;
 pub mod signature;
+pub mod slack;
+pub mod telegram;
 mod turn;
 pub mod webhook;
 
@@ -97,12 +101,23 @@ impl World {
         // When someone installed a provider before, that one is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = client()?.build().or_else(|why| {
-            let why = webhook::reasons(&why.without_url());
+            let why = http::reasons(&why.without_url());
             tracing::warn!(error = %why, "No host can be trusted over HTTPS ({why}); install the package ca-certificates");
             let without = client()?.tls_certs_only([]).build();
-            without.map_err(|why| format!("HTTPS cannot be set up: {}", webhook::reasons(&why.without_url())))
+            without.map_err(|why| format!("HTTPS cannot be set up: {}", http::reasons(&why.without_url())))
         })?;
         Ok(Self { http, dir })
+    }
+
+    /// Reads a secret; the path of a file begins in the state directory.
+    ///
+    /// # Errors
+    /// As [`Secret::read`].
+    pub fn secret(&self, source: &SecretSource) -> Result<Secret, String> {
+        Secret::read(&match source {
+            SecretSource::File(path) => SecretSource::File(self.dir.join(path)),
+            SecretSource::Credential(name) => SecretSource::Credential(name.clone()),
+        })
     }
 }
 
@@ -192,7 +207,7 @@ pub struct Kind {
 }
 
 /// Every kind of sink.
-pub const KINDS: &[Kind] = &[console::KIND, file::KIND, webhook::KIND];
+pub const KINDS: &[Kind] = &[console::KIND, file::KIND, webhook::KIND, telegram::KIND, slack::KIND];
 
 #[cfg(test)]
 mod tests {

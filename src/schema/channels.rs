@@ -1,10 +1,10 @@
 //! `channels.toml`: the keys that all channels share, and those of each kind of sink.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
 use super::places;
-use super::words::{Key, NAME, flag, line, named, secret, span, usual, word, words};
+use super::words::{Key, NAME, flag, integer, line, named, secret, span, usual, word, words};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
 use crate::message::Form;
@@ -43,10 +43,31 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             vec![
                 ("url", line("where it is sent: https, or http to this machine")),
                 ("secret", secret("where the secret of its signature is kept")),
-                ("timeout", usual(span("how long an answer is waited for, 60s at most"), "15s")),
+                timeout(),
             ],
             vec!["url", "secret"],
         ),
+        "telegram" => (
+            vec![
+                ("token", secret("where the token of the bot is kept")),
+                ("chat", chat("a channel as @name, or the number of a group")),
+                ("thread", integer("a topic of the group", &(1..=i64::from(i32::MAX)))),
+                ("api", usual(line("the Bot API server"), "https://api.telegram.org")),
+                timeout(),
+            ],
+            vec!["token", "chat"],
+        ),
+        "slack" => (vec![("url", secret("where the address of the incoming webhook is kept")), timeout()], vec!["url"]),
         _ => return None,
     })
+}
+
+fn timeout() -> Key {
+    ("timeout", usual(span("how long an answer is waited for, 60s at most"), "15s"))
+}
+
+/// A chat of Telegram, by its name or its number.
+fn chat(told: &str) -> Value {
+    let pattern = "^(@[A-Za-z][A-Za-z0-9_]{4,31}|-?[0-9]+)$";
+    json!({ "description": told, "anyOf": [{ "type": "string", "pattern": pattern }, { "type": "integer" }] })
 }

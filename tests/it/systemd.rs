@@ -75,7 +75,7 @@ fn the_unit_keeps_what_the_service_promises() {
         assert!(says(line), "`{line}` is not in the unit");
     }
     // A stop waits for the slowest receiver that a configuration may have, and then drains.
-    let longest = nadhir::sink::webhook::MAX_TIMEOUT.to_std().unwrap() + nadhir::daemon::DRAIN;
+    let longest = nadhir::sink::http::MAX_TIMEOUT.to_std().unwrap() + nadhir::daemon::DRAIN;
     assert!(longest.as_secs() < 90 && says("TimeoutStopSec=90s"), "a stop may take {longest:?}");
     // The brain turns at least once a tick, and the watchdog is looked after twice in its time.
     assert!(nadhir::daemon::TICK.num_seconds() < 45);

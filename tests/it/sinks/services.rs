@@ -1,0 +1,149 @@
+//! The services that sinks speak to, each with the answers that it really gives. They are data; `conformance` holds every sink
+//! against its own and against what all have in common.
+
+/// What an answer has to be taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// It arrived.
+    Taken,
+    /// It did not, and is tried again, after so many seconds at least when it was said.
+    Later(Option<i64>),
+    /// It never will.
+    Never,
+    /// It may have arrived.
+    Unknown,
+}
+
+use Meaning::{Later, Never, Taken, Unknown};
+
+/// One answer, what it means, and words that must be told.
+pub(super) type Case = (&'static str, Meaning, &'static str);
+
+/// One service and how its sink is set up. `{base}` stands for the address at which it listens.
+pub(super) struct Service {
+    pub(super) kind: &'static str,
+    pub(super) settings: &'static str,
+    /// Files beside the settings: name and content.
+    pub(super) files: &'static [(&'static str, &'static str)],
+    /// What may stand in no error, receipt or debug output.
+    pub(super) hushed: &'static [&'static str],
+    /// How it says that it took a message.
+    pub(super) taken: &'static str,
+    /// What is made of that.
+    pub(super) receipt: &'static str,
+    /// True when only its own words say that a message was taken; false when every 2xx does.
+    pub(super) is_known_by_words: bool,
+    /// What it answers besides.
+    pub(super) answers: &'static [Case],
+    /// The answers that a probe finds good, one a request, and how each request begins.
+    pub(super) well: &'static [(&'static str, &'static str)],
+    /// Answers that a probe must not find good, and words that must be told.
+    pub(super) unwell: &'static [(&'static str, &'static str)],
+    /// The longest text that it takes, as a character and how often; one more is refused unsent.
+    pub(super) longest: Option<(char, usize)>,
+}
+
+/// Every service.
+pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK];
+
+const WEBHOOK: Service = Service {
+    kind: "webhook",
+    settings: "url = \"{base}/hook?token=hunter2\"\nsecret = { file = \"secret\" }\n",
+    files: &[("secret", "whsec_bm90aGluZyBpcyBsaWtlIGEgcXVpZXQgc2Vh\n")],
+    hushed: &["hunter2", "bm90aGluZ"],
+    taken: "200 OK",
+    receipt: "200 OK: ok",
+    is_known_by_words: false,
+    answers: &[
+        ("204 No Content\r\n\r\n", Taken, "204 No Content"),
+        ("400 Bad Request", Later(None), "/hook answered 400 "),
+        ("413 Content Too Large", Later(None), "/hook answered 413 "),
+        ("422 Unprocessable Content", Later(None), "/hook answered 422 "),
+        ("301 Moved Permanently\r\nlocation: /new?token=hunter2", Never, "/new; redirects are not followed"),
+    ],
+    well: &[("405 Method Not Allowed", "HEAD /hook?token=hunter2 ")],
+    unwell: &[],
+    longest: None,
+};
+
+const TELEGRAM: Service = Service {
+    kind: "telegram",
+    settings: "token = { file = \"secret\" }\nchat = \"@makkah_warnings\"\napi = \"{base}\"\n",
+    files: &[("secret", "110201543:not-the-key_of-any-bot\n")],
+    hushed: &["not-the-key_of-any-bot"],
+    taken: "200 OK\r\n\r\n{\"ok\":true,\"result\":{\"message_id\":42,\"chat\":{\"id\":-1001,\"type\":\"channel\"},\"date\":1765238400,\"text\":\"\\u062a\"}}",
+    receipt: "message 42",
+    is_known_by_words: true,
+    answers: &[
+        ("200 OK\r\n\r\n{\"ok\":true,\"result\":true}", Unknown, "did not answer as Telegram does"),
+        (
+            "400 Bad Request\r\n\r\n{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: message is too long\"}",
+            Never,
+            "message is too long",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: chat not found\"}",
+            Later(None),
+            "see that @makkah_warnings is the chat",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: group chat was upgraded to a supergroup chat\",\"parameters\":{\"migrate_to_chat_id\":-1001999}}",
+            Later(None),
+            "write `chat = \"-1001999\"`",
+        ),
+        (
+            "401 Unauthorized\r\n\r\n{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}",
+            Later(None),
+            "put the right one into file secret",
+        ),
+        (
+            "403 Forbidden\r\n\r\n{\"ok\":false,\"error_code\":403,\"description\":\"Forbidden: bot was kicked from the channel chat\"}",
+            Later(None),
+            "that the bot may write there",
+        ),
+        (
+            "429 Too Many Requests\r\n\r\n{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after 35\",\"parameters\":{\"retry_after\":35}}",
+            Later(Some(35)),
+            "asked to wait 35s",
+        ),
+    ],
+    well: &[
+        ("200 OK\r\n\r\n{\"ok\":true,\"result\":{\"id\":110201543,\"is_bot\":true}}", "GET /bot110201543:"),
+        ("200 OK\r\n\r\n{\"ok\":true,\"result\":{\"id\":-1001}}", "GET /bot110201543:"),
+    ],
+    unwell: &[
+        (
+            "401 Unauthorized\r\n\r\n{\"ok\":false,\"error_code\":401,\"description\":\"Unauthorized\"}",
+            "put the right one into file secret",
+        ),
+        ("200 OK\r\n\r\n<html>welcome</html>", "welcome"),
+    ],
+    longest: Some(('ت', 4096)),
+};
+
+const SLACK: Service = Service {
+    kind: "slack",
+    settings: "url = { file = \"secret\" }\n",
+    files: &[("secret", "{base}/services/T00000000/B00000000/XXXXhunter2XXXX\n")],
+    hushed: &["hunter2", "B00000000"],
+    taken: "200 OK\r\n\r\nok",
+    receipt: "200 OK: ok",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\ninvalid_payload",
+            Never,
+            "will never take this message: 400 Bad Request: invalid_payload",
+        ),
+        ("400 Bad Request\r\n\r\nno_text", Never, "no_text"),
+        ("400 Bad Request\r\n\r\nuser_not_found", Later(None), "user_not_found"),
+        ("403 Forbidden\r\n\r\naction_prohibited", Later(None), "let the webhook post there"),
+        ("404 Not Found\r\n\r\nno_service", Later(None), "put its address into file secret"),
+        ("410 Gone\r\n\r\nchannel_is_archived", Never, "channel_is_archived"),
+        ("429 Too Many Requests\r\nretry-after: 30\r\n\r\nrate_limited", Later(Some(30)), "asked to wait 30s"),
+        ("500 Internal Server Error\r\n\r\nrollup_error", Later(None), "rollup_error"),
+    ],
+    well: &[("200 OK", "HEAD / ")],
+    unwell: &[],
+    longest: Some(('ت', 40_000)),
+};
