@@ -19,6 +19,7 @@ use crate::time::{TimeDelta, Timestamp};
 pub mod console;
 pub mod file;
 pub mod http;
+pub mod ntfy;
 pub mod signature;
 pub mod slack;
 pub mod telegram;
@@ -207,7 +208,7 @@ pub struct Kind {
 }
 
 /// Every kind of sink.
-pub const KINDS: &[Kind] = &[console::KIND, file::KIND, webhook::KIND, telegram::KIND, slack::KIND];
+pub const KINDS: &[Kind] = &[console::KIND, file::KIND, webhook::KIND, telegram::KIND, slack::KIND, ntfy::KIND];
 
 #[cfg(test)]
 mod tests {

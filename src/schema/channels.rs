@@ -58,6 +58,15 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             vec!["token", "chat"],
         ),
         "slack" => (vec![("url", secret("where the address of the incoming webhook is kept")), timeout()], vec!["url"]),
+        "ntfy" => (
+            vec![
+                ("topic", topic("what those who want the messages follow")),
+                ("server", usual(line("the server"), "https://ntfy.sh")),
+                ("token", secret("where the token is kept, if the topic is protected")),
+                timeout(),
+            ],
+            vec!["topic"],
+        ),
         _ => return None,
     })
 }
@@ -70,4 +79,9 @@ fn timeout() -> Key {
 fn chat(told: &str) -> Value {
     let pattern = "^(@[A-Za-z][A-Za-z0-9_]{4,31}|-?[0-9]+)$";
     json!({ "description": told, "anyOf": [{ "type": "string", "pattern": pattern }, { "type": "integer" }] })
+}
+
+/// A topic of ntfy.
+fn topic(told: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": told })
 }

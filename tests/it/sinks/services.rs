@@ -44,7 +44,7 @@ pub(super) struct Service {
 }
 
 /// Every service.
-pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK];
+pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY];
 
 const WEBHOOK: Service = Service {
     kind: "webhook",
@@ -146,4 +146,47 @@ const SLACK: Service = Service {
     well: &[("200 OK", "HEAD / ")],
     unwell: &[],
     longest: Some(('ت', 40_000)),
+};
+
+const NTFY: Service = Service {
+    kind: "ntfy",
+    settings: "topic = \"makkah-warnings\"\nserver = \"{base}\"\ntoken = { file = \"secret\" }\n",
+    files: &[("secret", "tk_not_the_token_of_anybody\n")],
+    hushed: &["not_the_token_of_anybody"],
+    taken: "200 OK\r\n\r\n{\"id\":\"rQxlDPU2cMUB\",\"time\":1765238400,\"expires\":1765281600,\"event\":\"message\",\"topic\":\"makkah-warnings\",\"message\":\"x\"}\n",
+    receipt: "message rQxlDPU2cMUB",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\n{\"code\":40024,\"http\":400,\"error\":\"invalid request: request body must be valid JSON\"}",
+            Never,
+            "must be valid JSON",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"code\":40010,\"http\":400,\"error\":\"invalid request: topic name is not allowed\"}",
+            Later(None),
+            "topic name is not allowed",
+        ),
+        (
+            "403 Forbidden\r\n\r\n{\"code\":40301,\"http\":403,\"error\":\"forbidden\"}",
+            Later(None),
+            "`token` may write",
+        ),
+        (
+            "413 Request Entity Too Large\r\n\r\n{\"code\":41303,\"http\":413,\"error\":\"JSON body too large\"}",
+            Never,
+            "too large",
+        ),
+        (
+            "429 Too Many Requests\r\n\r\n{\"code\":42908,\"http\":429,\"error\":\"limit reached: daily message quota reached\"}",
+            Later(None),
+            "daily message quota",
+        ),
+    ],
+    well: &[("200 OK\r\n\r\n{\"healthy\":true}\n", "GET /v1/health ")],
+    unwell: &[
+        ("200 OK\r\n\r\n{\"healthy\":false}\n", "not well"),
+        ("404 Not Found\r\n\r\nnothing here", "no ntfy server answered: 404 Not Found: nothing here"),
+    ],
+    longest: Some(('ت', 2048)),
 };
