@@ -17,8 +17,11 @@ use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
 pub mod console;
+pub mod discord;
 pub mod file;
 pub mod http;
+mod markdown;
+pub mod mattermost;
 pub mod ntfy;
 pub mod signature;
 pub mod slack;
@@ -208,7 +211,16 @@ pub struct Kind {
 }
 
 /// Every kind of sink.
-pub const KINDS: &[Kind] = &[console::KIND, file::KIND, webhook::KIND, telegram::KIND, slack::KIND, ntfy::KIND];
+pub const KINDS: &[Kind] = &[
+    console::KIND,
+    file::KIND,
+    webhook::KIND,
+    telegram::KIND,
+    slack::KIND,
+    ntfy::KIND,
+    discord::KIND,
+    mattermost::KIND,
+];
 
 #[cfg(test)]
 mod tests {

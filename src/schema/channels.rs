@@ -57,7 +57,9 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["token", "chat"],
         ),
-        "slack" => (vec![("url", secret("where the address of the incoming webhook is kept")), timeout()], vec!["url"]),
+        "slack" | "discord" | "mattermost" => {
+            (vec![("url", secret("where the address of the webhook is kept")), timeout()], vec!["url"])
+        }
         "ntfy" => (
             vec![
                 ("topic", topic("what those who want the messages follow")),

@@ -42,6 +42,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A secret part shorter than this is not looked for in words: it would be found everywhere.
 const MIN_HUSHED_LEN: usize = 4;
 
+/// From this length on, even small letters alone are taken for a key.
+const MIN_KEY_LEN: usize = 20;
+
 /// Reads `timeout`: how long a receiver may take.
 pub(super) fn timeout(table: &Table<'_>) -> Option<Duration> {
     let parse = |text: &str| {
@@ -126,7 +129,7 @@ impl Place {
 
     /// A receiver whose address is a secret but for its host.
     pub(super) fn secret(url: &Url) -> Self {
-        let segments = url.path_segments().into_iter().flatten();
+        let segments = url.path_segments().into_iter().flatten().filter(|segment| !is_word(segment));
         let place = Self { shown: origin(url), shows_path: false, hushed: Vec::new() };
         segments.fold(place.hush(url.path()), Self::hush).hush_query(url)
     }
@@ -163,6 +166,11 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
     }
+}
+
+/// True for a part of a path that is a word of the service, such as `services`, and nobody's key.
+fn is_word(segment: &str) -> bool {
+    segment.len() < MIN_KEY_LEN && segment.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Scheme, host and port.
@@ -455,9 +463,9 @@ mod tests {
     #[test]
     fn a_secret_that_the_other_side_repeats_is_taken_out() {
         let url = Url::parse("https://desk.example/hook/s3cr3t/deep?token=hunt%2Fer2&x=1").unwrap();
-        let said =
-            Place::secret(&url).without_secrets("Cannot POST /hook/s3cr3t/deep?token=hunt%2Fer2&x=1 s3cr3t hunt/er2");
-        assert_eq!(said, "Cannot POST …?… … …");
+        let said = Place::secret(&url)
+            .without_secrets("Cannot POST /hook/s3cr3t/deep?token=hunt%2Fer2&x=1, no hook s3cr3t, hunt/er2");
+        assert_eq!(said, "Cannot POST …?…, no hook …, …");
         let open = Place::open(&url).without_secrets("/hook/s3cr3t/deep?token=hunt%2Fer2");
         assert_eq!(open, "/hook/s3cr3t/deep?token=…");
     }

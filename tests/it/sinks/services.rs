@@ -44,7 +44,7 @@ pub(super) struct Service {
 }
 
 /// Every service.
-pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY];
+pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY, DISCORD, MATTERMOST];
 
 const WEBHOOK: Service = Service {
     kind: "webhook",
@@ -189,4 +189,85 @@ const NTFY: Service = Service {
         ("404 Not Found\r\n\r\nnothing here", "no ntfy server answered: 404 Not Found: nothing here"),
     ],
     longest: Some(('ت', 2048)),
+};
+
+const DISCORD: Service = Service {
+    kind: "discord",
+    settings: "url = { file = \"secret\" }\n",
+    files: &[("secret", "{base}/api/webhooks/1234567890/no_Secret-of-anybody?thread_id=77\n")],
+    hushed: &["no_Secret-of-anybody"],
+    taken: "200 OK\r\n\r\n{\"id\":\"998877665544332211\",\"type\":0,\"content\":\"x\",\"channel_id\":\"1\"}",
+    receipt: "message 998877665544332211",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\n{\"code\":50035,\"errors\":{\"content\":{\"_errors\":[{\"code\":\"BASE_TYPE_MAX_LENGTH\"}]}},\"message\":\"Invalid Form Body\"}",
+            Never,
+            "will never take this message",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"code\":50006,\"message\":\"Cannot send an empty message\"}",
+            Never,
+            "an empty message",
+        ),
+        ("400 Bad Request\r\n\r\n{\"code\":50083,\"message\":\"Thread is archived\"}", Later(None), "archived"),
+        (
+            "401 Unauthorized\r\n\r\n{\"code\":50027,\"message\":\"Invalid Webhook Token\"}",
+            Later(None),
+            "into file secret",
+        ),
+        ("404 Not Found\r\n\r\n{\"code\":10015,\"message\":\"Unknown Webhook\"}", Later(None), "make a new one"),
+        (
+            "429 Too Many Requests\r\nretry-after: 65\r\n\r\n{\"message\":\"You are being rate limited.\",\"retry_after\":64.57,\"global\":false}",
+            Later(Some(64)),
+            "rate limited",
+        ),
+    ],
+    well: &[(
+        "200 OK\r\n\r\n{\"id\":\"1234567890\",\"type\":1,\"channel_id\":\"1\"}",
+        "GET /api/webhooks/1234567890/no_Secret-of-anybody ",
+    )],
+    unwell: &[
+        (
+            "404 Not Found\r\n\r\n{\"code\":10015,\"message\":\"Unknown Webhook\"}",
+            "webhook in file secret is not known",
+        ),
+        ("200 OK\r\n\r\n<html>welcome</html>", "welcome"),
+    ],
+    longest: Some(('ت', 4096)),
+};
+
+const MATTERMOST: Service = Service {
+    kind: "mattermost",
+    settings: "url = { file = \"secret\" }\n",
+    files: &[("secret", "{base}/hooks/nokeyofanybodynokeyofanybo\n")],
+    hushed: &["nokeyofanybody"],
+    taken: "200 OK\r\ncontent-type: text/plain\r\n\r\nok",
+    receipt: "200 OK: ok",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\n{\"id\":\"web.incoming_webhook.text.app_error\",\"message\":\"No text specified.\",\"status_code\":400}",
+            Never,
+            "No text specified",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"id\":\"web.incoming_webhook.invalid.app_error\",\"message\":\"Invalid webhook.\",\"status_code\":400}",
+            Later(None),
+            "file secret holds the address of one",
+        ),
+        (
+            "404 Not Found\r\n\r\n{\"id\":\"web.incoming_webhook.channel.app_error\",\"message\":\"Couldn't find the channel.\",\"status_code\":404}",
+            Later(None),
+            "find the channel",
+        ),
+        (
+            "501 Not Implemented\r\n\r\n{\"id\":\"web.incoming_webhook.disabled.app_error\",\"message\":\"Incoming webhooks have been disabled by the system admin.\",\"status_code\":501}",
+            Later(None),
+            "disabled",
+        ),
+    ],
+    well: &[("200 OK", "HEAD / ")],
+    unwell: &[],
+    longest: Some(('ت', 16_383)),
 };

@@ -1,0 +1,205 @@
+//! Discord: each message as plain text in the channel of a webhook.
+//!
+//! The address of the webhook is itself the secret. Marks are written so that they stay letters, nobody is mentioned, and links get
+//! no preview. What does not fit into `content` goes whole into one embed, under its first line. Webhooks know no key for "seen
+//! it" (`nonce` with `enforce_nonce` is for bots alone): when an answer got lost, a second copy of the message may appear.
+//!
+//! Sources: the Discord developer documentation: "Execute Webhook" (`wait`, `content`, `flags`), "Get Webhook with Token", "Embed
+//! Limits", "Allowed Mentions Object", "Rate Limits" (`retry_after` in seconds with a fraction), "JSON Error Codes".
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::http::{self, Place, Receiver};
+use super::markdown::Dialect;
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use crate::feed::keys;
+use crate::hazard::Severity;
+use crate::message::Form;
+use crate::secret::SecretSource;
+use crate::table::Table;
+use crate::time::TimeDelta;
+
+/// The most characters of `content`.
+pub const MAX_CONTENT_CHARS: usize = 2000;
+
+/// The most characters of the `description` of an embed, and so of a message.
+pub const MAX_CHARS: usize = 4096;
+
+/// The flag that shows no preview of links: `SUPPRESS_EMBEDS`, 1 << 2.
+const SUPPRESS_EMBEDS: u32 = 1 << 2;
+
+/// The longest wait that is read, in seconds; a longer one is taken for this.
+const MAX_RETRY_AFTER_S: f64 = 86_400.0;
+
+/// How Discord says that it is the message which it does not take: "Invalid form body", "Cannot send an empty message".
+const COMPLAINTS: &[&str] = &["50035", "50006"];
+
+/// What Discord reads as marks.
+const DIALECT: Dialect = Dialect { marks: "\\*_~`|[]<", calls: "", has_shortcodes: false };
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "discord",
+    about: "posts each message to a Discord channel, by a webhook",
+    example: r#"[makkah-discord]
+kind = "discord"
+url = { file = "discord.url" }           # holds https://discord.com/api/webhooks/…; or { credential = "…" } with systemd
+timeout = "15s"                          # at most 60s
+"#,
+    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+};
+
+/// What a channel of this kind says of itself.
+#[derive(Debug)]
+struct Settings {
+    url: SecretSource,
+    timeout: Duration,
+}
+
+fn parse(table: &Table<'_>) -> Option<Settings> {
+    let url = keys::secret(table, "url");
+    let timeout = http::timeout(table);
+    Some(Settings { url: url?, timeout: timeout? })
+}
+
+impl Opener for Settings {
+    fn form(&self) -> Form {
+        Form::Text
+    }
+
+    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
+        let url = http::secret_url(&self.url, world)?;
+        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
+        let mut about = url.clone();
+        about.set_query(None);
+        // A query of its own (`thread_id`) stays.
+        let kept: Vec<_> =
+            url.query_pairs().filter(|(key, _)| key != "wait").map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+        let mut execute = about.clone();
+        execute.query_pairs_mut().extend_pairs(kept).append_pair("wait", "true");
+        Ok(Arc::new(Discord { receiver, execute, about, source: self.url.clone() }))
+    }
+}
+
+struct Discord {
+    receiver: Receiver,
+    execute: Url,
+    about: Url,
+    source: SecretSource,
+}
+
+/// A message or a webhook, as Discord gives it back.
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+/// What Discord says when it is asked too often.
+#[derive(Deserialize)]
+struct TooOften {
+    retry_after: f64,
+}
+
+impl Sink for Discord {
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
+        Box::pin(async move {
+            let body = body(&DIALECT.plain(parcel.body.trim_end()), parcel.loudness)?;
+            let answer = self.receiver.post_json(&self.execute, HeaderMap::new(), &body).await?;
+            if answer.status.is_success() {
+                return match answer.json::<Named>() {
+                    Some(message) => Ok(Receipt(format!("message {}", message.id))),
+                    None => Err(self.receiver.unclear(&answer, "Discord")),
+                };
+            }
+            if answer.refuses_message(COMPLAINTS) {
+                return Err(self.receiver.refuses(&answer));
+            }
+            let asked = answer.json::<TooOften>().and_then(|said| wait(said.retry_after));
+            let hint = match answer.status {
+                StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+                    format!("the webhook is gone: make a new one and put its address into {}", self.source)
+                }
+                _ => String::new(),
+            };
+            self.receiver.settle(&answer, parcel.now, asked, &hint)
+        })
+    }
+
+    /// Asks for the webhook itself, which posts nothing.
+    fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            let answer = self.receiver.get(&self.about, HeaderMap::new()).await?;
+            if answer.status.is_success() && answer.json::<Named>().is_some() {
+                return Ok(());
+            }
+            Err(format!("the webhook in {} is not known: {}", self.source, answer.words))
+        })
+    }
+}
+
+/// The body for a text whose marks are letters.
+fn body(text: &str, loudness: Severity) -> Result<Value, SendError> {
+    let len = text.chars().count();
+    http::check_length("Discord", len, MAX_CHARS, "characters")?;
+    let nobody = json!({ "parse": [] });
+    if len <= MAX_CONTENT_CHARS {
+        return Ok(json!({ "content": text, "allowed_mentions": nobody, "flags": SUPPRESS_EMBEDS }));
+    }
+    let mut body =
+        json!({ "embeds": [{ "description": text, "color": colour(loudness) }], "allowed_mentions": nobody });
+    let first = text.lines().next().unwrap_or_default();
+    if let (Some(body), true) = (body.as_object_mut(), first.chars().count() <= MAX_CONTENT_CHARS) {
+        body.insert("content".to_owned(), first.into());
+    }
+    Ok(body)
+}
+
+/// The colour of the stroke beside an embed, as 0xRRGGBB.
+fn colour(loudness: Severity) -> u32 {
+    match loudness {
+        Severity::Advisory => 0x0060_7d8b,
+        Severity::Yellow => 0x00fb_c02d,
+        Severity::Orange => 0x00f5_7c00,
+        Severity::Red => 0x00d3_2f2f,
+    }
+}
+
+/// A wait in seconds with a fraction, never made shorter.
+fn wait(seconds: f64) -> Option<TimeDelta> {
+    if !seconds.is_finite() {
+        return None;
+    }
+    TimeDelta::try_milliseconds((seconds.clamp(0.0, MAX_RETRY_AFTER_S) * 1000.0).ceil() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_stands_whole_in_an_embed_under_its_first_line() {
+        let text = format!("إنذار أحمر\n\n{}", "x".repeat(MAX_CONTENT_CHARS));
+        let body = body(&text, Severity::Red).unwrap();
+        assert_eq!(
+            (&body["content"], &body["embeds"][0]["description"]),
+            (&"إنذار أحمر".into(), &text.as_str().into())
+        );
+        assert_eq!(body["flags"], Value::Null, "a flag against previews would hide the embed");
+    }
+
+    #[test]
+    fn a_wait_is_never_made_shorter() {
+        assert_eq!(wait(64.5701), Some(TimeDelta::milliseconds(64_571)));
+        assert_eq!(wait(-1.0), Some(TimeDelta::zero()));
+        assert_eq!(wait(f64::MAX), Some(TimeDelta::days(1)));
+        assert_eq!(wait(f64::NAN), None);
+    }
+}
