@@ -25,6 +25,7 @@ pub mod mattermost;
 pub mod ntfy;
 pub mod signature;
 pub mod slack;
+pub mod teams;
 pub mod telegram;
 mod turn;
 pub mod webhook;
@@ -220,6 +221,7 @@ pub const KINDS: &[Kind] = &[
     ntfy::KIND,
     discord::KIND,
     mattermost::KIND,
+    teams::KIND,
 ];
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
         "slack" | "discord" | "mattermost" => {
             (vec![("url", secret("where the address of the webhook is kept")), timeout()], vec!["url"])
         }
+        "teams" => (vec![("url", secret("where the address of the workflow is kept")), timeout()], vec!["url"]),
         "ntfy" => (
             vec![
                 ("topic", topic("what those who want the messages follow")),

@@ -44,7 +44,7 @@ pub(super) struct Service {
 }
 
 /// Every service.
-pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY, DISCORD, MATTERMOST];
+pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY, DISCORD, MATTERMOST, TEAMS];
 
 const WEBHOOK: Service = Service {
     kind: "webhook",
@@ -270,4 +270,40 @@ const MATTERMOST: Service = Service {
     well: &[("200 OK", "HEAD / ")],
     unwell: &[],
     longest: Some(('ت', 16_383)),
+};
+
+const TEAMS: Service = Service {
+    kind: "teams",
+    settings: "url = { file = \"secret\" }\n",
+    files: &[(
+        "secret",
+        "{base}/workflows/0f1e2d3c/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=no-Signature_of-anybody\n",
+    )],
+    hushed: &["no-Signature_of-anybody", "0f1e2d3c"],
+    taken: "202 Accepted\r\nx-ms-workflow-run-id: 1\r\n\r\n",
+    receipt: "202 Accepted",
+    is_known_by_words: false,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\n{\"error\":{\"code\":\"TriggerInputSchemaMismatch\",\"message\":\"The input body for trigger did not match its schema definition.\"}}",
+            Never,
+            "TriggerInputSchemaMismatch",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"error\":{\"code\":\"WorkflowTriggerIsNotEnabled\",\"message\":\"Could not execute workflow trigger: it is disabled.\"}}",
+            Later(None),
+            "see that the workflow is switched on",
+        ),
+        (
+            "401 Unauthorized\r\n\r\n{\"error\":{\"code\":\"AuthorizationFailed\",\"message\":\"The authentication credentials are not valid.\"}}",
+            Later(None),
+            "that file secret holds its address",
+        ),
+        ("404 Not Found\r\n\r\n{\"error\":{\"code\":\"WorkflowNotFound\"}}", Later(None), "WorkflowNotFound"),
+        ("413 Request Entity Too Large\r\n\r\n", Never, "will never take this message"),
+        ("429 Too Many Requests\r\nretry-after: 5\r\n\r\n", Later(Some(5)), "asked to wait 5s"),
+    ],
+    well: &[("404 Not Found", "HEAD / ")],
+    unwell: &[],
+    longest: Some(('q', 27_581)),
 };
