@@ -39,8 +39,8 @@ const SUPPRESS_EMBEDS: u32 = 1 << 2;
 /// The longest wait that is read, in seconds; a longer one is taken for this.
 const MAX_RETRY_AFTER_S: f64 = 86_400.0;
 
-/// How Discord says that it is the message which it does not take: "Invalid form body", "Cannot send an empty message".
-const COMPLAINTS: &[&str] = &["50035", "50006"];
+/// How Discord says that it is the message which it does not take (its codes 50035 and 50006).
+const COMPLAINTS: &[&str] = &["Invalid Form Body", "Cannot send an empty message"];
 
 /// What Discord reads as marks.
 const DIALECT: Dialect = Dialect { marks: "\\*_~`|[]<", calls: "", has_shortcodes: false };
@@ -140,7 +140,7 @@ impl Sink for Discord {
             if answer.status.is_success() && answer.json::<Named>().is_some() {
                 return Ok(());
             }
-            Err(format!("the webhook in {} is not known: {}", self.source, answer.words))
+            Err(format!("Discord did not show the webhook in {}: {}", self.source, answer.words))
         })
     }
 }

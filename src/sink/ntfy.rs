@@ -14,6 +14,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::json;
 use url::Url;
 
@@ -25,8 +26,9 @@ use crate::message::Form;
 use crate::secret::SecretSource;
 use crate::table::Table;
 
-/// The most bytes of a message (`message-size-limit` of the server, unless changed there).
-pub const MAX_BYTES: usize = 4096;
+/// The most bytes of a message: one less than `message-size-limit` (4,096 unless changed at the server), which is where a text begins
+/// to become a file.
+pub const MAX_BYTES: usize = 4095;
 
 /// The longest name of a topic, in characters.
 const MAX_TOPIC_LEN: usize = 64;
@@ -121,6 +123,8 @@ struct Ntfy {
 struct Taken {
     id: String,
     event: String,
+    /// There when the text became a file.
+    attachment: Option<IgnoredAny>,
 }
 
 /// What ntfy says of itself.
@@ -145,7 +149,11 @@ impl Sink for Ntfy {
             if answer.status.is_success() {
                 let taken = answer.json::<Taken>().filter(|taken| taken.event == "message");
                 return match taken {
-                    Some(taken) => Ok(Receipt(format!("message {}", taken.id))),
+                    Some(Taken { id, attachment: None, .. }) => Ok(Receipt(format!("message {id}"))),
+                    Some(Taken { id, .. }) => {
+                        let why = "as a file to open, since the server takes shorter texts alone: raise its message-size-limit";
+                        Ok(Receipt(format!("message {id}, {why}")))
+                    }
                     None => Err(self.receiver.unclear(&answer, "ntfy")),
                 };
             }

@@ -158,6 +158,11 @@ const NTFY: Service = Service {
     is_known_by_words: true,
     answers: &[
         (
+            "200 OK\r\n\r\n{\"id\":\"aa\",\"time\":1,\"event\":\"message\",\"topic\":\"x\",\"attachment\":{\"name\":\"attachment.txt\"}}",
+            Taken,
+            "message aa, as a file to open",
+        ),
+        (
             "400 Bad Request\r\n\r\n{\"code\":40024,\"http\":400,\"error\":\"invalid request: request body must be valid JSON\"}",
             Never,
             "must be valid JSON",
@@ -188,7 +193,7 @@ const NTFY: Service = Service {
         ("200 OK\r\n\r\n{\"healthy\":false}\n", "not well"),
         ("404 Not Found\r\n\r\nnothing here", "no ntfy server answered: 404 Not Found: nothing here"),
     ],
-    longest: Some(('ت', 2048)),
+    longest: Some(('z', 4095)),
 };
 
 const DISCORD: Service = Service {
@@ -230,7 +235,7 @@ const DISCORD: Service = Service {
     unwell: &[
         (
             "404 Not Found\r\n\r\n{\"code\":10015,\"message\":\"Unknown Webhook\"}",
-            "webhook in file secret is not known",
+            "did not show the webhook in file secret",
         ),
         ("200 OK\r\n\r\n<html>welcome</html>", "welcome"),
     ],
