@@ -149,7 +149,7 @@ fn a_dead_port_a_server_that_hangs_and_one_that_answers_a_page_are_each_told_wit
         ("feed", "page", false, "web page (HTML)"),
         ("channel", "desk", true, "it could send"),
         ("channel", "away", false, "cannot be reached"),
-        ("channel", "slow", false, "did not answer within 5 s"),
+        ("channel", "slow", false, "did not answer in 5 s"),
     ];
     assert_eq!(told.len(), expected.len(), "{told:?}");
     for (told, expected) in told.iter().zip(expected) {

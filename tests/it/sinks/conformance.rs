@@ -23,6 +23,7 @@ fn parcel_for(form: Form, attempt: u32) -> Parcel {
         Form::Text => {
             Parcel { body: TEXT.into(), content_type: "text/plain; charset=utf-8".to_owned(), ..parcel(attempt) }
         }
+        Form::Post | Form::Sms | Form::Broadcast => panic!("no service here takes a short form yet"),
     }
 }
 
