@@ -47,11 +47,15 @@ pub enum Form {
     Sms,
     /// One cell broadcast a language, as parts.
     Broadcast,
+    /// Plain text of all languages, within one message of a chat.
+    Chat,
+    /// Plain text of all languages, within one message pushed to a telephone.
+    Push,
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 5] = [Self::Text, Self::Json, Self::Post, Self::Sms, Self::Broadcast];
+    pub const ALL: [Self; 7] = [Self::Text, Self::Json, Self::Post, Self::Sms, Self::Broadcast, Self::Chat, Self::Push];
 
     /// Its name in TOML and keys.
     pub fn name(self) -> &'static str {
@@ -61,13 +65,15 @@ impl Form {
             Self::Post => "post",
             Self::Sms => "sms",
             Self::Broadcast => "broadcast",
+            Self::Chat => "chat",
+            Self::Push => "push",
         }
     }
 
-    /// What it may hold in each language; none where there is room for all.
+    /// What it may hold, in each language where it has parts, else in all; none where there is room for all.
     pub fn budget(self) -> Option<Budget> {
         match self.shape() {
-            Shape::Parts(budget) => Some(budget),
+            Shape::Parts(budget) | Shape::One(budget) => Some(budget),
             Shape::Text | Shape::Json => None,
         }
     }
@@ -79,6 +85,8 @@ impl Form {
             Self::Post => Shape::Parts(Budget::POST),
             Self::Sms => Shape::Parts(Budget::SMS),
             Self::Broadcast => Shape::Parts(Budget::BROADCAST),
+            Self::Chat => Shape::One(Budget::CHAT),
+            Self::Push => Shape::One(Budget::PUSH),
         }
     }
 }
@@ -91,6 +99,8 @@ enum Shape {
     Json,
     /// A short text for each language, within a budget.
     Parts(Budget),
+    /// One text of all languages, within a budget.
+    One(Budget),
 }
 
 /// What bodies are, as MIME types.
@@ -127,6 +137,13 @@ pub struct Message {
     pub content_type: &'static str,
     /// The bytes, UTF-8.
     pub body: String,
+}
+
+impl Message {
+    /// Whether its body is the parts of a short form.
+    fn is_in_parts(&self) -> bool {
+        self.content_type == PARTS
+    }
 }
 
 /// Who speaks: from `[authority]` in `nadhir.toml`.
@@ -252,14 +269,22 @@ fn message(
     part: impl Fn(Language, &Spoken, Budget) -> Result<Part, WordingError>,
 ) -> Result<Message, RenderError> {
     let failed = |source| RenderError::Json { bulletin: id.clone(), source };
+    let languages: Vec<Language> = spoken.iter().map(|(language, _)| *language).collect();
     let (content_type, body) = match form.shape() {
         Shape::Text => (TEXT, text::whole(spoken)),
+        Shape::One(budget) => {
+            let whole = text::whole(spoken);
+            let share = budget.shared(spoken.len());
+            let parts = || spoken.iter().map(|(language, spoken)| part(*language, spoken, share));
+            let body =
+                if budget.holds(&whole) { whole } else { brief::in_one(&parts().collect::<Result<Vec<_>, _>>()?) };
+            (TEXT, body)
+        }
         Shape::Json => (JSON, json().map_err(failed)?),
         Shape::Parts(budget) => {
             let parts = spoken.iter().map(|(language, spoken)| part(*language, spoken, budget));
             (PARTS, brief::whole(&parts.collect::<Result<Vec<_>, _>>()?).map_err(failed)?)
         }
     };
-    let languages: Vec<Language> = spoken.iter().map(|(language, _)| *language).collect();
     Ok(Message { key: MessageKey::new(id, form, &languages), bulletin: id.clone(), content_type, body })
 }

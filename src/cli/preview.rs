@@ -135,6 +135,7 @@ fn room(Part { language, text }: Part, budget: brief::Budget) -> Room {
     let (unit, alphabet) = match budget.measure {
         Measure::Weighted => ("as X counts", None),
         Measure::Utf16 => ("code units", None),
+        Measure::Bytes => ("bytes", None),
         Measure::Segments => ("segments", Some(Segments::of(&text).alphabet)),
         Measure::Broadcast => ("letters of a broadcast", Some(Segments::of(&text).alphabet)),
     };

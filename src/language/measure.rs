@@ -8,8 +8,10 @@
 pub enum Measure {
     /// As X counts a post: most letters one, others two, an address 23.
     Weighted,
-    /// UTF-16 code units, as Telegram and most chats count.
+    /// UTF-16 code units: chats that count letters count no more of them.
     Utf16,
+    /// Bytes of UTF-8.
+    Bytes,
     /// Segments of a short message.
     Segments,
     /// Letters of one cell broadcast, as parts of what it holds: see [`BROADCAST`].
@@ -22,6 +24,7 @@ impl Measure {
         match self {
             Self::Weighted => weighted(text),
             Self::Utf16 => text.encode_utf16().count(),
+            Self::Bytes => text.len(),
             Self::Segments => Segments::of(text).count,
             Self::Broadcast => broadcast(text),
         }

@@ -14,7 +14,7 @@ use crate::language::measure::{BROADCAST, Measure, POST, for_telephones};
 use crate::message::catalogue::Slot;
 use crate::message::official::{self, Source};
 use crate::message::telling::{Dates, Headlines, Telling, Told};
-use crate::message::text::Spoken;
+use crate::message::text::{RULE, Spoken};
 use crate::message::wording::WordingError;
 use crate::message::{area, evidence};
 
@@ -37,8 +37,18 @@ impl Budget {
     pub const POST: Self = Self { measure: Measure::Weighted, limit: POST, is_for_telephones: false };
     /// One short message of a few segments.
     pub const SMS: Self = Self { measure: Measure::Segments, limit: SEGMENTS, is_for_telephones: true };
+    /// One message of a chat. Telegram takes 4096 letters and Discord as many; some of them double when marks are made harmless.
+    pub const CHAT: Self = Self { measure: Measure::Utf16, limit: 4000, is_for_telephones: false };
+    /// One message pushed to a telephone: ntfy takes less than 4096 bytes.
+    pub const PUSH: Self = Self { measure: Measure::Bytes, limit: 4000, is_for_telephones: false };
     /// One cell broadcast.
     pub const BROADCAST: Self = Self { measure: Measure::Broadcast, limit: BROADCAST, is_for_telephones: true };
+
+    /// The same for each of so many languages that stand in one message.
+    pub(super) fn shared(self, count: usize) -> Self {
+        let between = self.measure.length(RULE) * count.saturating_sub(1);
+        Self { limit: self.limit.saturating_sub(between) / count.max(1), ..self }
+    }
 
     /// True when it holds a text.
     pub fn holds(&self, text: &str) -> bool {
@@ -68,6 +78,11 @@ pub fn read(body: &str) -> Vec<Part> {
 #[derive(Serialize, Deserialize)]
 struct Whole {
     parts: Vec<Part>,
+}
+
+/// The parts of all languages in one message.
+pub(super) fn in_one(parts: &[Part]) -> String {
+    parts.iter().map(|part| part.text.as_str()).collect::<Vec<_>>().join(RULE)
 }
 
 /// What was put into words already, within a budget: its headline, and those of its paragraphs that there is room for.

@@ -1,4 +1,4 @@
-//! The rehearsal: before a wording is used, every hazard at every severity, with every change, in both languages and every form, is
+//! The rehearsal: before a wording is used, every hazard at every severity, with every change, in both languages and each form that matters, is
 //! told once, and so is every notice to the people on duty. What is wrong with a text is told where it is written.
 //!
 //! It sends nothing, and what it tells of has never happened.
@@ -36,6 +36,9 @@ pub struct Rehearsal {
     pub places: Arc<GovernorateBook>,
 }
 
+/// The forms in which everything is told. What fits into a post and a short message fits into a broadcast and into a share of a chat.
+pub(super) const FORMS: [Form; 4] = [Form::Text, Form::Json, Form::Post, Form::Sms];
+
 /// What was found of each text as it was said: most are said again and again.
 type Judged = HashMap<(Language, Said), Vec<Fault>>;
 
@@ -66,7 +69,7 @@ impl Rehearsal {
         let mut faults: BTreeMap<Blame, Met> = BTreeMap::new();
         let mut judged = Judged::new();
         self.each(|story, language, told| {
-            texts += Form::ALL.len();
+            texts += FORMS.len();
             for (key, fault) in self.faults_of(language, told, &mut judged) {
                 let met =
                     faults.entry((language, key, fault)).or_insert_with(|| Met { first: story.to_owned(), texts: 0 });
@@ -120,7 +123,7 @@ impl Rehearsal {
         put: impl Fn(Form, &[(Language, Spoken)]) -> Result<Message, RenderError>,
     ) -> Told {
         let spoken = spoken.map(|spoken| [(language, spoken)]);
-        let forms = spoken.map(|spoken| Form::ALL.into_iter().map(|form| (form, put(form, &spoken))).collect());
+        let forms = spoken.map(|spoken| FORMS.into_iter().map(|form| (form, put(form, &spoken))).collect());
         Told { said: self.trial.heard(), forms }
     }
 
@@ -134,7 +137,7 @@ impl Rehearsal {
         for (form, message) in forms {
             match (form, message) {
                 (Form::Text, Ok(message)) => faults.extend(too_long(&message, &told.said)),
-                (Form::Post | Form::Sms | Form::Broadcast, Ok(message)) => {
+                (Form::Post | Form::Sms | Form::Broadcast | Form::Chat | Form::Push, Ok(message)) => {
                     faults.extend(out_of_room(form, &message, &told.said));
                 }
                 (_, Err(RenderError::Wording(WordingError { key, why, part, .. }))) => {
@@ -199,8 +202,11 @@ impl Said {
 /// A short text that is out of its room, under the key of the text with the most words of its own in it.
 fn out_of_room(form: Form, message: &Message, said: &[Said]) -> Option<(String, Fault)> {
     let budget = form.budget()?;
-    let part = brief::read(&message.body).into_iter().find(|part| !budget.holds(&part.text))?;
-    let own = said.iter().filter(|one| part.text.contains(&one.text));
+    let parts = brief::read(&message.body).into_iter().map(|part| part.text);
+    let mut texts = if message.is_in_parts() { parts.collect() } else { vec![message.body.clone()] };
+    texts.retain(|text| !budget.holds(text));
+    let text = texts.first()?;
+    let own = said.iter().filter(|one| text.contains(&one.text));
     let longest = own.max_by_key(|one| one.own_len()).map(|one| one.key.clone());
     Some((longest?, Fault::OutOfRoom { form: form.name() }))
 }

@@ -8,7 +8,7 @@ use crate::message::wording::WordingError;
 use crate::message::{automatic, official};
 
 /// What stands between two languages.
-const RULE: &str = "\n\n――――――――――\n\n";
+pub(super) const RULE: &str = "\n\n――――――――――\n\n";
 
 /// A bulletin in the words of one language.
 pub(super) struct Spoken {

@@ -59,7 +59,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
 
 impl Opener for Settings {
     fn form(&self) -> Form {
-        Form::Text
+        Form::Chat
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {

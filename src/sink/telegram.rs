@@ -118,7 +118,7 @@ fn parse_chat(text: &str) -> Result<Chat, String> {
 
 impl Opener for Settings {
     fn form(&self) -> Form {
-        Form::Text
+        Form::Chat
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {

@@ -164,3 +164,28 @@ fn a_notice_fits_as_well() {
     assert!(Budget::POST.holds(&part.text) && part.text.starts_with("Feed silent: metar\nword"));
     assert_eq!(part.text.lines().count(), 2, "whole paragraphs or none");
 }
+
+#[test]
+fn a_chat_is_told_all_that_there_is_room_for_and_never_more() {
+    let told = official(Change::Issued, Severity::Red, words_in_both());
+    let whole = speaker(false).render(&told, &BOOK, Form::Text, &Language::ALL).unwrap().body;
+    let chat = |told: &Bulletin, form| speaker(false).render(told, &BOOK, form, &Language::ALL).unwrap().body;
+    assert_eq!((&chat(&told, Form::Chat), &chat(&told, Form::Push)), (&whole, &whole));
+    let mut long = words_in_both();
+    for words in &mut long {
+        words.description = Some(words.description.clone().unwrap().repeat(80));
+    }
+    let told = official(Change::Issued, Severity::Red, long);
+    for form in [Form::Chat, Form::Push] {
+        let text = chat(&told, form);
+        assert!(form.budget().unwrap().holds(&text), "{}", text.len());
+        for said in [
+            "إنذار أحمر على محافظة جدة",
+            "اتباع تعليمات الدفاع المدني.",
+            "Red alert for Jeddah",
+            "Follow the instructions",
+        ] {
+            assert!(text.contains(said), "{said} is missing in {}:\n{text}", form.name());
+        }
+    }
+}

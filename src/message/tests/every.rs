@@ -23,7 +23,8 @@ fn whatever_the_engine_can_make_can_be_told_in_either_language_and_every_form() 
     let texts = rehearse(AR, EN, &problems);
     let told: Vec<String> = problems.into_sorted().into_iter().map(|problem| problem.message).collect();
     assert_eq!(told, Vec::<String>::new());
-    let told = Hazard::ALL.len() * Severity::ALL.len() * Change::ALL.len() * Language::ALL.len() * Form::ALL.len();
+    let told =
+        Hazard::ALL.len() * Severity::ALL.len() * Change::ALL.len() * Language::ALL.len() * rehearsal::FORMS.len();
     assert!(5 * told < texts, "each five times, and the notices: {texts}");
 }
 

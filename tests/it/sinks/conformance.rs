@@ -20,7 +20,7 @@ const TEXT: &str = "تحذير أحمر: أمطار غزيرة على جدة <!c
 fn parcel_for(form: Form, attempt: u32) -> Parcel {
     match form {
         Form::Json => parcel(attempt),
-        Form::Text => {
+        Form::Text | Form::Chat | Form::Push => {
             Parcel { body: TEXT.into(), content_type: "text/plain; charset=utf-8".to_owned(), ..parcel(attempt) }
         }
         Form::Post | Form::Sms | Form::Broadcast => panic!("no service here takes a short form yet"),
