@@ -2,6 +2,7 @@
 //!
 //! A new kind of sink is one file below and one line in [`KINDS`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use futures_util::future::BoxFuture;
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
-use crate::message::Form;
+use crate::message::{Form, brief};
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
@@ -47,6 +48,25 @@ pub struct Parcel {
     pub loudness: Severity,
     /// What time it is.
     pub now: Timestamp,
+}
+
+impl Parcel {
+    /// The words of the message, for those who post texts: a text as it is, a short form with its languages one under the other.
+    ///
+    /// # Errors
+    /// When it is neither: what is meant for machines is not posted to people.
+    pub fn text(&self) -> Result<Cow<'_, str>, SendError> {
+        if self.content_type.starts_with("text/plain") {
+            return Ok(Cow::Borrowed(self.body.trim_end()));
+        }
+        let parts = brief::read(&self.body);
+        if parts.is_empty() {
+            let why = format!("people read no {}; take `form` out of the channel's table", self.content_type);
+            return Err(SendError::Never { why });
+        }
+        let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+        Ok(Cow::Owned(texts.join("\n\n")))
+    }
 }
 
 /// What the other side said when it took the message.
@@ -188,6 +208,10 @@ pub trait Sink: Send + Sync {
 pub trait Opener: Send + Sync + fmt::Debug {
     /// The form it takes when the channel does not say.
     fn form(&self) -> Form;
+    /// True when it can send this form; `nadhir check` refuses every other.
+    fn takes(&self, _form: Form) -> bool {
+        true
+    }
     /// The path that it writes to alone, when there is one: no two channels may have the same.
     fn own_path(&self) -> Option<&Path> {
         None

@@ -86,6 +86,13 @@ fn read_channel(
     let governorates = selection::governorates(&table, "governorates", book);
     let before = problems.count();
     let opener = (kind.parse)(&table);
+    if let (Some(form), Some(opener)) = (&form, &opener)
+        && !opener.takes(form.value)
+    {
+        let message = format!("`form`: a channel of kind `{}` does not take `{}`", kind.name, form.value.name());
+        let help = format!("leave it out, which means `{}`", opener.form().name());
+        table.error(&form.span, message, Some(help));
+    }
     // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
     if opener.is_some() || before < problems.count() {
         table.finish();

@@ -75,6 +75,10 @@ impl Opener for Settings {
         Form::Chat
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let url = http::secret_url(&self.url, world)?;
         let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
@@ -111,7 +115,7 @@ struct TooOften {
 impl Sink for Discord {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let body = body(&DIALECT.plain(parcel.body.trim_end()), parcel.loudness)?;
+            let body = body(&DIALECT.plain(&parcel.text()?), parcel.loudness)?;
             let answer = self.receiver.post_json(&self.execute, HeaderMap::new(), &body).await?;
             if answer.status.is_success() {
                 return match answer.json::<Named>() {

@@ -68,7 +68,9 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     let mut url =
         Url::parse(text).map_err(|why| format!("this is not an address ({why}); write it as https://host/path"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("a user name or password does not belong in an address; it is printed in errors".to_owned());
+        return Err(
+            "a user name or password does not belong in an address, which is copied, printed and logged".to_owned()
+        );
     }
     // A fragment is never sent, and would make an answer look as if it came from elsewhere.
     url.set_fragment(None);

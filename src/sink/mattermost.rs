@@ -68,6 +68,10 @@ impl Opener for Settings {
         Form::Chat
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let url = http::secret_url(&self.url, world)?;
         let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
@@ -84,7 +88,7 @@ struct Mattermost {
 impl Sink for Mattermost {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let text = DIALECT.plain(parcel.body.trim_end());
+            let text = DIALECT.plain(&parcel.text()?);
             http::check_length("Mattermost", text.chars().count(), MAX_CHARS, "characters")?;
             let answer = self.receiver.post_json(&self.url, HeaderMap::new(), &json!({ "text": text })).await?;
             if answer.status.is_success() && !answer.says("ok") {

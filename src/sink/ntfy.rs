@@ -95,6 +95,10 @@ impl Opener for Settings {
         Form::Push
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let mut headers = HeaderMap::new();
         let mut place = Place::server(&self.server, &[]);
@@ -136,7 +140,7 @@ struct Health {
 impl Sink for Ntfy {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let text = parcel.body.trim_end();
+            let text = parcel.text()?;
             http::check_length("ntfy", text.len(), MAX_BYTES, "bytes")?;
             let body = json!({
                 "topic": self.topic,

@@ -59,6 +59,10 @@ impl Opener for Settings {
         Form::Chat
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let url = http::secret_url(&self.url, world)?;
         let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
@@ -75,7 +79,7 @@ struct Slack {
 impl Sink for Slack {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let text = escaped(parcel.body.trim_end());
+            let text = escaped(&parcel.text()?);
             http::check_length("Slack", text.chars().count(), MAX_CHARS, "characters")?;
             let body = json!({ "text": text, "mrkdwn": false, "unfurl_links": false, "unfurl_media": false });
             let answer = self.receiver.post_json(&self.url, HeaderMap::new(), &body).await?;

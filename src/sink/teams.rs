@@ -62,6 +62,10 @@ impl Opener for Settings {
         Form::Chat
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let url = http::secret_url(&self.url, world)?;
         let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
@@ -78,7 +82,7 @@ struct Teams {
 impl Sink for Teams {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let body = body(parcel.body.trim_end());
+            let body = body(&parcel.text()?);
             http::check_length("Teams", body.to_string().len(), MAX_BYTES, "bytes as a card")?;
             let answer = self.receiver.post_json(&self.url, HeaderMap::new(), &body).await?;
             if answer.refuses_message(COMPLAINTS) {

@@ -121,6 +121,10 @@ impl Opener for Settings {
         Form::Chat
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let token = world.secret(&self.token)?;
         let (bot, key) = token.expose().split_once(':').unwrap_or_default();
@@ -171,7 +175,7 @@ struct Parameters {
 impl Sink for Telegram {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let text = parcel.body.trim_end();
+            let text = parcel.text()?;
             http::check_length("Telegram", text.chars().count(), MAX_CHARS, "characters")?;
             let mut body = json!({
                 "chat_id": self.chat_id(),

@@ -89,8 +89,9 @@ async fn a_group_that_moved_within_telegram_is_followed_at_the_next_try() {
     std::fs::write(dir.path().join("token"), "1:abc").unwrap();
     let text = format!("token = {{ file = \"token\" }}\nchat = -42\nthread = 5\napi = \"{}\"\n", receiver.base);
     let sink = read("telegram", &text).open(&World::new(dir.path().to_owned()).unwrap()).unwrap();
-    assert!(matches!(sink.send(&parcel(1)).await, Err(SendError::Later { .. })));
-    sink.send(&parcel(2)).await.unwrap();
+    let text = |attempt| Parcel { content_type: "text/plain".to_owned(), ..parcel(attempt) };
+    assert!(matches!(sink.send(&text(1)).await, Err(SendError::Later { .. })));
+    sink.send(&text(2)).await.unwrap();
     let mut bodies = Vec::new();
     for _ in 1..=2 {
         bodies.push(serde_json::from_slice::<serde_json::Value>(&receiver.next().await.body).unwrap());

@@ -18,13 +18,10 @@ use super::{at, parcel, read};
 const TEXT: &str = "تحذير أحمر: أمطار غزيرة على جدة <!channel> & more\n\n- *Red* _warning_ #1 for @everyone ~now~ `x` [a](b)\n> 1. see https://desk.example/a_b_c?x=1&y=*2* > stay home\n";
 
 fn parcel_for(form: Form, attempt: u32) -> Parcel {
-    match form {
-        Form::Json => parcel(attempt),
-        Form::Text | Form::Chat | Form::Push => {
-            Parcel { body: TEXT.into(), content_type: "text/plain; charset=utf-8".to_owned(), ..parcel(attempt) }
-        }
-        Form::Post | Form::Sms | Form::Broadcast => panic!("no service here takes a short form yet"),
+    if form == Form::Json {
+        return parcel(attempt);
     }
+    Parcel { body: TEXT.into(), content_type: "text/plain; charset=utf-8".to_owned(), ..parcel(attempt) }
 }
 
 /// A channel of a service that listens at an address, its files in a directory that lives as long.
@@ -316,6 +313,27 @@ async fn a_text_is_sent_whole_or_not_at_all() {
                 assert!(why.contains("never cut") && receiver.is_idle(), "{why}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn people_read_every_language_of_a_short_form_and_nothing_for_machines() {
+    for service in SERVICES.iter().filter(|service| service.longest.is_some()) {
+        let mut receiver = Receiver::start(&[service.taken]).await;
+        let channel = service.open(&receiver.base);
+        let send = async |content_type: &str, body: &str| {
+            let (body, content_type) = (body.into(), content_type.to_owned());
+            channel.sink.send(&Parcel { body, content_type, ..parcel_for(channel.form, 1) }).await
+        };
+        let refused = send("application/json", r#"{"number":"MKH-2025-000012"}"#).await;
+        let Err(SendError::Never { why }) = refused else { panic!("{}: {refused:?}", service.kind) };
+        assert!(why.contains("take `form` out") && receiver.is_idle(), "{why}");
+        let parts =
+            r#"{"parts":[{"language":"ar","text":"سيول\nابتعدوا"},{"language":"en","text":"Floods\nStay away"}]}"#;
+        send("application/vnd.nadhir.parts+json", parts).await.unwrap();
+        let told = String::from_utf8(receiver.next().await.body).unwrap();
+        assert!(["سيول", "ابتعدوا", "Floods", "Stay away"].iter().all(|line| told.contains(line)), "{told}");
+        assert!(!told.contains("parts") && !told.contains("\"language\""), "{told}");
     }
 }
 
