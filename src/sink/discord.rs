@@ -1,7 +1,7 @@
 //! Discord: each message as plain text in the channel of a webhook.
 //!
 //! The address of the webhook is itself the secret. Marks are written so that they stay letters, nobody is mentioned, and links get
-//! no preview. What does not fit into `content` goes whole into one embed, under its first line. Webhooks know no key for "seen
+//! no preview. What does not fit into `content` goes whole into embeds, under its first line. Webhooks know no key for "seen
 //! it" (`nonce` with `enforce_nonce` is for bots alone): when an answer got lost, a second copy of the message may appear.
 //!
 //! Sources: the Discord developer documentation: "Execute Webhook" (`wait`, `content`, `flags`), "Get Webhook with Token", "Embed
@@ -30,8 +30,11 @@ use crate::time::TimeDelta;
 /// The most characters of `content`.
 pub const MAX_CONTENT_CHARS: usize = 2000;
 
-/// The most characters of the `description` of an embed, and so of a message.
-pub const MAX_CHARS: usize = 4096;
+/// The most characters of the `description` of one embed.
+pub const MAX_EMBED_CHARS: usize = 4096;
+
+/// The most characters of all embeds, and so of a message with what is written before its marks.
+pub const MAX_CHARS: usize = 6000;
 
 /// The flag that shows no preview of links: `SUPPRESS_EMBEDS`, 1 << 2.
 const SUPPRESS_EMBEDS: u32 = 1 << 2;
@@ -157,13 +160,37 @@ fn body(text: &str, loudness: Severity) -> Result<Value, SendError> {
     if len <= MAX_CONTENT_CHARS {
         return Ok(json!({ "content": text, "allowed_mentions": nobody, "flags": SUPPRESS_EMBEDS }));
     }
-    let mut body =
-        json!({ "embeds": [{ "description": text, "color": colour(loudness) }], "allowed_mentions": nobody });
+    let mut embeds = Vec::new();
+    for part in parts(text) {
+        http::check_length("an embed of Discord", part.chars().count(), MAX_EMBED_CHARS, "characters in one line")?;
+        embeds.push(json!({ "description": part, "color": colour(loudness) }));
+    }
+    let mut body = json!({ "embeds": embeds, "allowed_mentions": nobody });
     let first = text.lines().next().unwrap_or_default();
     if let (Some(body), true) = (body.as_object_mut(), first.chars().count() <= MAX_CONTENT_CHARS) {
         body.insert("content".to_owned(), first.into());
     }
     Ok(body)
+}
+
+/// The text as few parts, each for one embed, parted where a line ends.
+fn parts(text: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut chars = 0;
+        let fits = |line: &&str| {
+            chars += line.chars().count();
+            chars <= MAX_EMBED_CHARS
+        };
+        let len: usize = rest.split_inclusive('\n').take_while(fits).map(str::len).sum();
+        // A line that is too long by itself is told by whoever counts it.
+        let len = if len == 0 { rest.split_inclusive('\n').next().map_or(rest.len(), str::len) } else { len };
+        let (part, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
+        parts.push(part.trim_end_matches('\n'));
+        rest = after.trim_start_matches('\n');
+    }
+    parts
 }
 
 /// The colour of the stroke beside an embed, as 0xRRGGBB.
@@ -197,6 +224,18 @@ mod tests {
             (&"إنذار أحمر".into(), &text.as_str().into())
         );
         assert_eq!(body["flags"], Value::Null, "a flag against previews would hide the embed");
+    }
+
+    #[test]
+    fn what_grew_by_its_marks_is_parted_where_a_line_ends_and_stays_whole() {
+        let line = "\\*".repeat(1000);
+        let text = [line.as_str(); 2].join("\n\n") + "\n" + &"x".repeat(1500);
+        let sent = body(&text, Severity::Red).unwrap();
+        let told: Vec<&str> =
+            sent["embeds"].as_array().unwrap().iter().map(|embed| embed["description"].as_str().unwrap()).collect();
+        assert_eq!(told, [format!("{line}\n\n{line}"), "x".repeat(1500)]);
+        assert!(told.iter().all(|part| part.chars().count() <= MAX_EMBED_CHARS));
+        assert!(matches!(body(&"x\n".repeat(3001), Severity::Red), Err(SendError::Never { .. })));
     }
 
     #[test]
