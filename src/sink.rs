@@ -30,6 +30,7 @@ pub mod teams;
 pub mod telegram;
 mod turn;
 pub mod webhook;
+pub mod x;
 
 /// One message on its way to one channel.
 #[derive(Debug, Clone)]
@@ -246,6 +247,7 @@ pub const KINDS: &[Kind] = &[
     discord::KIND,
     mattermost::KIND,
     teams::KIND,
+    x::KIND,
 ];
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
 use crate::message::Form;
 use crate::route::Audience;
-use crate::sink::KINDS;
+use crate::sink::{KINDS, x};
 
 /// The schema of the file.
 pub(super) fn schema() -> Value {
@@ -69,6 +69,18 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
                 timeout(),
             ],
             vec!["topic"],
+        ),
+        "x" => (
+            vec![
+                ("keys", secret("where the four keys of the app and the account are kept")),
+                (
+                    "posts_per_day",
+                    integer("what the access allows; what is mild leaves room for what is not", &x::PER_DAY),
+                ),
+                ("api", usual(line("the server"), "https://api.x.com")),
+                timeout(),
+            ],
+            vec!["keys"],
         ),
         _ => return None,
     })

@@ -338,6 +338,7 @@ pub(super) struct Answer {
     retry_after: Option<String>,
     location: Option<String>,
     is_elsewhere: bool,
+    headers: HeaderMap,
 }
 
 impl Answer {
@@ -348,18 +349,24 @@ impl Answer {
         let show = if place.shows_path { shown } else { origin };
         let location = location.and_then(|text| asked.join(&text).ok()).map(|to| place.without_secrets(&show(&to)));
         let is_elsewhere = response.url() != asked;
+        let headers = response.headers().clone();
         let mut body = Vec::new();
         let reading = read_head(&mut response, &mut body);
         // Whatever was read until then is shown: the status has said the rest.
         let is_whole = tokio::time::timeout(MAX_ANSWER_WAIT, reading).await.unwrap_or(false);
         let words = first_words(&place.without_secrets(&String::from_utf8_lossy(&body)));
         let words = if words.is_empty() { status.to_string() } else { format!("{status}: {words}") };
-        Self { status, words, body, is_whole, retry_after, location, is_elsewhere }
+        Self { status, words, body, is_whole, retry_after, location, is_elsewhere, headers }
     }
 
     /// The body as JSON of a known shape; none when it is another, or did not arrive whole.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
         if self.is_whole { serde_json::from_slice(&self.body).ok() } else { None }
+    }
+
+    /// The whole number that a header holds.
+    pub(super) fn number(&self, header: &str) -> Option<i64> {
+        self.headers.get(header)?.to_str().ok()?.trim().parse().ok()
     }
 
     /// True when the body is this word and no other.

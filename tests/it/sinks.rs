@@ -4,6 +4,7 @@
 mod conformance;
 mod receiver;
 mod services;
+mod x;
 
 use std::sync::Arc;
 

@@ -43,8 +43,18 @@ pub(super) struct Service {
     pub(super) longest: Option<(char, usize)>,
 }
 
+impl Service {
+    /// What it answers when, before a later try, it is asked what became of the earlier ones; nothing where it is not.
+    pub(super) fn read_back(&self) -> &'static [&'static str] {
+        match self.kind {
+            "x" => &[X_ACCOUNT, X_NO_POSTS],
+            _ => &[],
+        }
+    }
+}
+
 /// Every service.
-pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY, DISCORD, MATTERMOST, TEAMS];
+pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY, DISCORD, MATTERMOST, TEAMS, X];
 
 const WEBHOOK: Service = Service {
     kind: "webhook",
@@ -311,4 +321,93 @@ const TEAMS: Service = Service {
     well: &[("404 Not Found", "HEAD / ")],
     unwell: &[],
     longest: Some(('q', 27_581)),
+};
+
+/// How X shows whose account it is.
+pub(super) const X_ACCOUNT: &str =
+    "200 OK\r\n\r\n{\"data\":{\"id\":\"2244994945\",\"name\":\"Nadhir\",\"username\":\"nadhir_makkah\"}}";
+
+/// How X shows an account on which nothing was posted in the time that is asked about.
+pub(super) const X_NO_POSTS: &str = "200 OK\r\n\r\n{\"meta\":{\"result_count\":0}}";
+
+/// The keys in the examples of X's own pages, which open nothing.
+pub(super) const X_KEYS: &str = "api_key = xvz1evFS4wEEPTGEFPHBog
+api_key_secret = kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw
+access_token = 370773112-GmHxMAgYyLbNEtIKZeRNFsMKPR9EyMZeS9weJAEb
+access_token_secret = LswwdoUaIvS8ltyTt5jkRh4J50vUPVVHtR2YPi5kE
+";
+
+const X: Service = Service {
+    kind: "x",
+    settings: "keys = { file = \"secret\" }\napi = \"{base}\"\n",
+    files: &[("secret", X_KEYS)],
+    hushed: &[
+        "kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw",
+        "LswwdoUaIvS8ltyTt5jkRh4J50vUPVVHtR2YPi5kE",
+        "GmHxMAgYyLbNEtIK",
+    ],
+    taken: "201 Created\r\n\r\n{\"data\":{\"edit_history_tweet_ids\":[\"1346889436626259968\"],\"id\":\"1346889436626259968\",\"text\":\"\\u062a\"}}",
+    receipt: "post 1346889436626259968",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "200 OK\r\n\r\n{\"errors\":[{\"title\":\"Not Found Error\"}]}",
+            Unknown,
+            "did not answer as X does, and may have taken the message",
+        ),
+        ("201 Created\r\n\r\n{\"data\":{\"id\":\"soon\"}}", Unknown, "may have taken the message"),
+        (
+            "400 Bad Request\r\n\r\n{\"title\":\"Invalid Request\",\"detail\":\"One or more parameters to your request was invalid.\",\"type\":\"https://api.x.com/2/problems/invalid-request\"}",
+            Later(None),
+            "Invalid Request",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"detail\":\"Your Tweet text is too long.\",\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400}",
+            Never,
+            "will never take this message",
+        ),
+        (
+            "401 Unauthorized\r\n\r\n{\"title\":\"Unauthorized\",\"type\":\"about:blank\",\"status\":401,\"detail\":\"Unauthorized\"}",
+            Later(None),
+            "see that file secret holds the keys of this app and account, and that the clock is right",
+        ),
+        (
+            "402 Payment Required\r\n\r\n{\"title\":\"CreditsDepleted\",\"type\":\"https://api.x.com/2/problems/credits\",\"detail\":\"Your enrolled account does not have any credits to fulfill this request.\"}",
+            Later(None),
+            "the credits of the app are used up",
+        ),
+        (
+            "403 Forbidden\r\n\r\n{\"detail\":\"Your client app is not configured with the appropriate oauth1 app permissions for this endpoint.\",\"status\":403,\"title\":\"Forbidden\",\"type\":\"https://api.x.com/2/problems/oauth1-permissions\"}",
+            Later(None),
+            "let the app read and write, then make a new access token and put it into file secret",
+        ),
+        (
+            // Nobody answers when the account is to be read.
+            "403 Forbidden\r\n\r\n{\"detail\":\"You are not allowed to create a Tweet with duplicate content.\",\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403}",
+            Unknown,
+            "is not repeated until the account can be read",
+        ),
+        ("413 Content Too Large", Never, "will never take this message"),
+        (
+            "429 Too Many Requests\r\nx-rate-limit-limit: 100\r\nx-rate-limit-remaining: 0\r\nx-rate-limit-reset: 1765238521\r\n\r\n{\"title\":\"Too Many Requests\",\"detail\":\"Too Many Requests\",\"type\":\"about:blank\",\"status\":429}",
+            Later(Some(120)),
+            "asked to wait 2min",
+        ),
+        (
+            // The limit of the day is what is used up.
+            "429 Too Many Requests\r\nx-rate-limit-reset: 1765238521\r\nx-app-limit-24hour-limit: 1200000\r\nx-app-limit-24hour-remaining: 1199000\r\nx-app-limit-24hour-reset: 1765320000\r\nx-user-limit-24hour-limit: 17\r\nx-user-limit-24hour-remaining: 0\r\nx-user-limit-24hour-reset: 1765242001\r\n\r\n{\"title\":\"Too Many Requests\",\"status\":429}",
+            Later(Some(3600)),
+            "asked to wait 1h",
+        ),
+        ("503 Service Unavailable\r\n\r\n{\"title\":\"Service Unavailable\",\"status\":503}", Later(None), "503"),
+    ],
+    well: &[(X_ACCOUNT, "GET /2/users/me ")],
+    unwell: &[
+        (
+            "401 Unauthorized\r\n\r\n{\"title\":\"Unauthorized\",\"type\":\"about:blank\",\"status\":401,\"detail\":\"Unauthorized\"}",
+            "see that file secret holds the keys",
+        ),
+        ("200 OK\r\n\r\n<html>welcome</html>", "welcome"),
+    ],
+    longest: Some(('ت', 280)),
 };

@@ -1,0 +1,525 @@
+//! X, formerly Twitter: each message as a thread of posts, one a language, on one account.
+//!
+//! It cuts nothing, refreshes no token, and never posts blindly a second time. X knows no key for "seen it", so what became of a try
+//! that got no clear answer (time ran out, the connection broke, 5xx, the service was started anew) is **read back from the account**
+//! before anything is posted again: a post with the same text, not older than the first try, is ours, and the rest of the thread
+//! goes on as a reply to it. Should the account not show it yet, X itself refuses the same text within a short time (403, "duplicate
+//! content"), and the account is read once more. While the account cannot be read, the answer is "not known" and nothing is posted:
+//! a warning that comes twice, hours apart and with other news between, says something false about when it was given. What surely did
+//! not arrive (no connection, 4xx) needs no reading back. That part of a thread which stands is remembered, and is not posted again.
+//!
+//! Sources: docs.x.com ("Create Post", "Get my User", "Get Posts" of a user, "Response codes and errors", "Rate limits"). The headers
+//! `x-app-limit-24hour-*` and `x-user-limit-24hour-*` stand on no page; X sends them with the answers to posts.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde_json::json;
+use url::Url;
+
+use super::http::{self, Answer, Place, Receiver};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use crate::feed::keys;
+use crate::language::measure::{Measure, POST};
+use crate::message::Form;
+use crate::message::brief::{self, Part};
+use crate::secret::SecretSource;
+use crate::table::Table;
+use crate::time::{TimeDelta, Timestamp, span_text};
+
+mod budget;
+mod oauth;
+mod timeline;
+
+use budget::{Budget, DAY, Told};
+use oauth::Keys;
+use timeline::{Page, Search};
+
+/// Where X's own server is.
+const API: &str = "https://api.x.com/";
+
+/// The posts that a day may have: with fewer no thread in two languages would fit into the half that yellow is given.
+pub(crate) const PER_DAY: std::ops::RangeInclusive<i64> = 4..=100_000;
+
+/// How many posts are read back at once: so many fit into an answer of [`http::MAX_ANSWER_LEN`], the longest ones in Arabic too.
+const PAGE: usize = 40;
+
+/// How many pages are read back at most.
+const MAX_PAGES: usize = 3;
+
+/// How far back an account is read when nobody remembers the first try, since the service was started anew.
+const UNREMEMBERED: TimeDelta = DAY;
+
+/// How far back it is read when X itself says that the same text stands there.
+const DUPLICATE: TimeDelta = TimeDelta::days(7);
+
+/// How far apart the clock of X and ours may be.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// How many threads are remembered that are not yet done; the oldest is read back from the account should it be asked for again.
+const MAX_THREADS: usize = 256;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "x",
+    about: "posts each message to an account on X (Twitter), as a thread of one post a language",
+    example: r#"[makkah-x]
+kind = "x"
+keys = { file = "x.keys" }               # or { credential = "…" } with systemd; four lines, as developer.x.com shows them:
+                                         #   api_key = …
+                                         #   api_key_secret = …
+                                         #   access_token = …          made after the app was set to "Read and write"
+                                         #   access_token_secret = …
+posts_per_day = 17                       # what the access allows: yellow leaves half of it, orange a quarter, red nothing
+api = "https://api.x.com"
+timeout = "15s"                          # for a whole thread; at most 60s
+"#,
+    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+};
+
+/// What a channel of this kind says of itself.
+#[derive(Debug)]
+struct Settings {
+    keys: SecretSource,
+    per_day: Option<u32>,
+    api: Url,
+    timeout: Duration,
+}
+
+fn parse(table: &Table<'_>) -> Option<Settings> {
+    let keys = keys::secret(table, "keys");
+    let per_day = table.integer("posts_per_day", PER_DAY).and_then(|found| u32::try_from(found.value).ok());
+    let api = match table.text("api", http::parse_base) {
+        Some(found) => Some(found.value),
+        None if table.has("api") => None,
+        None => Url::parse(API).ok(),
+    };
+    let timeout = http::timeout(table);
+    if per_day.is_none() && table.has("posts_per_day") {
+        return None;
+    }
+    Some(Settings { keys: keys?, per_day, api: api?, timeout: timeout? })
+}
+
+impl Opener for Settings {
+    fn form(&self) -> Form {
+        Form::Post
+    }
+
+    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
+        let text = world.secret(&self.keys)?;
+        let keys =
+            Keys::read(text.expose()).map_err(|why| format!("{} does not hold the keys of X: {why}", self.keys))?;
+        let place = Place::server(&self.api, &keys.exposed());
+        Ok(Arc::new(X {
+            receiver: Receiver::new(world, place, self.timeout),
+            name: http::shown(&self.api).trim_end_matches('/').to_owned(),
+            timeout: self.timeout,
+            api: self.api.clone(),
+            keys,
+            source: self.keys.clone(),
+            account: OnceLock::new(),
+            memory: Mutex::new(Memory {
+                threads: VecDeque::new(),
+                budget: Budget::new(self.per_day),
+                unread_until: None,
+            }),
+        }))
+    }
+}
+
+struct X {
+    receiver: Receiver,
+    /// How the server is called in words.
+    name: String,
+    /// For a whole thread, what is read back included.
+    timeout: Duration,
+    api: Url,
+    keys: Keys,
+    source: SecretSource,
+    /// The number of the account, once X has told it.
+    account: OnceLock<String>,
+    memory: Mutex<Memory>,
+}
+
+/// What is known beside the messages themselves; all of it can be found out again.
+struct Memory {
+    threads: VecDeque<(String, Thread)>,
+    budget: Budget,
+    /// Until when X lets nobody read the account.
+    unread_until: Option<Timestamp>,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone)]
+struct Thread {
+    /// The posts that stand, in their order.
+    posts: Vec<String>,
+    /// Whether the next one may stand as well.
+    is_in_doubt: bool,
+    /// Before this none of them was posted.
+    since: Timestamp,
+}
+
+impl Memory {
+    /// The thread of a message; one that nobody remembers was in doubt if it was tried.
+    fn thread(&mut self, parcel: &Parcel) -> &mut Thread {
+        let place = self.threads.iter().position(|(key, _)| *key == parcel.key);
+        let (_, thread) = match place.and_then(|place| self.threads.remove(place)) {
+            Some(known) => self.threads.push_back_mut(known),
+            None => {
+                let was_tried = 1 < parcel.attempt;
+                let since = parcel.now - if was_tried { UNREMEMBERED } else { SKEW };
+                if MAX_THREADS <= self.threads.len() {
+                    self.threads.pop_front();
+                }
+                self.threads
+                    .push_back_mut((parcel.key.clone(), Thread { posts: Vec::new(), is_in_doubt: was_tried, since }))
+            }
+        };
+        thread
+    }
+
+    fn forget(&mut self, key: &str) {
+        self.threads.retain(|(known, _)| known != key);
+    }
+}
+
+/// An answer of X that took something or shows somebody.
+#[derive(Deserialize)]
+struct Taken {
+    data: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+/// An answer of X that refuses (RFC 9457).
+#[derive(Deserialize)]
+struct Refusal {
+    detail: String,
+}
+
+impl Sink for X {
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
+        Box::pin(async move {
+            let parts = brief::read(&parcel.body);
+            if parts.is_empty() {
+                let why = "the message is no post: leave the `form` of the channel out, or write \"post\"".to_owned();
+                return Err(SendError::Never { why });
+            }
+            for part in &parts {
+                http::check_length("X", Measure::Weighted.length(&part.text), POST, "weighted characters")?;
+            }
+            let sent = tokio::time::timeout(self.timeout, self.go_on(parcel, &parts)).await.unwrap_or_else(|_| {
+                let seconds = self.timeout.as_secs();
+                let why = format!("{} did not answer in {seconds} s; it may have taken the message", self.name);
+                Err(SendError::Unknown { why })
+            });
+            let mut memory = self.memory();
+            let posts = memory.thread(parcel).posts.clone();
+            if matches!(sent, Ok(_) | Err(SendError::Never { .. })) {
+                memory.forget(&parcel.key);
+            }
+            sent.map_err(|why| said_of(why, &posts, parts.len()))
+        })
+    }
+
+    /// Asks whose account it is. Whether the app may write there, only a post shows.
+    fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            // A signature is held against the clock of X and belongs to no story.
+            self.ask_account(SystemTime::now().into()).await.map(drop)
+        })
+    }
+}
+
+impl X {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Each change is made in one piece, so that what a panic left behind is whole.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn thread(&self, parcel: &Parcel) -> Thread {
+        self.memory().thread(parcel).clone()
+    }
+
+    fn method(&self, path: &str) -> Url {
+        let mut url = self.api.clone();
+        url.set_path(&format!("{}2/{path}", self.api.path()));
+        url
+    }
+
+    fn headers(&self, method: &str, url: &Url, now: Timestamp) -> HeaderMap {
+        // Only that it is never used twice matters (RFC 5849, 3.3).
+        let nonce = format!("{:032x}", fastrand::u128(..));
+        let told = self.keys.authorization(method, url, &nonce, now);
+        let mut value = HeaderValue::try_from(told).expect("what is percent-encoded is ASCII");
+        value.set_sensitive(true);
+        HeaderMap::from_iter([(AUTHORIZATION, value)])
+    }
+
+    /// Posts what of a thread does not stand yet.
+    async fn go_on(&self, parcel: &Parcel, parts: &[Part]) -> Result<Receipt, SendError> {
+        if self.thread(parcel).is_in_doubt {
+            self.read_back(parcel, parts).await?;
+        }
+        loop {
+            let thread = self.thread(parcel);
+            let Some(part) = parts.get(thread.posts.len()) else {
+                let one = if parts.len() == 1 { "post" } else { "posts" };
+                return Ok(Receipt(format!("{one} {}", thread.posts.join(", "))));
+            };
+            if thread.posts.is_empty() {
+                self.check_budget(parcel, parts.len())?;
+            }
+            self.post(parcel, parts, part, thread.posts.last().map(String::as_str)).await?;
+        }
+    }
+
+    /// Posts one part, or finds that it stands.
+    async fn post(&self, parcel: &Parcel, parts: &[Part], part: &Part, after: Option<&str>) -> Result<(), SendError> {
+        let url = self.method("tweets");
+        let mut body = json!({ "text": part.text });
+        if let (Some(before), Some(body)) = (after, body.as_object_mut()) {
+            body.insert("reply".to_owned(), json!({ "in_reply_to_tweet_id": before }));
+        }
+        self.begin(parcel);
+        let headers = self.headers("POST", &url, parcel.now);
+        let answer = match self.receiver.post_json(&url, headers, &body).await {
+            Ok(answer) => answer,
+            Err(why) => {
+                if !matches!(why, SendError::Unknown { .. }) {
+                    self.refused(parcel);
+                }
+                return Err(why);
+            }
+        };
+        self.memory().budget.hear(limits(&answer, parcel.now));
+        if answer.status.is_success() {
+            let Some(id) = number_of(&answer) else { return Err(self.receiver.unclear(&answer, "X")) };
+            self.stands(parcel, id);
+            return Ok(());
+        }
+        let detail = answer.json::<Refusal>().map(|refusal| refusal.detail).unwrap_or_default();
+        if answer.status == StatusCode::FORBIDDEN && detail.contains("duplicate content") {
+            return self.take_duplicate(parcel, parts, &answer).await;
+        }
+        if !answer.status.is_server_error() && answer.status != StatusCode::REQUEST_TIMEOUT {
+            self.refused(parcel);
+        }
+        if answer.status == StatusCode::PAYLOAD_TOO_LARGE || detail.contains("text is too long") {
+            return Err(self.receiver.refuses(&answer));
+        }
+        let settled =
+            self.receiver.settle(&answer, parcel.now, asked_wait(&answer, parcel.now), &self.hint(answer.status));
+        settled.map(drop)
+    }
+
+    /// X says that the same text stands already: it is ours, or the account does not show it.
+    async fn take_duplicate(&self, parcel: &Parcel, parts: &[Part], answer: &Answer) -> Result<(), SendError> {
+        let before = {
+            let mut memory = self.memory();
+            memory.budget.uncount();
+            let thread = memory.thread(parcel);
+            thread.since = thread.since.min(parcel.now - DUPLICATE);
+            thread.posts.len()
+        };
+        self.read_back(parcel, parts).await?;
+        if before < self.thread(parcel).posts.len() {
+            return Ok(());
+        }
+        let hint = format!("the account shows no such post of the last {}", span_text(DUPLICATE));
+        self.receiver.settle(answer, parcel.now, None, &hint).map(drop)
+    }
+
+    /// Finds out which parts stand, from the first that nobody knows of on.
+    async fn read_back(&self, parcel: &Parcel, parts: &[Part]) -> Result<(), SendError> {
+        let found = self.find(parcel, parts).await.map_err(|why| SendError::Unknown {
+            why: format!("an earlier try may have arrived, and is not repeated until the account can be read: {why}"),
+        })?;
+        for id in found {
+            self.stands(parcel, id);
+        }
+        self.memory().thread(parcel).is_in_doubt = false;
+        Ok(())
+    }
+
+    /// The numbers of the posts that stand and nobody knew of, in their order.
+    async fn find(&self, parcel: &Parcel, parts: &[Part]) -> Result<Vec<String>, String> {
+        let until = self.memory().unread_until.filter(|until| parcel.now < *until);
+        if let Some(until) = until {
+            return Err(format!("{} lets nobody read it until {}", self.name, clock(until)));
+        }
+        let account = self.account(parcel.now).await?;
+        let thread = self.thread(parcel);
+        let mut posts = Vec::new();
+        let mut next = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.page(&account, thread.since, next.as_deref(), parcel.now).await?;
+            posts.extend(page.data);
+            next = page.meta.next_token;
+            let mut found: Vec<String> = Vec::new();
+            for part in parts.iter().skip(thread.posts.len()) {
+                let after = found.last().or(thread.posts.last()).map(String::as_str);
+                match (Search { text: &part.text, after, since: thread.since }).find(&posts) {
+                    Some(post) => found.push(post.id.clone()),
+                    None => break,
+                }
+            }
+            // A thread is found from its first post on, and that is the oldest: what comes after it was read before.
+            if !found.is_empty() || next.is_none() {
+                return Ok(found);
+            }
+        }
+        Err(format!("it has more than {} posts since the first try", MAX_PAGES * PAGE))
+    }
+
+    async fn page(&self, account: &str, since: Timestamp, next: Option<&str>, now: Timestamp) -> Result<Page, String> {
+        let mut url = self.method(&format!("users/{account}/tweets"));
+        url.query_pairs_mut()
+            .append_pair("max_results", &PAGE.to_string())
+            .append_pair("start_time", &since.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+            .append_pair("tweet.fields", "created_at,entities,referenced_tweets");
+        if let Some(next) = next {
+            url.query_pairs_mut().append_pair("pagination_token", next);
+        }
+        let answer = self.ask(&url, now).await?;
+        answer.json().ok_or_else(|| self.unread(&answer))
+    }
+
+    /// The number of the account, asked for once.
+    async fn account(&self, now: Timestamp) -> Result<String, String> {
+        match self.account.get() {
+            Some(known) => Ok(known.clone()),
+            None => self.ask_account(now).await,
+        }
+    }
+
+    async fn ask_account(&self, now: Timestamp) -> Result<String, String> {
+        let answer = self.ask(&self.method("users/me"), now).await?;
+        let number = number_of(&answer).ok_or_else(|| self.unread(&answer))?;
+        Ok(self.account.get_or_init(|| number).clone())
+    }
+
+    /// Asks something that changes nothing.
+    async fn ask(&self, url: &Url, now: Timestamp) -> Result<Answer, String> {
+        let answer = self.receiver.get(url, self.headers("GET", url, now)).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        if let Some(wait) = asked_wait(&answer, now) {
+            self.memory().unread_until = Some(now + wait.min(DAY));
+        }
+        Err(self.unread(&answer))
+    }
+
+    /// What is said of an answer that does not show what was asked for.
+    fn unread(&self, answer: &Answer) -> String {
+        let said = format!("{} answered {}; {}", self.name, answer.words, self.hint(answer.status));
+        said.trim_end_matches("; ").to_owned()
+    }
+
+    fn check_budget(&self, parcel: &Parcel, posts: usize) -> Result<(), SendError> {
+        let count = u32::try_from(posts).unwrap_or(u32::MAX);
+        let Some(wait) = self.memory().budget.wait(parcel.loudness, count, parcel.now) else { return Ok(()) };
+        let why = format!(
+            "held back until {}: {} of {} posts a day are left, this takes {posts}, and one as loud as {} leaves {} to what is worse",
+            clock(wait.until),
+            wait.left,
+            wait.limit,
+            parcel.loudness.name(),
+            wait.kept,
+        );
+        Err(SendError::Later { why, retry_after: Some(wait.until - parcel.now) })
+    }
+
+    fn begin(&self, parcel: &Parcel) {
+        let mut memory = self.memory();
+        memory.budget.count(parcel.now);
+        memory.thread(parcel).is_in_doubt = true;
+    }
+
+    fn stands(&self, parcel: &Parcel, id: String) {
+        let mut memory = self.memory();
+        let thread = memory.thread(parcel);
+        thread.posts.push(id);
+        thread.is_in_doubt = false;
+    }
+
+    fn refused(&self, parcel: &Parcel) {
+        let mut memory = self.memory();
+        memory.budget.uncount();
+        memory.thread(parcel).is_in_doubt = false;
+    }
+
+    /// What a person may do about a refusal.
+    fn hint(&self, status: StatusCode) -> String {
+        let source = &self.source;
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                format!("see that {source} holds the keys of this app and account, and that the clock is right")
+            }
+            StatusCode::PAYMENT_REQUIRED => {
+                "the credits of the app are used up: buy some at developer.x.com".to_owned()
+            }
+            StatusCode::FORBIDDEN => {
+                format!("let the app read and write, then make a new access token and put it into {source}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// A time in words.
+fn clock(time: Timestamp) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// What is told of a thread that stands in part.
+fn said_of(sent: SendError, posts: &[String], count: usize) -> SendError {
+    if posts.is_empty() {
+        return sent;
+    }
+    let tell = |why: String| format!("{} of {count} posts stand ({}); {why}", posts.len(), posts.join(", "));
+    match sent {
+        SendError::Later { why, retry_after } => SendError::Later { why: tell(why), retry_after },
+        SendError::Never { why } => SendError::Never { why: tell(why) },
+        SendError::Unknown { why } => SendError::Unknown { why: tell(why) },
+    }
+}
+
+/// The number that an answer names: of a post, or of an account.
+fn number_of(answer: &Answer) -> Option<String> {
+    let id = answer.json::<Taken>()?.data.id;
+    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(id)
+}
+
+/// The limits of 24 hours that an answer tells: of the app, and of the account.
+fn limits(answer: &Answer, now: Timestamp) -> Vec<Told> {
+    let of = |whose: &str| {
+        let told = |what: &str| answer.number(&format!("x-{whose}-limit-24hour-{what}"));
+        let count = |what: &str| told(what).and_then(|number| u32::try_from(number).ok());
+        let reset = Timestamp::from_timestamp(told("reset")?, 0)?.min(now + DAY);
+        Some(Told { limit: count("limit")?, left: count("remaining")?, reset })
+    };
+    ["app", "user"].into_iter().filter_map(of).collect()
+}
+
+/// How long X asks to wait after 429: until a limit of 24 hours that is used up is over, or else that of a quarter of an hour.
+fn asked_wait(answer: &Answer, now: Timestamp) -> Option<TimeDelta> {
+    if answer.status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let day = limits(answer, now).into_iter().filter(|told| told.left == 0).map(|told| told.reset).max();
+    let window = || Timestamp::from_timestamp(answer.number("x-rate-limit-reset")?, 0);
+    Some(day.or_else(window)? - now)
+}

@@ -1,0 +1,215 @@
+//! OAuth 1.0a for one account: the four keys that X shows, and the header that proves them without telling the two that are secret.
+//!
+//! Only requests whose body is JSON or empty are signed here, and those are signed without their body (RFC 5849, 3.4.1.3). Keys
+//! never leave this file but in that header, and never print.
+//!
+//! Sources: RFC 5849, 3.4 and 3.5; X, "Creating a signature" (docs.x.com/fundamentals/authentication/oauth-1-0a).
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use url::Url;
+
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// The names that the keys have in their file, as X calls them.
+const NAMES: [&str; 4] = ["api_key", "api_key_secret", "access_token", "access_token_secret"];
+
+/// The longest value of a key; those of X have 25 to 50 letters.
+const MAX_KEY_LEN: usize = 256;
+
+/// The keys of an app and of the account that it posts for.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    api_key: Secret,
+    api_key_secret: Secret,
+    access_token: Secret,
+    access_token_secret: Secret,
+}
+
+impl Keys {
+    /// Reads four lines `name = value`, in any order, with empty lines and comments (`#`) between them. Quotes around a value are
+    /// no part of it.
+    ///
+    /// # Errors
+    /// All mistakes at once, and nothing of what is written: even a name may be a key that slipped.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let mut values: [Option<Secret>; 4] = Default::default();
+        let mut mistakes = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let Some((name, value)) = line.split_once('=') else {
+                mistakes.push(format!("line {number} has no `=`"));
+                continue;
+            };
+            let place = NAMES.iter().position(|known| *known == name.trim());
+            let Some((name, held)) = place.and_then(|place| NAMES.get(place).zip(values.get_mut(place))) else {
+                mistakes.push(format!("line {number} begins with none of the four names"));
+                continue;
+            };
+            let value = without_quotes(value.trim());
+            let is_key = (1..=MAX_KEY_LEN).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
+            if !is_key {
+                mistakes.push(format!("`{name}` in line {number} is no key: letters and digits without space"));
+            }
+            if held.replace(Secret::new(value)).is_some() {
+                mistakes.push(format!("`{name}` stands there twice"));
+            }
+        }
+        let missing = NAMES.iter().zip(&values).filter(|(_, value)| value.is_none());
+        mistakes.extend(missing.map(|(name, _)| format!("`{name}` is missing")));
+        match values {
+            [Some(api_key), Some(api_key_secret), Some(access_token), Some(access_token_secret)]
+                if mistakes.is_empty() =>
+            {
+                Ok(Self { api_key, api_key_secret, access_token, access_token_secret })
+            }
+            _ => Err(format!(
+                "{}; write four lines: {}",
+                mistakes.join(", "),
+                NAMES.map(|name| format!("{name} = …")).join(", ")
+            )),
+        }
+    }
+
+    /// What may stand in no error.
+    pub(super) fn exposed(&self) -> [&str; 4] {
+        [&self.api_key_secret, &self.access_token_secret, &self.access_token, &self.api_key].map(Secret::expose)
+    }
+
+    /// The value of `Authorization` for a request. `nonce` is never used twice, and `now` is what time it is in the world: X
+    /// refuses what is minutes away from its own clock.
+    pub(super) fn authorization(&self, method: &str, url: &Url, nonce: &str, now: Timestamp) -> String {
+        let at = now.timestamp().to_string();
+        let mut told = vec![
+            ("oauth_consumer_key", self.api_key.expose()),
+            ("oauth_nonce", nonce),
+            ("oauth_signature_method", "HMAC-SHA1"),
+            ("oauth_timestamp", at.as_str()),
+            ("oauth_token", self.access_token.expose()),
+            ("oauth_version", "1.0"),
+        ];
+        let signature = self.signature(method, url, &told);
+        told.push(("oauth_signature", &signature));
+        let pairs: Vec<String> = told.iter().map(|(name, value)| format!("{name}=\"{}\"", encoded(value))).collect();
+        format!("OAuth {}", pairs.join(", "))
+    }
+
+    /// Signs a request: its method, its address, what is asked in it, and `parameters` besides.
+    fn signature(&self, method: &str, url: &Url, parameters: &[(&str, &str)]) -> String {
+        let asked = url.query_pairs().map(|(name, value)| (encoded(&name), encoded(&value)));
+        let besides = parameters.iter().map(|(name, value)| (encoded(name), encoded(value)));
+        let mut pairs: Vec<(String, String)> = asked.chain(besides).collect();
+        pairs.sort();
+        let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut bare = url.clone();
+        bare.set_query(None);
+        bare.set_fragment(None);
+        let base = format!("{method}&{}&{}", encoded(bare.as_str()), encoded(&pairs.join("&")));
+        let key = format!("{}&{}", encoded(self.api_key_secret.expose()), encoded(self.access_token_secret.expose()));
+        // HMAC leans on no property of SHA-1 that was broken, and X takes nothing else.
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
+        STANDARD.encode(hmac::sign(&key, base.as_bytes()))
+    }
+}
+
+fn without_quotes(value: &str) -> &str {
+    let within = |mark: char| value.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark));
+    within('"').or_else(|| within('\'')).unwrap_or(value)
+}
+
+/// Percent-encoded as RFC 5849, 3.6 has it: all but letters, digits and `-._~`.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a String takes all that is written to it");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys in the examples of X's own pages.
+    const PUBLISHED: &str = "
+        # from \"Creating a signature\"
+        api_key = xvz1evFS4wEEPTGEFPHBog
+        api_key_secret = \"kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw\"
+        access_token = 370773112-GmHxMAgYyLbNEtIKZeRNFsMKPR9EyMZeS9weJAEb
+        access_token_secret='LswwdoUaIvS8ltyTt5jkRh4J50vUPVVHtR2YPi5kE'
+    ";
+
+    #[test]
+    fn a_signature_is_the_one_that_x_publishes() {
+        let keys = Keys::read(PUBLISHED).unwrap();
+        let parameters = [
+            ("oauth_consumer_key", keys.api_key.expose()),
+            ("oauth_nonce", "kYjzVBB8Y0ZFabxSWbWovY3uYSQ2pTgmZeNu2VS4cg"),
+            ("oauth_signature_method", "HMAC-SHA1"),
+            ("oauth_timestamp", "1318622958"),
+            ("oauth_token", keys.access_token.expose()),
+            ("oauth_version", "1.0"),
+            ("status", "Hello Ladies + Gentlemen, a signed OAuth request!"),
+        ];
+        // The page as it is now, and as it was under two older addresses.
+        for (address, published) in [
+            ("https://api.x.com/1.1/statuses/update.json", "Ls93hJiZbQ3akF3HF3x1Bz8/zU4="),
+            ("https://api.twitter.com/1.1/statuses/update.json", "hCtSmYh+iHYCEqBWrE7C7hYmtUk="),
+            ("https://api.twitter.com/1/statuses/update.json", "tnnArxj06cWHq44gCs1OSKk/jLY="),
+        ] {
+            let url = Url::parse(&format!("{address}?include_entities=true")).unwrap();
+            assert_eq!(keys.signature("POST", &url, &parameters), published, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_header_tells_no_secret_and_signs_what_is_asked() {
+        let keys = Keys::read(PUBLISHED).unwrap();
+        let at = Timestamp::from_timestamp(1_318_622_958, 0).unwrap();
+        let of = |address: &str| keys.authorization("GET", &Url::parse(address).unwrap(), "7d8f", at);
+        let header = of("https://api.x.com/2/users/1/tweets?start_time=2025-12-09T00%3A00%3A00Z");
+        assert!(header.starts_with("OAuth oauth_consumer_key=\"xvz1evFS4wEEPTGEFPHBog\", oauth_nonce=\"7d8f\", "));
+        assert!(header.contains("oauth_timestamp=\"1318622958\"") && header.contains("%3D\""), "{header}");
+        assert!(!header.contains("kAcSO") && !header.contains("Lswwd") && !header.contains("start_time"), "{header}");
+        assert_ne!(header, of("https://api.x.com/2/users/1/tweets?start_time=2025-12-09T00%3A00%3A01Z"));
+    }
+
+    #[test]
+    fn letters_are_encoded_as_the_signature_wants_them() {
+        assert_eq!(encoded("Ladies + Gentlemen"), "Ladies%20%2B%20Gentlemen");
+        assert_eq!(encoded("An encoded string!"), "An%20encoded%20string%21");
+        assert_eq!(encoded("Dogs, Cats & Mice"), "Dogs%2C%20Cats%20%26%20Mice");
+        assert_eq!(encoded("☃~-._"), "%E2%98%83~-._");
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_the_keys_is_told_at_once_and_none_of_them() {
+        let why =
+            Keys::read("hunter2\nhunter3 = x\napi_key = \naccess_token = a b\naccess_token = hunter4\n").unwrap_err();
+        for told in [
+            "line 1 has no `=`",
+            "line 2 begins with none of the four names",
+            "`api_key` in line 3 is no key",
+            "`access_token` in line 4 is no key",
+            "`access_token` stands there twice",
+            "`api_key_secret` is missing",
+            "`access_token_secret` is missing",
+            "write four lines: api_key = …, api_key_secret = …",
+        ] {
+            assert!(why.contains(told), "{told}: {why}");
+        }
+        assert!(!why.contains("hunter"), "{why}");
+        assert!(!format!("{:?}", Keys::read(PUBLISHED).unwrap()).contains("kAcSO"));
+    }
+}
