@@ -11,7 +11,6 @@
 //! Sources: docs.x.com ("Create Post", "Get my User", "Get Posts" of a user, "Response codes and errors", "Rate limits"). The headers
 //! `x-app-limit-24hour-*` and `x-user-limit-24hour-*` stand on no page; X sends them with the answers to posts.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -33,10 +32,12 @@ use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 mod budget;
+mod memory;
 mod oauth;
 mod timeline;
 
-use budget::{Budget, DAY, Told};
+use budget::{DAY, Told};
+use memory::{Memory, Thread};
 use oauth::Keys;
 use timeline::{Page, Search};
 
@@ -52,17 +53,8 @@ const PAGE: usize = 40;
 /// How many pages are read back at most.
 const MAX_PAGES: usize = 3;
 
-/// How far back an account is read when nobody remembers the first try, since the service was started anew.
-const UNREMEMBERED: TimeDelta = DAY;
-
 /// How far back it is read when X itself says that the same text stands there.
 const DUPLICATE: TimeDelta = TimeDelta::days(7);
-
-/// How far apart the clock of X and ours may be.
-const SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// How many threads are remembered that are not yet done; the oldest is read back from the account should it be asked for again.
-const MAX_THREADS: usize = 256;
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -124,11 +116,7 @@ impl Opener for Settings {
             keys,
             source: self.keys.clone(),
             account: OnceLock::new(),
-            memory: Mutex::new(Memory {
-                threads: VecDeque::new(),
-                budget: Budget::new(self.per_day),
-                unread_until: None,
-            }),
+            memory: Mutex::new(Memory::new(self.per_day)),
         }))
     }
 }
@@ -145,49 +133,6 @@ struct X {
     /// The number of the account, once X has told it.
     account: OnceLock<String>,
     memory: Mutex<Memory>,
-}
-
-/// What is known beside the messages themselves; all of it can be found out again.
-struct Memory {
-    threads: VecDeque<(String, Thread)>,
-    budget: Budget,
-    /// Until when X lets nobody read the account.
-    unread_until: Option<Timestamp>,
-}
-
-/// How far a message has come.
-#[derive(Debug, Clone)]
-struct Thread {
-    /// The posts that stand, in their order.
-    posts: Vec<String>,
-    /// Whether the next one may stand as well.
-    is_in_doubt: bool,
-    /// Before this none of them was posted.
-    since: Timestamp,
-}
-
-impl Memory {
-    /// The thread of a message; one that nobody remembers was in doubt if it was tried.
-    fn thread(&mut self, parcel: &Parcel) -> &mut Thread {
-        let place = self.threads.iter().position(|(key, _)| *key == parcel.key);
-        let (_, thread) = match place.and_then(|place| self.threads.remove(place)) {
-            Some(known) => self.threads.push_back_mut(known),
-            None => {
-                let was_tried = 1 < parcel.attempt;
-                let since = parcel.now - if was_tried { UNREMEMBERED } else { SKEW };
-                if MAX_THREADS <= self.threads.len() {
-                    self.threads.pop_front();
-                }
-                self.threads
-                    .push_back_mut((parcel.key.clone(), Thread { posts: Vec::new(), is_in_doubt: was_tried, since }))
-            }
-        };
-        thread
-    }
-
-    fn forget(&mut self, key: &str) {
-        self.threads.retain(|(known, _)| known != key);
-    }
 }
 
 /// An answer of X that took something or shows somebody.
@@ -226,7 +171,7 @@ impl Sink for X {
             let mut memory = self.memory();
             let posts = memory.thread(parcel).posts.clone();
             if matches!(sent, Ok(_) | Err(SendError::Never { .. })) {
-                memory.forget(&parcel.key);
+                memory.forget(parcel);
             }
             sent.map_err(|why| said_of(why, &posts, parts.len()))
         })
@@ -291,13 +236,13 @@ impl X {
         if let (Some(before), Some(body)) = (after, body.as_object_mut()) {
             body.insert("reply".to_owned(), json!({ "in_reply_to_tweet_id": before }));
         }
-        self.begin(parcel);
+        self.memory().begin(parcel);
         let headers = self.headers("POST", &url, parcel.now);
         let answer = match self.receiver.post_json(&url, headers, &body).await {
             Ok(answer) => answer,
             Err(why) => {
                 if !matches!(why, SendError::Unknown { .. }) {
-                    self.refused(parcel);
+                    self.memory().refused(parcel);
                 }
                 return Err(why);
             }
@@ -305,7 +250,7 @@ impl X {
         self.memory().budget.hear(limits(&answer, parcel.now));
         if answer.status.is_success() {
             let Some(id) = number_of(&answer) else { return Err(self.receiver.unclear(&answer, "X")) };
-            self.stands(parcel, id);
+            self.memory().stands(parcel, id);
             return Ok(());
         }
         let detail = answer.json::<Refusal>().map(|refusal| refusal.detail).unwrap_or_default();
@@ -313,7 +258,7 @@ impl X {
             return self.take_duplicate(parcel, parts, &answer).await;
         }
         if !answer.status.is_server_error() && answer.status != StatusCode::REQUEST_TIMEOUT {
-            self.refused(parcel);
+            self.memory().refused(parcel);
         }
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE || detail.contains("text is too long") {
             return Err(self.receiver.refuses(&answer));
@@ -325,13 +270,7 @@ impl X {
 
     /// X says that the same text stands already: it is ours, or the account does not show it.
     async fn take_duplicate(&self, parcel: &Parcel, parts: &[Part], answer: &Answer) -> Result<(), SendError> {
-        let before = {
-            let mut memory = self.memory();
-            memory.budget.uncount();
-            let thread = memory.thread(parcel);
-            thread.since = thread.since.min(parcel.now - DUPLICATE);
-            thread.posts.len()
-        };
+        let before = self.memory().look_back(parcel, parcel.now - DUPLICATE);
         self.read_back(parcel, parts).await?;
         if before < self.thread(parcel).posts.len() {
             return Ok(());
@@ -346,7 +285,7 @@ impl X {
             why: format!("an earlier try may have arrived, and is not repeated until the account can be read: {why}"),
         })?;
         for id in found {
-            self.stands(parcel, id);
+            self.memory().stands(parcel, id);
         }
         self.memory().thread(parcel).is_in_doubt = false;
         Ok(())
@@ -439,25 +378,6 @@ impl X {
             wait.kept,
         );
         Err(SendError::Later { why, retry_after: Some(wait.until - parcel.now) })
-    }
-
-    fn begin(&self, parcel: &Parcel) {
-        let mut memory = self.memory();
-        memory.budget.count(parcel.now);
-        memory.thread(parcel).is_in_doubt = true;
-    }
-
-    fn stands(&self, parcel: &Parcel, id: String) {
-        let mut memory = self.memory();
-        let thread = memory.thread(parcel);
-        thread.posts.push(id);
-        thread.is_in_doubt = false;
-    }
-
-    fn refused(&self, parcel: &Parcel) {
-        let mut memory = self.memory();
-        memory.budget.uncount();
-        memory.thread(parcel).is_in_doubt = false;
     }
 
     /// What a person may do about a refusal.
