@@ -103,6 +103,10 @@ impl Opener for Settings {
         Form::Post
     }
 
+    fn takes(&self, form: Form) -> bool {
+        form == Form::Post
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let text = world.secret(&self.keys)?;
         let keys =
