@@ -345,6 +345,10 @@ async fn people_read_every_language_of_a_short_form_and_nothing_for_machines() {
     for service in SERVICES.iter().filter(|service| service.longest.is_some()) {
         let mut receiver = Receiver::start(&[service.taken]).await;
         let channel = service.open(&receiver.base);
+        // X takes posts alone, each for itself; its own stories tell of them.
+        if channel.form == Form::Post {
+            continue;
+        }
         let send = async |content_type: &str, body: &str| {
             let (body, content_type) = (body.into(), content_type.to_owned());
             channel.sink.send(&Parcel { body, content_type, ..parcel_for(channel.form, 1) }).await
