@@ -19,6 +19,7 @@ use crate::time::{TimeDelta, Timestamp};
 
 pub mod console;
 pub mod discord;
+pub mod email;
 pub mod file;
 pub mod http;
 mod markdown;
@@ -248,6 +249,7 @@ pub const KINDS: &[Kind] = &[
     mattermost::KIND,
     teams::KIND,
     x::KIND,
+    email::KIND,
 ];
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
 use crate::message::Form;
 use crate::route::Audience;
+use crate::sink::email::MAX_RECIPIENTS;
 use crate::sink::{KINDS, x};
 
 /// The schema of the file.
@@ -82,8 +83,52 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["keys"],
         ),
+        "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,
     })
+}
+
+fn email() -> Vec<Key> {
+    let securities = ["starttls", "tls", "none"];
+    let ways = json!({ "type": "string", "pattern": "^(mailto:|https://).+$" });
+    let recipients = json!({ "type": "string", "pattern": format!("^{ADDRESS}$") });
+    vec![
+        ("server", host("the mail server that takes letters from this machine")),
+        ("port", integer("left out: 587 for starttls, 465 for tls, 25 for none", &(1..=i64::from(u16::MAX)))),
+        ("security", usual(word("how it is spoken to; none: to this machine alone", securities), "starttls")),
+        ("user", line("who we are to it; left out: it asks nobody")),
+        ("password", secret("where the password is kept")),
+        (
+            "ca",
+            line(
+                "an authority to trust beside those of this machine, as a file of PEM; in the state directory, unless it begins with /",
+            ),
+        ),
+        ("from", mailbox("who writes: an address, or a name and <address>")),
+        (
+            "to",
+            json!({
+                "type": "array", "items": recipients, "minItems": 1, "maxItems": MAX_RECIPIENTS, "uniqueItems": true,
+                "description": "the recipients; none of them learns of another",
+            }),
+        ),
+        ("reply_to", mailbox("whom answers go to; left out: the one who writes")),
+        ("unsubscribe", json!({ "type": "array", "items": ways, "description": "ways to leave: mailto: or https://" })),
+        timeout(),
+    ]
+}
+
+/// An address as every mail server takes it.
+const ADDRESS: &str = r#"[^@\s"<>\[\]\u0080-\uffff]+@[A-Za-z0-9.-]+\.[A-Za-z0-9-]+"#;
+
+/// An address, with or without the name of whose it is.
+fn mailbox(told: &str) -> Value {
+    json!({ "type": "string", "pattern": format!("^([^<>]*<{ADDRESS}>|{ADDRESS})$"), "description": told })
+}
+
+/// The name of a server, or its number.
+fn host(told: &str) -> Value {
+    json!({ "type": "string", "pattern": r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$", "description": told })
 }
 
 fn timeout() -> Key {

@@ -401,7 +401,7 @@ async fn read_head(response: &mut Response, body: &mut Vec<u8>) -> bool {
 }
 
 /// The first words of an answer, in one line.
-fn first_words(text: &str) -> String {
+pub(super) fn first_words(text: &str) -> String {
     let parts = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     parts.collect::<Vec<_>>().join(" ").chars().take(MAX_ANSWER_SHOWN).collect()
 }

@@ -2,6 +2,8 @@
 //! `conformance`; here is what one of them does alone.
 
 mod conformance;
+mod mail;
+mod postoffice;
 mod receiver;
 mod services;
 mod x;
