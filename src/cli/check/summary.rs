@@ -25,7 +25,7 @@ pub(super) fn of(config: &Config, texts: usize, now: Timestamp) -> String {
     let rules = &config.rules.rules;
     let signed = rules.iter().filter(|rule| rule.signed_off_by.is_some()).count();
     let mut text = format!(
-        "Read {}: {own} given, {built_in} built in.\nTold {texts} texts: each hazard, severity and change, in both languages and every form.\n{}: {}.\n",
+        "Read {}: {own} given, {built_in} built in.\nTold {texts} texts: each hazard, severity and change, in both languages, whole and short.\n{}: {}.\n",
         counted(config.files.len(), "file"),
         config.governorates.region.en,
         counted(config.governorates.len(), "governorate"),
