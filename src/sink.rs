@@ -21,6 +21,7 @@ pub mod console;
 pub mod discord;
 pub mod email;
 pub mod file;
+mod hook;
 pub mod http;
 mod markdown;
 pub mod mattermost;

@@ -8,7 +8,6 @@
 //! Limits", "Allowed Mentions Object", "Rate Limits" (`retry_after` in seconds with a fraction), "JSON Error Codes".
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
@@ -17,14 +16,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::http::{self, Place, Receiver};
+use super::hook::{self, Hook};
+use super::http::{self, Receiver};
 use super::markdown::Dialect;
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
-use crate::feed::keys;
+use super::{Kind, Parcel, Receipt, SendError, Sink};
 use crate::hazard::Severity;
-use crate::message::Form;
 use crate::secret::SecretSource;
-use crate::table::Table;
 use crate::time::TimeDelta;
 
 /// The most characters of `content`.
@@ -57,34 +54,18 @@ kind = "discord"
 url = { file = "discord.url" }           # holds https://discord.com/api/webhooks/…; or { credential = "…" } with systemd
 timeout = "15s"                          # at most 60s
 "#,
-    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+    parse: |table| hook::parse(table, |hook| Arc::new(Discord::new(hook))),
 };
 
-/// What a channel of this kind says of itself.
-#[derive(Debug)]
-struct Settings {
-    url: SecretSource,
-    timeout: Duration,
+struct Discord {
+    receiver: Receiver,
+    execute: Url,
+    about: Url,
+    source: SecretSource,
 }
 
-fn parse(table: &Table<'_>) -> Option<Settings> {
-    let url = keys::secret(table, "url");
-    let timeout = http::timeout(table);
-    Some(Settings { url: url?, timeout: timeout? })
-}
-
-impl Opener for Settings {
-    fn form(&self) -> Form {
-        Form::Chat
-    }
-
-    fn takes(&self, form: Form) -> bool {
-        form != Form::Json
-    }
-
-    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
-        let url = http::secret_url(&self.url, world)?;
-        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
+impl Discord {
+    fn new(Hook { receiver, url, source }: Hook) -> Self {
         let mut about = url.clone();
         about.set_query(None);
         // A query of its own (`thread_id`) stays.
@@ -92,15 +73,8 @@ impl Opener for Settings {
             url.query_pairs().filter(|(key, _)| key != "wait").map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
         let mut execute = about.clone();
         execute.query_pairs_mut().extend_pairs(kept).append_pair("wait", "true");
-        Ok(Arc::new(Discord { receiver, execute, about, source: self.url.clone() }))
+        Self { receiver, execute, about, source }
     }
-}
-
-struct Discord {
-    receiver: Receiver,
-    execute: Url,
-    about: Url,
-    source: SecretSource,
 }
 
 /// A message or a webhook, as Discord gives it back.

@@ -8,21 +8,16 @@
 //! Slack), and the source of the server for the names of its refusals.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::json;
-use url::Url;
 
-use super::http::{self, Place, Receiver};
+use super::hook::{self, Hook};
+use super::http;
 use super::markdown::Dialect;
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
-use crate::feed::keys;
-use crate::message::Form;
-use crate::secret::SecretSource;
-use crate::table::Table;
+use super::{Kind, Parcel, Receipt, SendError, Sink};
 
 /// The most characters of one post.
 pub const MAX_CHARS: usize = 16_383;
@@ -47,68 +42,36 @@ kind = "mattermost"
 url = { file = "mattermost.url" }        # holds https://chat.example/hooks/…; or { credential = "…" } with systemd
 timeout = "15s"                          # at most 60s
 "#,
-    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+    parse: |table| hook::parse(table, |hook| Arc::new(Mattermost(hook))),
 };
 
-/// What a channel of this kind says of itself.
-#[derive(Debug)]
-struct Settings {
-    url: SecretSource,
-    timeout: Duration,
-}
-
-fn parse(table: &Table<'_>) -> Option<Settings> {
-    let url = keys::secret(table, "url");
-    let timeout = http::timeout(table);
-    Some(Settings { url: url?, timeout: timeout? })
-}
-
-impl Opener for Settings {
-    fn form(&self) -> Form {
-        Form::Chat
-    }
-
-    fn takes(&self, form: Form) -> bool {
-        form != Form::Json
-    }
-
-    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
-        let url = http::secret_url(&self.url, world)?;
-        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
-        Ok(Arc::new(Mattermost { receiver, url, source: self.url.clone() }))
-    }
-}
-
-struct Mattermost {
-    receiver: Receiver,
-    url: Url,
-    source: SecretSource,
-}
+/// The webhook of a channel.
+struct Mattermost(Hook);
 
 impl Sink for Mattermost {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
             let text = DIALECT.plain(&parcel.text()?);
             http::check_length("Mattermost", text.chars().count(), MAX_CHARS, "characters")?;
-            let answer = self.receiver.post_json(&self.url, HeaderMap::new(), &json!({ "text": text })).await?;
+            let answer = self.0.receiver.post_json(&self.0.url, HeaderMap::new(), &json!({ "text": text })).await?;
             if answer.status.is_success() && !answer.says("ok") {
-                return Err(self.receiver.unclear(&answer, "Mattermost"));
+                return Err(self.0.receiver.unclear(&answer, "Mattermost"));
             }
             if answer.refuses_message(COMPLAINTS) {
-                return Err(self.receiver.refuses(&answer));
+                return Err(self.0.receiver.refuses(&answer));
             }
             let hint = match answer.status {
                 StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                    format!("see that incoming webhooks are on and that {} holds the address of one", self.source)
+                    format!("see that incoming webhooks are on and that {} holds the address of one", self.0.source)
                 }
                 _ => String::new(),
             };
-            self.receiver.settle(&answer, parcel.now, None, &hint)
+            self.0.receiver.settle(&answer, parcel.now, None, &hint)
         })
     }
 
     /// Whether the webhook is still valid, only a message shows; that the server can be reached is all that is found out.
     fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(self.receiver.reach_host(&self.url))
+        Box::pin(self.0.receiver.reach_host(&self.0.url))
     }
 }

@@ -8,20 +8,15 @@
 //! errors of incoming webhooks.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::json;
-use url::Url;
 
-use super::http::{self, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
-use crate::feed::keys;
-use crate::message::Form;
-use crate::secret::SecretSource;
-use crate::table::Table;
+use super::hook::{self, Hook};
+use super::http;
+use super::{Kind, Parcel, Receipt, SendError, Sink};
 
 /// The most characters of a message, as Slack counts them: it cuts what is longer. It advises 4,000.
 pub const MAX_CHARS: usize = 40_000;
@@ -38,43 +33,11 @@ kind = "slack"
 url = { file = "slack.url" }             # holds https://hooks.slack.com/services/…; or { credential = "…" } with systemd
 timeout = "15s"                          # at most 60s
 "#,
-    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+    parse: |table| hook::parse(table, |hook| Arc::new(Slack(hook))),
 };
 
-/// What a channel of this kind says of itself.
-#[derive(Debug)]
-struct Settings {
-    url: SecretSource,
-    timeout: Duration,
-}
-
-fn parse(table: &Table<'_>) -> Option<Settings> {
-    let url = keys::secret(table, "url");
-    let timeout = http::timeout(table);
-    Some(Settings { url: url?, timeout: timeout? })
-}
-
-impl Opener for Settings {
-    fn form(&self) -> Form {
-        Form::Chat
-    }
-
-    fn takes(&self, form: Form) -> bool {
-        form != Form::Json
-    }
-
-    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
-        let url = http::secret_url(&self.url, world)?;
-        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
-        Ok(Arc::new(Slack { receiver, url, source: self.url.clone() }))
-    }
-}
-
-struct Slack {
-    receiver: Receiver,
-    url: Url,
-    source: SecretSource,
-}
+/// The webhook of a channel.
+struct Slack(Hook);
 
 impl Sink for Slack {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
@@ -82,26 +45,26 @@ impl Sink for Slack {
             let text = escaped(&parcel.text()?);
             http::check_length("Slack", text.chars().count(), MAX_CHARS, "characters")?;
             let body = json!({ "text": text, "mrkdwn": false, "unfurl_links": false, "unfurl_media": false });
-            let answer = self.receiver.post_json(&self.url, HeaderMap::new(), &body).await?;
+            let answer = self.0.receiver.post_json(&self.0.url, HeaderMap::new(), &body).await?;
             if answer.status.is_success() && !answer.says("ok") {
-                return Err(self.receiver.unclear(&answer, "Slack"));
+                return Err(self.0.receiver.unclear(&answer, "Slack"));
             }
             if answer.refuses_message(COMPLAINTS) {
-                return Err(self.receiver.refuses(&answer));
+                return Err(self.0.receiver.refuses(&answer));
             }
             let hint = match answer.status {
                 StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                    format!("let the webhook post there, or make a new one and put its address into {}", self.source)
+                    format!("let the webhook post there, or make a new one and put its address into {}", self.0.source)
                 }
                 _ => String::new(),
             };
-            self.receiver.settle(&answer, parcel.now, None, &hint)
+            self.0.receiver.settle(&answer, parcel.now, None, &hint)
         })
     }
 
     /// Whether the webhook is still valid, only a message shows; that Slack's host can be reached is all that is found out.
     fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(self.receiver.reach_host(&self.url))
+        Box::pin(self.0.receiver.reach_host(&self.0.url))
     }
 }
 

@@ -9,21 +9,16 @@
 //! ("Markdown is not supported") and `rtl` (since 1.5).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use url::Url;
 
-use super::http::{self, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
-use crate::feed::keys;
+use super::hook::{self, Hook};
+use super::http;
+use super::{Kind, Parcel, Receipt, SendError, Sink};
 use crate::language::direction::{is_arabic, is_latin};
-use crate::message::Form;
-use crate::secret::SecretSource;
-use crate::table::Table;
 
 /// The most bytes of a card with all that stands around it. Teams says about 28 KB, and a workflow that is given more fails after
 /// it was started, where nobody would hear of it: so it is taken for thousands.
@@ -41,66 +36,34 @@ kind = "teams"
 url = { file = "teams.url" }             # holds the address that the workflow shows; or { credential = "…" } with systemd
 timeout = "15s"                          # at most 60s
 "#,
-    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+    parse: |table| hook::parse(table, |hook| Arc::new(Teams(hook))),
 };
 
-/// What a channel of this kind says of itself.
-#[derive(Debug)]
-struct Settings {
-    url: SecretSource,
-    timeout: Duration,
-}
-
-fn parse(table: &Table<'_>) -> Option<Settings> {
-    let url = keys::secret(table, "url");
-    let timeout = http::timeout(table);
-    Some(Settings { url: url?, timeout: timeout? })
-}
-
-impl Opener for Settings {
-    fn form(&self) -> Form {
-        Form::Chat
-    }
-
-    fn takes(&self, form: Form) -> bool {
-        form != Form::Json
-    }
-
-    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
-        let url = http::secret_url(&self.url, world)?;
-        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
-        Ok(Arc::new(Teams { receiver, url, source: self.url.clone() }))
-    }
-}
-
-struct Teams {
-    receiver: Receiver,
-    url: Url,
-    source: SecretSource,
-}
+/// The webhook of a channel.
+struct Teams(Hook);
 
 impl Sink for Teams {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
             let body = body(&parcel.text()?);
             http::check_length("Teams", body.to_string().len(), MAX_BYTES, "bytes as a card")?;
-            let answer = self.receiver.post_json(&self.url, HeaderMap::new(), &body).await?;
+            let answer = self.0.receiver.post_json(&self.0.url, HeaderMap::new(), &body).await?;
             if answer.refuses_message(COMPLAINTS) {
-                return Err(self.receiver.refuses(&answer));
+                return Err(self.0.receiver.refuses(&answer));
             }
             let hint = match answer.status {
                 StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                    format!("see that the workflow is switched on and that {} holds its address", self.source)
+                    format!("see that the workflow is switched on and that {} holds its address", self.0.source)
                 }
                 _ => String::new(),
             };
-            self.receiver.settle(&answer, parcel.now, None, &hint)
+            self.0.receiver.settle(&answer, parcel.now, None, &hint)
         })
     }
 
     /// Every request at the address would start the workflow; that its host can be reached is all that is found out.
     fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(self.receiver.reach_host(&self.url))
+        Box::pin(self.0.receiver.reach_host(&self.0.url))
     }
 }
 

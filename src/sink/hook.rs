@@ -1,0 +1,64 @@
+//! What channels have in common that post by the incoming webhook of a chat: an address that is itself the secret, and a time limit.
+//!
+//! What is said to a chat, and what its answers mean, stands with each kind.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use super::http::{self, Place, Receiver};
+use super::{Opener, Sink, World};
+use crate::feed::keys;
+use crate::message::Form;
+use crate::secret::SecretSource;
+use crate::table::Table;
+
+/// An incoming webhook that can be posted to.
+pub(super) struct Hook {
+    pub(super) receiver: Receiver,
+    /// Where messages go.
+    pub(super) url: Url,
+    /// Where that address is kept, to be named to people.
+    pub(super) source: SecretSource,
+}
+
+/// Makes the sink of a kind from its webhook.
+type Make = fn(Hook) -> Arc<dyn Sink>;
+
+/// What a channel of such a kind says of itself.
+struct Settings {
+    url: SecretSource,
+    timeout: Duration,
+    make: Make,
+}
+
+/// Reads `url` and `timeout`; faults are noted in the table.
+pub(super) fn parse(table: &Table<'_>, make: Make) -> Option<Arc<dyn Opener>> {
+    let url = keys::secret(table, "url");
+    let timeout = http::timeout(table);
+    Some(Arc::new(Settings { url: url?, timeout: timeout?, make }))
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("url", &self.url).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl Opener for Settings {
+    fn form(&self) -> Form {
+        Form::Chat
+    }
+
+    fn takes(&self, form: Form) -> bool {
+        form != Form::Json
+    }
+
+    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
+        let url = http::secret_url(&self.url, world)?;
+        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
+        Ok((self.make)(Hook { receiver, url, source: self.url.clone() }))
+    }
+}
