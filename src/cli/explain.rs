@@ -8,8 +8,8 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::check::EX_NOINPUT;
-use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, check, complain, place};
-use crate::config::{self, Config};
+use super::{EX_UNAVAILABLE, EX_USAGE, complain, place};
+use crate::config::Config;
 use crate::daemon::clock::Clock;
 use crate::derive;
 use crate::engine::State;
@@ -49,13 +49,9 @@ fn hazard_names() -> clap::builder::PossibleValuesParser {
 
 /// Explains, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
-    let config = match config::load(arguments.dirs.config.as_deref()) {
-        Ok((config, _)) => config,
-        Err(problems) => {
-            check::report(&problems, &mut anstream::stderr());
-            complain(&"the configuration has mistakes, see above: it is not known what the rules are");
-            return EX_CONFIG;
-        }
+    let config = match arguments.dirs.configuration("it is not known what the rules are") {
+        Ok(config) => config,
+        Err(code) => return code,
     };
     let place = match find(&config.governorates, &arguments.governorate) {
         Ok(place) => place,

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::{EX_CONFIG, check, complain};
+use crate::config::{self, Config};
+
 /// The database in the state directory.
 pub const DATABASE: &str = "nadhir.sqlite3";
 
@@ -20,6 +23,17 @@ pub struct Dirs {
     /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+impl Dirs {
+    /// Reads the configuration. When it has mistakes they are shown, with what is not known for them, and the exit code comes back.
+    pub(super) fn configuration(&self, unknown: &str) -> Result<Config, u8> {
+        config::load(self.config.as_deref()).map(|(config, _)| config).map_err(|problems| {
+            check::report(&problems, &mut anstream::stderr());
+            complain(&format_args!("the configuration has mistakes, see above: {unknown}"));
+            EX_CONFIG
+        })
+    }
 }
 
 /// The state directory: the one asked for, the configured one, the one systemd gives, or the user's own.

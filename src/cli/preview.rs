@@ -7,7 +7,7 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::which::{Stopped, Which};
-use super::{EX_CONFIG, check, complain, place};
+use super::{complain, place};
 use crate::bulletin::Bulletin;
 use crate::config::{self, Config};
 use crate::daemon::clock::Clock;
@@ -35,13 +35,9 @@ pub struct Arguments {
 
 /// Does what the arguments say, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
-    let config = match config::load(arguments.dirs.config.as_deref()) {
-        Ok((config, _)) => config,
-        Err(problems) => {
-            check::report(&problems, &mut anstream::stderr());
-            complain(&"the configuration has mistakes, see above: it is not known what would be said");
-            return EX_CONFIG;
-        }
+    let config = match arguments.dirs.configuration("it is not known what would be said") {
+        Ok(config) => config,
+        Err(code) => return code,
     };
     let bulletin = arguments.which.bulletin(&config, arguments.dirs.state.as_deref(), Clock::System.now());
     let shown = bulletin.and_then(|bulletin| previews(&bulletin, &config, arguments.channel.as_deref()));

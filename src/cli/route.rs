@@ -5,10 +5,9 @@ use serde::Serialize;
 
 use super::columns::{drawn, plain};
 use super::which::{MADE_UP, Stopped, Which};
-use super::{EX_CONFIG, check, complain, place};
+use super::{complain, place};
 use crate::alert::Status;
 use crate::bulletin::{Bulletin, Change, Origin};
-use crate::config;
 use crate::daemon::clock::Clock;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, ChannelId, GovernorateId};
@@ -48,13 +47,9 @@ struct Explain {
 /// Does what the arguments say, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
     let Command::Explain(asked) = &arguments.command;
-    let config = match config::load(asked.dirs.config.as_deref()) {
-        Ok((config, _)) => config,
-        Err(problems) => {
-            check::report(&problems, &mut anstream::stderr());
-            complain(&"the configuration has mistakes, see above: it is not known who listens");
-            return EX_CONFIG;
-        }
+    let config = match asked.dirs.configuration("it is not known who listens") {
+        Ok(config) => config,
+        Err(code) => return code,
     };
     match asked.which.bulletin(&config, asked.dirs.state.as_deref(), Clock::System.now()) {
         Ok(bulletin) => {

@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{EX_CONFIG, EX_UNAVAILABLE, check, complain, place};
-use crate::config::{self, Config};
+use super::{EX_UNAVAILABLE, complain, place};
+use crate::config::Config;
 use crate::daemon::clock::Clock;
 use crate::engine::{FeedState, State, staff};
 use crate::hazard::{Hazard, Severity};
@@ -46,13 +46,9 @@ pub struct Arguments {
 
 /// Shows how the service is; the exit code says whether all is well.
 pub fn run(arguments: &Arguments) -> u8 {
-    let config = match config::load(arguments.dirs.config.as_deref()) {
-        Ok((config, _)) => config,
-        Err(problems) => {
-            check::report(&problems, &mut anstream::stderr());
-            complain(&"the configuration has mistakes, see above: it is not known what should be running");
-            return EX_CONFIG;
-        }
+    let config = match arguments.dirs.configuration("it is not known what should be running") {
+        Ok(config) => config,
+        Err(code) => return code,
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
     match look(&dir, &config, Clock::System.now()) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::trial::{at, awake, golden, without_colours};
 use super::*;
 use crate::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
+use crate::config;
 use crate::engine::{Event, Heard};
 use crate::feed::Batch;
 use crate::hazard::Severity;

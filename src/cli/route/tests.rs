@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::Arguments as Nadhir;
 use super::super::which::made_up;
 use super::*;
+use crate::config;
 use crate::config::Config;
 use crate::time::Timestamp;
 use clap::Parser as _;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::trial::{at, awake, golden, without_colours};
 use super::*;
+use crate::config;
 use crate::engine::{Event, Heard};
 use crate::feed::Batch;
 use crate::reading::{Basis, Reading};
