@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Identity, Status, Words};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
-use crate::language::Language;
+use crate::language::{Both, Language};
 use crate::reading::Basis;
 use crate::rule::Statistic;
 use crate::time::{TimeDelta, Timestamp, seconds};
@@ -32,12 +32,22 @@ pub enum Change {
     Lifted,
     /// Its time ran out and nothing says that it is over.
     Expired,
+    /// Wrong from the beginning, or not meant for those who heard it: the people on duty take it back.
+    Corrected,
 }
 
 impl Change {
     /// Every change.
-    pub const ALL: &'static [Self] =
-        &[Self::Issued, Self::Raised, Self::Lowered, Self::Extended, Self::Updated, Self::Lifted, Self::Expired];
+    pub const ALL: &'static [Self] = &[
+        Self::Issued,
+        Self::Raised,
+        Self::Lowered,
+        Self::Extended,
+        Self::Updated,
+        Self::Lifted,
+        Self::Expired,
+        Self::Corrected,
+    ];
 
     /// Its name in TOML, logs and JSON.
     pub fn name(self) -> &'static str {
@@ -49,12 +59,13 @@ impl Change {
             Self::Updated => "updated",
             Self::Lifted => "lifted",
             Self::Expired => "expired",
+            Self::Corrected => "corrected",
         }
     }
 
     /// True when nothing is in force after it.
     pub fn is_end(self) -> bool {
-        matches!(self, Self::Lifted | Self::Expired)
+        matches!(self, Self::Lifted | Self::Expired | Self::Corrected)
     }
 }
 
@@ -104,6 +115,75 @@ pub enum Origin {
         /// Its words in the languages it gave.
         words: Vec<Words>,
     },
+    /// The people on duty, by their own hand.
+    Desk,
+}
+
+/// Why a bulletin is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// Nothing dangerous called for it.
+    FalseAlarm,
+    /// The data that it rests on are wrong: a broken gauge, a frozen model run.
+    WrongData,
+    /// It is not about these places.
+    WrongPlace,
+    /// It is milder or worse than told.
+    WrongSeverity,
+    /// It is not about this time.
+    WrongTime,
+    /// The authority that was quoted has taken it back.
+    Withdrawn,
+    /// It was never meant for those who received it.
+    SentByMistake,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: &'static [Self] = &[
+        Self::FalseAlarm,
+        Self::WrongData,
+        Self::WrongPlace,
+        Self::WrongSeverity,
+        Self::WrongTime,
+        Self::Withdrawn,
+        Self::SentByMistake,
+    ];
+
+    /// Its name in TOML, in JSON and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FalseAlarm => "false-alarm",
+            Self::WrongData => "wrong-data",
+            Self::WrongPlace => "wrong-place",
+            Self::WrongSeverity => "wrong-severity",
+            Self::WrongTime => "wrong-time",
+            Self::Withdrawn => "withdrawn",
+            Self::SentByMistake => "sent-by-mistake",
+        }
+    }
+}
+
+/// What the people on duty had to do with a bulletin.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// Who wrote it, or changed it last. Whoever approves it is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// What they add in their own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remarks: Option<Both<String>>,
+    /// Why it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+impl ByHand {
+    /// True when they had nothing to do with it.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whom a warning has concerned so far. It only grows: who was told of a danger is told of its end, in whatever guise it ends.
@@ -181,4 +261,7 @@ pub struct Bulletin {
     pub only_in: Vec<Language>,
     /// Who says so.
     pub origin: Origin,
+    /// What the people on duty had to do with it.
+    #[serde(default, skip_serializing_if = "ByHand::is_nothing")]
+    pub by_hand: ByHand,
 }

@@ -8,6 +8,7 @@ pub mod backtest;
 pub mod check;
 mod columns;
 pub mod demo;
+pub mod desk;
 pub mod explain;
 pub mod feed;
 pub mod journal;
@@ -78,6 +79,24 @@ enum Command {
     /// Say that you have seen a warning and look after it.
     #[command(after_help = "Example:  nadhir ack MKH-2025-000001 --note \"Civil Defence was called\"")]
     Ack(silence::Ack),
+    /// Warn by hand, where no rule and no authority does. It is shown first, and goes out when you say so.
+    #[command(after_help = desk::WARN_HELP)]
+    Warn(desk::Warn),
+    /// Rehearse a warning: it reaches the drill channels and nobody else, and says in each text that it is an exercise.
+    #[command(
+        after_help = "Example:  nadhir drill --hazard flash-flood --severity red --governorate jeddah --for 30min\n\nExit codes: as \
+                      of `nadhir warn`."
+    )]
+    Drill(desk::Drill),
+    /// Change a warning of the desk, or add remarks to any that is in force.
+    #[command(after_help = desk::AMEND_HELP)]
+    Amend(desk::Amend),
+    /// End a warning of the desk: the danger has passed.
+    #[command(after_help = "Example:  nadhir lift MKH-2025-000001\n\nExit codes: as of `nadhir warn`.")]
+    Lift(desk::Lift),
+    /// Take back what was wrong, whoever said it: exactly those who received it hear so, before anything else.
+    #[command(after_help = desk::CORRECT_HELP)]
+    Correct(desk::Correct),
     /// Show why a governorate is warned as it is: what each rule sees there now, what would make it worse, and what is missing.
     #[command(
         after_help = "Examples:  nadhir explain jeddah rain --config /etc/nadhir --state /var/lib/nadhir\n           nadhir explain \
@@ -141,6 +160,11 @@ pub fn main() -> ExitCode {
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Silence(arguments) => silence::run(arguments),
         Command::Ack(arguments) => silence::acknowledge(arguments),
+        Command::Warn(arguments) => desk::warn(&arguments),
+        Command::Drill(arguments) => desk::drill(&arguments),
+        Command::Amend(arguments) => desk::amend(&arguments),
+        Command::Lift(arguments) => desk::lift(&arguments),
+        Command::Correct(arguments) => desk::correct(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Feeds(arguments) => kinds::feeds(&arguments, &mut anstream::stdout()),

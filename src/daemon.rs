@@ -190,7 +190,7 @@ impl Daemon {
     ///
     /// # Errors
     /// When the brain has stopped.
-    pub async fn obey(&self, order: staff::Order) -> anyhow::Result<Option<String>> {
+    pub async fn obey(&self, order: staff::Order) -> anyhow::Result<Result<Vec<BulletinId>, String>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Obey(order, answer)).await.context("the brain has stopped")?;
         answered.await.context("the brain has stopped")

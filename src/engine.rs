@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::bulletin::Bulletin;
 use crate::feed::{Batch, Validators};
+use crate::hazard::Severity;
 use crate::ids::{FeedId, GovernorateId};
 use crate::notice::Notice;
 use crate::record::Entry;
@@ -17,6 +18,7 @@ use crate::unit::Metric;
 
 mod automatic;
 mod context;
+pub mod desk;
 pub mod explain;
 mod feeds;
 mod health;
@@ -92,6 +94,15 @@ pub enum Event {
     },
     /// The people on duty want something done.
     Ordered(staff::Order),
+    /// They take back what was told.
+    TakenBack {
+        /// What they say.
+        correct: desk::Correct,
+        /// The last bulletin of its number.
+        said: Box<Bulletin>,
+        /// Set when it was refused before it went out, and a milder word of it stands: how bad that is.
+        was: Option<Severity>,
+    },
     /// Time went by.
     Tick,
 }
@@ -137,6 +148,13 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             staff::obey(book, &mut draft, order, now);
             Touched::All
         }
+        Event::TakenBack { correct, said, was } => {
+            match was {
+                Some(was) => desk::stand_back(&mut draft, correct, said, *was, now),
+                None => desk::correct(book, &mut draft, correct, said, now),
+            }
+            Touched::All
+        }
         Event::Asked { feed, heard, skew } => {
             feeds::note(book, &mut draft, feed, heard, *skew, now);
             match heard {
@@ -154,6 +172,7 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
     };
     official::twins::speak_up(book, &mut draft, now);
     official::editions::run_out(book, &mut draft, now);
+    desk::run_out(book, &mut draft, now);
     automatic::judge(book, &mut draft, &touched, now);
     notices::settle(book, &mut draft, now);
     draft.finish()

@@ -121,11 +121,12 @@ pub enum Standing {
 
 /// What goes first through a channel that cannot send everything at once: higher before lower.
 ///
-/// Severity decides: nothing goes before red. Among equals comes first what changes something already told, because people
+/// A correction goes before everything: people act on what was wrong until they hear it. Else severity decides: nothing goes before
+/// red. Among equals comes first what changes something already told, because people
 /// act on it now: a raise above all, since they believe themselves safer than they are, then every other correction or end.
 /// A new bulletin comes after these: nobody is acting on an older word of it.
 pub fn urgency(change: Change, severity: Severity) -> u8 {
-    let severity = match severity {
+    let level = match severity {
         Severity::Advisory => 0,
         Severity::Yellow => 1,
         Severity::Orange => 2,
@@ -135,8 +136,9 @@ pub fn urgency(change: Change, severity: Severity) -> u8 {
         Change::Issued => 0,
         Change::Lowered | Change::Extended | Change::Updated | Change::Lifted | Change::Expired => 1,
         Change::Raised => 2,
+        Change::Corrected => return CORRECTIONS + level,
     };
-    severity * 3 + change
+    level * 3 + change
 }
 
 /// As loud as which severity a delivery is told, where a channel can be loud or quiet: the severity that its urgency was made from.
@@ -146,9 +148,16 @@ pub fn loudness(urgency: u8) -> Severity {
         0..=2 => Severity::Advisory,
         3..=5 => Severity::Yellow,
         6..=8 => Severity::Orange,
-        9.. => Severity::Red,
+        9..CORRECTIONS => Severity::Red,
+        CORRECTIONS => Severity::Advisory,
+        13 => Severity::Yellow,
+        14 => Severity::Orange,
+        15.. => Severity::Red,
     }
 }
+
+/// From where on the urgency is that of corrections, which are as loud as what they take back.
+const CORRECTIONS: u8 = 12;
 
 /// What goes first of a notice to the people on duty: after red, as early as a new orange. Whoever is about to act on a warning
 /// must not wait for word of a silent feed, and that word must not wait for a mild one.
@@ -225,8 +234,8 @@ mod tests {
 
     #[test]
     fn nothing_goes_before_red() {
-        for change in Change::ALL {
-            for other in Change::ALL {
+        for change in Change::ALL.iter().filter(|change| **change != Change::Corrected) {
+            for other in Change::ALL.iter().filter(|change| **change != Change::Corrected) {
                 for pair in Severity::ALL.windows(2) {
                     assert!(urgency(*other, pair[0]) < urgency(*change, pair[1]), "{other:?} {change:?} {pair:?}");
                 }
@@ -245,8 +254,15 @@ mod tests {
     }
 
     #[test]
+    fn a_correction_goes_before_everything() {
+        let others = Change::ALL.iter().filter(|change| **change != Change::Corrected);
+        let highest = others.map(|change| urgency(*change, Severity::Red)).max().unwrap();
+        assert!(highest < urgency(Change::Corrected, Severity::Advisory));
+    }
+
+    #[test]
     fn a_notice_goes_after_red_and_before_yellow() {
-        for change in Change::ALL {
+        for change in Change::ALL.iter().filter(|change| **change != Change::Corrected) {
             assert!(NOTICE_URGENCY < urgency(*change, Severity::Red), "{change:?}");
             assert!(urgency(*change, Severity::Yellow) < NOTICE_URGENCY, "{change:?}");
         }

@@ -225,7 +225,7 @@ pub fn need_not_hear(listener: &Listener, bulletin: &Bulletin) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bulletin::{Change, Origin, Reach};
+    use crate::bulletin::{ByHand, Change, Origin, Reach};
     use crate::ids::BulletinId;
     use crate::time::Timestamp;
 
@@ -259,6 +259,7 @@ mod tests {
             until: now,
             stale_after: now,
             silent_since: None,
+            by_hand: ByHand::default(),
             only_in: Vec::new(),
             origin: Origin::Automatic { evidence: Vec::new() },
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
-use crate::bulletin::{Change, Evidence, Reach};
+use crate::alert::{Alert, Status};
+use crate::bulletin::{ByHand, Change, Evidence, Reach};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
 use crate::rule::WarningTimes;
@@ -23,6 +23,11 @@ pub enum WarningKey {
         hazard: Hazard,
         /// Where.
         governorate: GovernorateId,
+    },
+    /// Of the people on duty.
+    Desk {
+        /// Its number.
+        number: String,
     },
     /// Of an authority: the CAP triple of its first alert, as text.
     Official {
@@ -51,6 +56,15 @@ impl OfficialPart {
         let line = vec![alert.identity.to_string()];
         Self { feed: feed.clone(), alert: alert.clone(), line, trail: Trail::default() }
     }
+}
+
+/// What more is known of a warning of the people on duty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeskPart {
+    /// Meant, or a drill.
+    pub status: Status,
+    /// Who wrote it, and what they add.
+    pub by_hand: ByHand,
 }
 
 /// A place that a warning was told for before.
@@ -119,6 +133,9 @@ pub struct Warning {
     pub evidence: Vec<Evidence>,
     /// What more is known of an official one.
     pub official: Option<OfficialPart>,
+    /// What more is known of one of the people on duty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desk: Option<DeskPart>,
     /// What it has taken the place of under other numbers. Every edition names them for as long as they could hold: the one that
     /// named them first may have been overtaken before it was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -311,6 +328,7 @@ mod tests {
             silent_since: None,
             evidence: Vec::new(),
             official: None,
+            desk: None,
             overtaken: Vec::new(),
             same_since: None,
         }

@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 
 /// What one channel would be sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Preview {
+pub(super) struct Preview {
     channel: ChannelId,
     kind: &'static str,
     audience: &'static str,
@@ -89,7 +89,7 @@ struct Room {
     text: String,
 }
 
-fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>) -> Result<Vec<Preview>, Stopped> {
+pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>) -> Result<Vec<Preview>, Stopped> {
     let names =
         || config.channels.iter().map(|channel| channel.listener.channel.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(name) = only.filter(|name| !config.channels.iter().any(|one| one.listener.channel.as_str() == *name)) {
@@ -142,11 +142,11 @@ fn room(Part { language, text }: Part, budget: brief::Budget) -> Room {
     Room { language, length: budget.measure.length(&text), limit: budget.limit, unit, alphabet, text }
 }
 
-fn json(previews: &[Preview]) -> String {
+pub(super) fn json(previews: &[Preview]) -> String {
     serde_json::to_string(previews).map_or_else(|why| format!("{{\"error\":\"{why}\"}}\n"), |text| text + "\n")
 }
 
-fn whole(previews: &[Preview]) -> String {
+pub(super) fn whole(previews: &[Preview]) -> String {
     if previews.is_empty() {
         return "No channel would hear it; `nadhir route explain` says why.\n".to_owned();
     }

@@ -8,7 +8,7 @@ use crate::cli::check::EX_OK;
 use crate::daemon::clock::Clock;
 use crate::daemon::control::Question;
 use crate::engine::State;
-use crate::engine::staff::{Order, Silence, told};
+use crate::engine::staff::{COVERS, Order, Silence, told};
 use crate::hazard::Hazard;
 use crate::ids::GovernorateId;
 use crate::store::sqlite::glance;
@@ -58,7 +58,7 @@ pub struct Service {
 }
 
 /// The user of this shell, or nobody in particular.
-fn user() -> String {
+pub(super) fn user() -> String {
     std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".to_owned())
 }
 
@@ -92,7 +92,7 @@ pub struct Ack {
     service: Service,
 }
 
-fn hazard(text: &str) -> Result<Hazard, String> {
+pub(super) fn hazard(text: &str) -> Result<Hazard, String> {
     let known: Vec<&str> = Hazard::ALL.iter().map(|hazard| hazard.name()).collect();
     Hazard::parse(text).ok_or_else(|| format!("write one of {}", known.join(", ")))
 }
@@ -106,6 +106,7 @@ pub fn run(arguments: Arguments) -> u8 {
     match arguments.command {
         Command::Add(add) => {
             let silence = Silence {
+                up_to: COVERS,
                 hazards: add.hazard.into_iter().collect::<BTreeSet<_>>(),
                 governorates: add.governorate.into_iter().collect(),
                 until: Clock::System.now() + add.lasting,

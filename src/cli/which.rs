@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::check::EX_NOINPUT;
 use super::{EX_UNAVAILABLE, EX_USAGE, explain, place};
 use crate::alert::{Identity, Status};
-use crate::bulletin::{Bulletin, Change, Origin, Reach};
+use crate::bulletin::{Bulletin, ByHand, Change, Origin, Reach};
 use crate::config::Config;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
@@ -133,6 +133,7 @@ pub(super) fn made_up(asked: &Which, config: &Config, now: Timestamp) -> Result<
         until: now + config.rules.times.validity,
         stale_after: now + config.rules.times.validity,
         silent_since: None,
+        by_hand: ByHand::default(),
         only_in: Vec::new(),
         origin,
     })

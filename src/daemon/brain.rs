@@ -12,18 +12,18 @@ use tracing::{error, info, warn};
 use super::bells::Bells;
 use super::clock::Clock;
 use super::{Sight, Sights};
-use crate::bulletin::Bulletin;
+use crate::bulletin::{Bulletin, Change};
 use crate::config::embedded;
 use crate::dispatch::{Dispatch, dispatch, dispatch_notices};
-use crate::engine::{self, Event, Outcome, State, StateError, staff};
-use crate::ids::FeedId;
+use crate::engine::{self, Event, Outcome, State, StateError, desk, staff};
+use crate::ids::{BulletinId, FeedId};
 use crate::message::Speaker;
 use crate::notice::Notice;
 use crate::record::Entry;
 use crate::route::Listener;
 use crate::rule::RuleBook;
 use crate::store::{Commit, Lease, Readdressed, Store, StoreError};
-use crate::time::{TimeDelta, Timestamp};
+use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// How many events may wait for the brain; whoever brings more waits with it.
 pub const INBOX: usize = 64;
@@ -78,8 +78,8 @@ pub enum Order {
     Happened(Box<Event>, oneshot::Sender<()>),
     /// Think with this from now on, and write this into the journal.
     Rethink(Arc<Mind>, Vec<Entry>, oneshot::Sender<()>),
-    /// Do what the people on duty want, or say why not.
-    Obey(staff::Order, oneshot::Sender<Option<String>>),
+    /// Do what the people on duty want, and name what is said for it, or say why not.
+    Obey(staff::Order, oneshot::Sender<Result<Vec<BulletinId>, String>>),
     /// Tell what is remembered of a feed.
     Recall(FeedId, oneshot::Sender<Option<engine::FeedState>>),
 }
@@ -281,11 +281,12 @@ impl Brain {
                     let _ = done.send(());
                 }
                 Order::Obey(order, answer) => {
-                    let refusal = staff::refusal(&self.mind.book, &self.state, &order, clock.now());
-                    if refusal.is_none() {
-                        self.insist(&Event::Ordered(order), &clock, &pulse, &stop).await?;
-                    }
-                    let _ = answer.send(refusal);
+                    let done = match self.understand(order, clock.now()).await {
+                        Ok(event) => Ok(self.insist(&event, &clock, &pulse, &stop).await?),
+                        Err(why) => Err(why),
+                    };
+                    let names = |said: Vec<Bulletin>| said.into_iter().map(|bulletin| bulletin.id).collect();
+                    let _ = answer.send(done.map(names));
                 }
                 Order::Recall(feed, answer) => {
                     let known = self.state.feed(&feed).cloned();
@@ -293,6 +294,28 @@ impl Brain {
                 }
             }
         }
+    }
+
+    /// What an order means: an event, or why it cannot be obeyed. What is taken back is looked up among all that was ever said.
+    async fn understand(&self, order: staff::Order, now: Timestamp) -> Result<Event, String> {
+        if let Some(why) = staff::refusal(&self.mind.book, &self.state, &order, now) {
+            return Err(why);
+        }
+        let staff::Order::Correct(correct) = order else { return Ok(Event::Ordered(order)) };
+        let number = &correct.number;
+        let said = self.store.bulletins(Some(number.clone())).await;
+        let said = said.map_err(|why| format!("what was said under {number} cannot be read: {why}"))?;
+        let Some(last) = said.into_iter().last() else {
+            return Err(format!("nothing was said under {number}; `nadhir journal` shows what was"));
+        };
+        if last.change == Change::Corrected {
+            return Err(format!("{number} has been taken back already, by {}", last.id));
+        }
+        if desk::OLDEST < now - last.issued {
+            let oldest = span_text(desk::OLDEST);
+            return Err(format!("the last word of {number} is older than {oldest}: nobody goes by it any more"));
+        }
+        Ok(Event::TakenBack { correct, said: Box::new(last), was: None })
     }
 
     /// Goes over to a new mind once the store knows whom it speaks to, however long that takes: until then nothing is decided, so
@@ -332,7 +355,7 @@ impl Brain {
         clock: &Clock,
         pulse: &AtomicU64,
         stop: &CancellationToken,
-    ) -> Result<(), BrainError> {
+    ) -> Result<Vec<Bulletin>, BrainError> {
         let mut wait = FIRST_WAIT;
         let mut is_stale = false;
         loop {
@@ -346,7 +369,7 @@ impl Brain {
                 false => self.turn(event, clock.now()).await,
             };
             match tried {
-                Ok(_) => return Ok(()),
+                Ok(said) => return Ok(said),
                 Err(why) if why.may_pass() && !stop.is_cancelled() => {
                     error!("A decision could not be stored and is tried again in {wait:?}: {why}");
                     is_stale = true;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::engine::staff::Order;
+use crate::ids::BulletinId;
 
 /// The name of the socket in the state directory.
 pub const SOCKET: &str = "control.sock";
@@ -53,6 +54,9 @@ pub struct Answer {
     pub ok: bool,
     /// What changed, a sentence each.
     pub changes: Vec<String>,
+    /// The bulletins that were said for it.
+    #[serde(default)]
+    pub said: Vec<BulletinId>,
     /// Mistakes and warnings, as a person reads them.
     pub problems: String,
 }

@@ -85,8 +85,8 @@ async fn obey(question: Question, daemon: &mut Daemon, dir: Option<&Path>) -> An
             answer
         }
         Question::Order { order } => match daemon.obey(order).await {
-            Ok(None) => Answer { ok: true, ..Answer::default() },
-            Ok(Some(why)) => Answer { problems: format!("{why}\n"), ..Answer::default() },
+            Ok(Ok(said)) => Answer { ok: true, said, ..Answer::default() },
+            Ok(Err(why)) => Answer { problems: format!("{why}\n"), ..Answer::default() },
             Err(why) => Answer { problems: format!("{why:#}\n"), ..Answer::default() },
         },
     }
@@ -116,7 +116,7 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answ
         }
         info!("Reloaded: the new configuration is in force, with {} changes; {texts} texts were tried", changes.len());
     }
-    Answer { ok: true, changes, problems }
+    Answer { ok: true, changes, problems, ..Answer::default() }
 }
 
 fn refused(why: &str) -> Answer {

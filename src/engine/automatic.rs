@@ -10,7 +10,7 @@ use chrono::Datelike;
 
 use super::state::Draft;
 use super::{Touched, staff};
-use crate::alert::Alert;
+use crate::alert::Status;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::rule::RuleBook;
@@ -118,7 +118,7 @@ fn keys<'a>(draft: &'a Draft<'_>) -> impl Iterator<Item = &'a WarningKey> {
 fn of_rules(key: &WarningKey) -> Option<(Hazard, &GovernorateId)> {
     match key {
         WarningKey::Automatic { hazard, governorate } => Some((*hazard, governorate)),
-        WarningKey::Official { .. } => None,
+        WarningKey::Official { .. } | WarningKey::Desk { .. } => None,
     }
 }
 
@@ -142,8 +142,8 @@ fn weigh(book: &RuleBook, draft: &mut Draft<'_>, hazard: Hazard, governorate: &G
         return Place { governorate: governorate.clone(), told, so, stance: Stance::Silenced { why }, found: None };
     }
     let begins = so.begins.map_or(now, |begins| begins.max(now));
-    let spoken = official_severity(draft, hazard, governorate, begins);
-    let floor = official_severity(draft, hazard, governorate, now).max(spoken);
+    let spoken = spoken_severity(draft, hazard, governorate, begins);
+    let floor = spoken_severity(draft, hazard, governorate, now).max(spoken);
     let stance = match &told {
         None if spoken.is_some() && so.severity <= spoken => Stance::Quiet,
         // Told beside the authority, since it was worse or came first; it is never heard to fall below the authority's word.
@@ -169,9 +169,27 @@ fn weigh(book: &RuleBook, draft: &mut Draft<'_>, hazard: Hazard, governorate: &G
 /// How long an authority's warning keeps the rules quiet at most: one that ends in a wrong year must not do so for ever.
 pub(super) const LONGEST_QUIET: TimeDelta = TimeDelta::days(7);
 
+/// The worst severity that an authority or the desk has in force for a hazard in a governorate at a moment. A drill says nothing.
+pub(super) fn spoken_severity(
+    draft: &Draft<'_>,
+    hazard: Hazard,
+    governorate: &GovernorateId,
+    moment: Timestamp,
+) -> Option<Severity> {
+    let is_meant = |told: &&Warning| told.desk.as_ref().is_some_and(|desk| desk.status == Status::Actual);
+    let by_hand = draft
+        .by_hand()
+        .filter(is_meant)
+        .filter(|told| told.hazard == hazard && told.areas.contains(governorate))
+        .filter(|told| told.onset <= moment && moment < told.until)
+        .map(|told| told.severity)
+        .max();
+    by_hand.max(official_severity(draft, hazard, governorate, moment))
+}
+
 /// The worst severity that an authority has in force for a hazard in a governorate at a moment. A warning of tomorrow says
 /// nothing of today.
-pub(super) fn official_severity(
+fn official_severity(
     draft: &Draft<'_>,
     hazard: Hazard,
     governorate: &GovernorateId,
@@ -193,17 +211,23 @@ pub(super) fn number(book: &RuleBook, draft: &mut Draft<'_>, now: Timestamp) -> 
     format!("{}-{year}-{count:06}", book.code)
 }
 
-/// Ends the rules' own warnings that an official one takes the place of, and returns them, each once however many of its places are
-/// taken; the others go on without them in this very step. One that holds before the official one begins is not taken: until then
-/// nobody else speaks of it.
-pub(super) fn yield_to(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> Vec<Warning> {
+/// Ends the rules' own warnings that one of an authority or of the desk takes the place of, and returns them, each once however many
+/// of its places are taken; the others go on without them in this very step. One that holds before the other begins is not taken:
+/// until then nobody else speaks of it.
+pub(super) fn yield_to(
+    draft: &mut Draft<'_>,
+    (hazard, severity): (Hazard, Severity),
+    areas: &[GovernorateId],
+    onset: Timestamp,
+    now: Timestamp,
+) -> Vec<Warning> {
     let mut taken: BTreeMap<BulletinId, Warning> = BTreeMap::new();
-    for governorate in &alert.areas {
-        let key = key(alert.hazard, governorate);
-        let is_taken = |told: &&Warning| told.severity <= alert.severity && alert.has_begun(told.onset.max(now));
+    for governorate in areas {
+        let key = key(hazard, governorate);
+        let is_taken = |told: &&Warning| told.severity <= severity && onset <= told.onset.max(now);
         let Some(told) = draft.warning(&key).filter(is_taken).cloned() else { continue };
         draft.put_warning(key, None);
-        draft.write(now, "quiet", &told.last, format!("an authority has taken it over in {governorate}"));
+        draft.write(now, "quiet", &told.last, format!("an authority or the desk has taken it over in {governorate}"));
         taken.entry(told.last.clone()).or_insert(told);
     }
     taken.into_values().collect()

@@ -187,7 +187,9 @@ pub fn explain(
     // The rules' own are kept for each of the places that share them, with what was seen in it.
     let is_here = |(key, told): &(&WarningKey, &Warning)| match key {
         WarningKey::Automatic { hazard: of, governorate: place } => (*of, place) == (hazard, governorate),
-        WarningKey::Official { .. } => told.hazard == hazard && told.areas.contains(governorate),
+        WarningKey::Official { .. } | WarningKey::Desk { .. } => {
+            told.hazard == hazard && told.areas.contains(governorate)
+        }
     };
     let mut warnings: Vec<InForce> =
         state.warnings().filter(is_here).map(|(_, told)| in_force(state, told, now)).collect();
@@ -250,14 +252,13 @@ fn quiet(
     let seen = rules.iter().filter_map(|rule| rule.account.as_ref()).flat_map(|account| &account.severities);
     let begins = seen.filter_map(|severity| severity.by.as_ref()).map(|by| by.begins).min();
     let begins = begins.map_or(now, |begins| begins.max(now));
-    let spoken = |moment| automatic::official_severity(draft, hazard, governorate, moment);
+    let spoken = |moment| automatic::spoken_severity(draft, hazard, governorate, moment);
     let up_to = spoken(now).max(spoken(begins))?;
-    let is_one = |(key, told): &(&WarningKey, &Warning)| {
-        matches!(key, WarningKey::Official { .. }) && told.hazard == hazard && told.areas.contains(governorate)
-    };
+    let is_one = |told: &&Warning| told.hazard == hazard && told.areas.contains(governorate);
     let speaks = |told: &Warning| (told.onset <= now || told.onset <= begins) && now < told.until;
+    let speakers = draft.officials().map(|(_, told)| told).chain(draft.by_hand());
     let mut because_of: Vec<BulletinId> =
-        draft.officials().filter(is_one).filter(|(_, told)| speaks(told)).map(|(_, told)| told.last.clone()).collect();
+        speakers.filter(is_one).filter(|told| speaks(told)).map(|told| told.last.clone()).collect();
     because_of.sort();
     Some(Quiet { up_to, because_of })
 }

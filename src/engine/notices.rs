@@ -136,6 +136,8 @@ fn ran_out(book: &RuleBook, draft: &Draft<'_>) -> Option<Topic> {
         bulletin.change == Change::Expired
             && match &bulletin.origin {
                 Origin::Automatic { .. } => true,
+                // Whoever warned by hand knows when it was to end; in a drill nothing is to be looked after.
+                Origin::Desk => false,
                 Origin::Official { feed, .. } => {
                     // Nobody asks a feed that is configured no more, so nobody could follow its word to the end.
                     !book.feeds.contains_key(feed) || draft.feed(feed).is_some_and(|feed| !feed.silent.is_empty())

@@ -359,7 +359,7 @@ fn begin(book: &RuleBook, draft: &mut Draft<'_>, beginning: &Beginning<'_>, now:
 
 /// Says an alert under a number of its own.
 fn issue(book: &RuleBook, draft: &mut Draft<'_>, official: OfficialPart, left_to_it: &[Warning], now: Timestamp) {
-    let mut taken = automatic::yield_to(draft, &official.alert, now);
+    let mut taken = taken_over(draft, &official.alert, now);
     taken.extend(left_to_it.iter().cloned());
     let edition = Edition {
         number: automatic::number(book, draft, now),
@@ -372,6 +372,11 @@ fn issue(book: &RuleBook, draft: &mut Draft<'_>, official: OfficialPart, left_to
     let is_taken = |root: &str| draft.warning(&WarningKey::Official { root: root.to_owned() }).is_some();
     let key = WarningKey::Official { root: free(root(&official.alert), is_taken) };
     speak(draft, key, official, edition, now);
+}
+
+/// The rules' own warnings that end in an alert.
+fn taken_over(draft: &mut Draft<'_>, alert: &Alert, now: Timestamp) -> Vec<Warning> {
+    automatic::yield_to(draft, (alert.hazard, alert.severity), &alert.areas, alert.onset, now)
 }
 
 /// What an alert's warning is kept under: its name, and which part of it when it has several.
@@ -418,7 +423,7 @@ fn go_on(draft: &mut Draft<'_>, official: OfficialPart, heir: &Heir, now: Timest
         draft.put_warning(key.clone(), None);
     }
     let before: Vec<Warning> = heir.before.iter().map(|(_, told)| told.clone()).collect();
-    let mut taken = automatic::yield_to(draft, alert, now);
+    let mut taken = taken_over(draft, alert, now);
     taken.extend(heir.left_to_it.iter().cloned());
     let official = OfficialPart { line, trail: heir.trail.clone(), ..official };
     let edition = Edition {

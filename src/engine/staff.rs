@@ -1,4 +1,5 @@
-//! What the people on duty do by their own hand: they silence rules for a time, and say that they have seen a warning.
+//! What the people on duty do by their own hand: they silence rules for a time, say that they have seen a warning, and, by [`desk`],
+//! warn, change and take back.
 //!
 //! A silence always ends by itself, names its hazards and its places, and never covers red or an authority. What was told before it
 //! stands until its told end; nothing of it is lifted, raised or extended meanwhile, unless it becomes red.
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::{self, Amend, Correct, Warn};
 use super::state::{Draft, State};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::GovernorateId;
@@ -20,7 +22,7 @@ pub const LONGEST: TimeDelta = TimeDelta::hours(24);
 pub const MAX_SILENCES: usize = 100;
 /// The longest reason, note and name, in characters.
 pub const MAX_TEXT: usize = 300;
-/// The worst severity that a silence covers.
+/// The worst severity that a silence which somebody asks for covers.
 pub const COVERS: Severity = Severity::Orange;
 
 /// A silence of the rules' own warnings below red.
@@ -30,12 +32,19 @@ pub struct Silence {
     pub hazards: BTreeSet<Hazard>,
     /// Where.
     pub governorates: BTreeSet<GovernorateId>,
+    /// Up to which severity; red only where what was told was taken back.
+    #[serde(default = "covers")]
+    pub up_to: Severity,
     /// Until when.
     pub until: Timestamp,
     /// Who wants it.
     pub by: String,
     /// Why.
     pub reason: String,
+}
+
+fn covers() -> Severity {
+    COVERS
 }
 
 /// That somebody has seen a warning and looks after it.
@@ -71,6 +80,19 @@ pub enum Order {
         /// What they have to say of it.
         note: Option<String>,
     },
+    /// Warn by hand.
+    Warn(Warn),
+    /// Change what is told, or add to it.
+    Amend(Amend),
+    /// End a warning of the desk: the danger has passed.
+    Lift {
+        /// Its number, without the edition.
+        number: String,
+        /// Who says so.
+        by: String,
+    },
+    /// Take back what was told.
+    Correct(Correct),
 }
 
 /// Why an order cannot be obeyed; none when it can.
@@ -84,6 +106,8 @@ pub fn refusal(book: &RuleBook, state: &State, order: &Order, now: Timestamp) ->
                 Some("a silence names its hazards and its governorates".to_owned())
             } else if let Some(stranger) = stranger {
                 Some(format!("no governorate is called `{stranger}`"))
+            } else if COVERS < silence.up_to {
+                Some(format!("a silence covers {COVERS} at most: red is never silenced"))
             } else if silence.until <= now {
                 Some("it would be over already: give it an end in the future".to_owned())
             } else if now + LONGEST < silence.until {
@@ -108,6 +132,10 @@ pub fn refusal(book: &RuleBook, state: &State, order: &Order, now: Timestamp) ->
                 (!is_live).then(|| format!("no warning {number} is in force; `nadhir status` shows those that are"))
             }
         }
+        Order::Warn(warn) => desk::refusal_to_warn(book, warn, now),
+        Order::Amend(amend) => desk::refusal_to_amend(book, state, amend, now),
+        Order::Lift { number, by } => desk::refusal_to_lift(state, number, by),
+        Order::Correct(correct) => desk::refusal_to_correct(correct),
     }
 }
 
@@ -133,6 +161,11 @@ pub(super) fn obey(book: &RuleBook, draft: &mut Draft<'_>, order: &Order, now: T
             let seen = Acknowledgement { by: by.clone(), at: now, note: note.clone() };
             draft.put_acknowledgement(number.clone(), Some(seen));
         }
+        Order::Warn(warn) => desk::warn(book, draft, warn, now),
+        Order::Amend(amend) => desk::amend(book, draft, amend, now),
+        Order::Lift { number, by } => desk::lift(book, draft, number, by, now),
+        // What is taken back has to be known: it comes with the last bulletin, as an event of its own.
+        Order::Correct(_) => {}
     }
 }
 
@@ -141,7 +174,8 @@ pub fn told(silence: &Silence) -> String {
     let hazards: Vec<&str> = silence.hazards.iter().map(|hazard| hazard.name()).collect();
     let places: Vec<&str> = silence.governorates.iter().map(GovernorateId::as_str).collect();
     let until = silence.until.format("%F %H:%M UTC");
-    format!("{} up to {COVERS} in {} until {until}: {}", hazards.join(", "), places.join(", "), silence.reason)
+    let up_to = silence.up_to;
+    format!("{} up to {up_to} in {} until {until}: {}", hazards.join(", "), places.join(", "), silence.reason)
 }
 
 /// Ends silences whose time is up, and forgets who has seen what is over.
@@ -170,10 +204,10 @@ pub(super) fn quiet_by(
     now: Timestamp,
 ) -> Option<String> {
     let WarningKey::Automatic { hazard, governorate } = key else { return None };
-    let silence = draft
-        .silences()
-        .find(|(_, one)| now < one.until && one.hazards.contains(hazard) && one.governorates.contains(governorate));
-    let by_silence = silence.map(|(number, _)| (COVERS, format!("silence {number} of the people on duty")));
+    let covers =
+        |one: &Silence| now < one.until && one.hazards.contains(hazard) && one.governorates.contains(governorate);
+    let silence = draft.silences().filter(|(_, one)| covers(one)).max_by_key(|(_, one)| one.up_to);
+    let by_silence = silence.map(|(number, one)| (one.up_to, format!("silence {number} of the people on duty")));
     let worse = book.inhibitions.iter().find(|one| {
         one.quiets.contains(hazard) && told_worst(draft, one.hazard, governorate, now) >= Some(one.severity)
     });
@@ -187,5 +221,5 @@ pub(super) fn quiet_by(
 fn told_worst(draft: &Draft<'_>, hazard: Hazard, governorate: &GovernorateId, now: Timestamp) -> Option<Severity> {
     let key = WarningKey::Automatic { hazard, governorate: governorate.clone() };
     let own = draft.warning(&key).filter(|told| told.onset <= now && now < told.until).map(|told| told.severity);
-    own.max(super::automatic::official_severity(draft, hazard, governorate, now))
+    own.max(super::automatic::spoken_severity(draft, hazard, governorate, now))
 }

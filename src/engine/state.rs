@@ -405,7 +405,17 @@ impl<'a> Draft<'a> {
 
     /// The authorities' warnings in force, changes included; the rules' own, of which there may be very many, are not walked.
     pub(super) fn officials(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {
-        let first = WarningKey::Official { root: String::new() };
+        self.warnings_from(WarningKey::Official { root: String::new() })
+    }
+
+    /// The warnings of the desk in force, drills among them, changes included.
+    pub(super) fn by_hand(&self) -> impl Iterator<Item = &Warning> {
+        let from = self.warnings_from(WarningKey::Desk { number: String::new() });
+        from.take_while(|(key, _)| matches!(key, WarningKey::Desk { .. })).map(|(_, warning)| warning)
+    }
+
+    /// The warnings in force from a key on, changes included.
+    fn warnings_from(&self, first: WarningKey) -> impl Iterator<Item = (&WarningKey, &Warning)> {
         let kept = self.state.warnings.range(first.clone()..);
         let kept = kept.filter(|(key, _)| !self.changes.warnings.contains_key(*key));
         let changed = self.changes.warnings.range(first..);

@@ -26,6 +26,7 @@ mod clocks;
 mod corrections;
 mod departures;
 mod derived;
+mod desk;
 mod documents;
 mod explained;
 mod flaps;
@@ -199,7 +200,11 @@ fn live(book: &RuleBook, events: &[(i64, Event)], end: i64) -> (State, Vec<Bulle
 fn tell(said: &[Bulletin]) -> String {
     let line = |bulletin: &Bulletin| {
         let minute = (bulletin.issued - at(0)).num_minutes();
-        let mark = if matches!(bulletin.origin, Origin::Official { .. }) { " official" } else { "" };
+        let mark = match bulletin.origin {
+            Origin::Official { .. } => " official",
+            Origin::Desk => " by hand",
+            Origin::Automatic { .. } => "",
+        };
         format!("{:02}:{:02} {} {}{mark}", minute / 60, minute % 60, bulletin.change.name(), bulletin.severity)
     };
     said.iter().map(line).collect::<Vec<_>>().join("; ")

@@ -1,7 +1,7 @@
-//! What is said of a warning that the rules of this house made: what to expect, what it rests on, what to do, and that it is
-//! not official unless the law lets the issuer warn.
+//! What is said of a warning that the rules of this house or its desk made: what to expect, what it rests on, what to do, and that
+//! it is not official unless the law lets the issuer warn.
 
-use crate::bulletin::Change;
+use crate::bulletin::{Change, Origin};
 use crate::language::clock::Edge;
 use crate::message::catalogue::Slot;
 use crate::message::evidence;
@@ -11,26 +11,35 @@ use crate::reading::Basis;
 
 /// The headline.
 pub(super) fn headline(telling: &Telling<'_>) -> Told {
-    telling.headline(if telling.issuer.may_warn { Headlines::Own } else { Headlines::Automatic })
+    telling.headline(Headlines::of(telling))
 }
 
 /// The paragraphs under the headline.
 pub(super) fn paragraphs(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
     let mut paragraphs = match telling.bulletin.change {
         Change::Issued | Change::Raised | Change::Lowered | Change::Extended | Change::Updated => in_force(telling)?,
-        Change::Lifted => vec![end(telling, "body.lifted")?],
+        Change::Lifted => {
+            let key = if telling.bulletin.origin == Origin::Desk { "body.lifted_desk" } else { "body.lifted" };
+            vec![end(telling, key)?]
+        }
+        Change::Corrected => telling.correction()?,
         Change::Expired => {
             std::iter::once(end(telling, "body.expired")?).chain(telling.silence("body.no_data")?).collect()
         }
     };
-    let sources = evidence::sources(telling);
-    paragraphs.push(if telling.issuer.may_warn {
-        let issuer = telling.issuer.name.get(telling.language);
-        telling.say("notice.issuer", &[(Slot::Issuer, issuer), (Slot::Sources, &sources)])?
-    } else {
-        telling.say("notice.automatic", &[(Slot::Sources, &sources)])?
-    });
+    paragraphs.push(source(telling)?);
     Ok(paragraphs)
+}
+
+/// Who says so.
+pub(super) fn source(telling: &Telling<'_>) -> Told {
+    let (issuer, sources) = (telling.issuer.name.get(telling.language), evidence::sources(telling));
+    let is_by_hand = telling.bulletin.origin == Origin::Desk || telling.bulletin.change == Change::Corrected;
+    match (telling.issuer.may_warn, is_by_hand) {
+        (true, _) => telling.say("notice.issuer", &[(Slot::Issuer, issuer), (Slot::Sources, &sources)]),
+        (false, true) => telling.say("notice.desk", &[(Slot::Issuer, issuer)]),
+        (false, false) => telling.say("notice.automatic", &[(Slot::Sources, &sources)]),
+    }
 }
 
 fn in_force(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
@@ -43,6 +52,7 @@ fn in_force(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
     if !effects.is_empty() {
         paragraphs.push(telling.say("body.effects", &[(Slot::Effects, &effects)])?);
     }
+    paragraphs.extend(telling.remarks());
     paragraphs.extend(telling.caveats()?);
     paragraphs.push(telling.by_hazard("advice", &[(Slot::EmergencyNumber, &telling.emergency_number())])?);
     Ok(paragraphs)

@@ -16,7 +16,7 @@ use crate::message::official::{self, Source};
 use crate::message::telling::{Dates, Headlines, Telling, Told};
 use crate::message::text::{RULE, Spoken};
 use crate::message::wording::WordingError;
-use crate::message::{area, evidence};
+use crate::message::{area, automatic};
 
 /// How many segments a short message in one language may take.
 pub const SEGMENTS: usize = 4;
@@ -128,6 +128,7 @@ enum Place {
     Period,
     Silence,
     Action,
+    Remarks,
     Left,
     Effects,
     Source,
@@ -136,14 +137,15 @@ enum Place {
 }
 
 /// How many places a text has.
-const PLACES: usize = 9;
+const PLACES: usize = 10;
 
 /// Who has a way first: a clause, and up to which of its wordings.
-const ORDER: [(Place, usize); 13] = [
+const ORDER: [(Place, usize); 14] = [
     (Place::Head, 1),
     (Place::Period, 0),
     (Place::Silence, 0),
     (Place::Source, 0),
+    (Place::Remarks, 0),
     (Place::Left, 0),
     (Place::Effects, 0),
     (Place::Action, 1),
@@ -194,7 +196,7 @@ fn text(clauses: &[Clause]) -> String {
 fn clauses(telling: &Telling<'_>) -> Result<[Clause; PLACES], WordingError> {
     let is_over = telling.bulletin.change.is_end();
     let silence = |telling: &Telling<'_>| match telling.bulletin.change {
-        Change::Lifted => Ok(None),
+        Change::Lifted | Change::Corrected => Ok(None),
         Change::Expired => telling.silence("body.no_data"),
         Change::Issued | Change::Raised | Change::Lowered | Change::Extended | Change::Updated => {
             telling.silence("brief.silent")
@@ -212,6 +214,7 @@ fn clauses(telling: &Telling<'_>) -> Result<[Clause; PLACES], WordingError> {
         Clause::spare([period(&short)?, period(telling)?]),
         Clause::spare(silence(&short)?.into_iter().chain(silence(telling)?)),
         Clause::kept(actions(telling)?),
+        Clause::spare(telling.remarks()),
         Clause::spare(telling.partings()?.into_iter().reduce(|one, other| format!("{one} {other}"))),
         Clause::spare(effects),
         Clause::spare([source(telling)?]),
@@ -222,11 +225,7 @@ fn clauses(telling: &Telling<'_>) -> Result<[Clause; PLACES], WordingError> {
 
 /// What threatens whom: by the number of places alone, by their names, and in an authority's own words.
 fn heads(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
-    let section = match &telling.bulletin.origin {
-        Origin::Automatic { .. } if telling.issuer.may_warn => Headlines::Own,
-        Origin::Automatic { .. } => Headlines::Automatic,
-        Origin::Official { .. } => Headlines::Official,
-    };
+    let section = Headlines::of(telling);
     let counted = area::counted(telling, &telling.bulletin.areas)?;
     let named = telling.areas(&telling.bulletin.areas)?;
     let mut heads = vec![telling.headline_of(section, &counted)?, telling.headline_of(section, &named)?];
@@ -242,10 +241,15 @@ fn actions(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
     match telling.bulletin.change {
         Change::Lifted => Ok(vec![telling.say("brief.lifted", &[])?]),
         Change::Expired => Ok(vec![telling.say("brief.expired", &[])?]),
+        Change::Corrected => {
+            let action = telling.say("brief.corrected", &[])?;
+            let longer = telling.reason()?.map(|reason| format!("{action} {reason}"));
+            Ok(std::iter::once(action).chain(longer).collect())
+        }
         Change::Issued | Change::Raised | Change::Lowered | Change::Extended | Change::Updated => {
             let mut actions = vec![telling.by_hazard("action", &[])?];
             match &telling.bulletin.origin {
-                Origin::Automatic { .. } => {
+                Origin::Automatic { .. } | Origin::Desk => {
                     actions.push(telling.by_hazard("advice", &[(Slot::EmergencyNumber, &emergency)])?);
                 }
                 Origin::Official { words, .. } => actions.extend(official::instruction(words, telling.language)),
@@ -256,7 +260,10 @@ fn actions(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
 }
 
 fn period(telling: &Telling<'_>) -> Told {
-    if telling.bulletin.change.is_end() {
+    if telling.bulletin.change == Change::Corrected {
+        let at = telling.moment(telling.bulletin.until, Edge::End)?;
+        telling.say("brief.withdrawn", &[(Slot::Ended, &at)])
+    } else if telling.bulletin.change.is_end() {
         let ended = telling.moment(telling.bulletin.until, Edge::End)?;
         telling.say("brief.ended", &[(Slot::Ended, &ended)])
     } else {
@@ -269,13 +276,17 @@ fn source(telling: &Telling<'_>) -> Told {
     match &telling.bulletin.origin {
         Origin::Official { identity, words, .. } => {
             let authority = Source { identity, words }.authority(telling.language);
-            telling.say("notice.relayed", &[(Slot::Authority, &authority)])
+            if telling.bulletin.change == Change::Corrected {
+                official::relayed_before(telling, &authority)
+            } else {
+                telling.say("notice.relayed", &[(Slot::Authority, &authority)])
+            }
         }
         Origin::Automatic { .. } if telling.issuer.may_warn => {
             let issuer = telling.issuer.name.get(telling.language);
             telling.say("notice.issuer", &[(Slot::Issuer, issuer), (Slot::Sources, "")])
         }
-        Origin::Automatic { .. } => telling.say("notice.automatic", &[(Slot::Sources, &evidence::sources(telling))]),
+        Origin::Automatic { .. } | Origin::Desk => automatic::source(telling),
     }
 }
 

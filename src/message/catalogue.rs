@@ -2,7 +2,7 @@
 //!
 //! No wording stands here: only the names under which it is written.
 
-use crate::bulletin::Change;
+use crate::bulletin::{Change, Reason};
 use crate::hazard::{Hazard, Severity};
 use crate::notice::{Side, Stage};
 use crate::unit::Metric;
@@ -155,6 +155,8 @@ pub(super) fn sections() -> Vec<Section> {
         plain("the_level", each(severities(), &[])),
         plain("automatic_level", each(severities(), &[])),
         plain("the_automatic_level", each(severities(), &[])),
+        plain("desk_level", each(severities(), &[])),
+        plain("the_desk_level", each(severities(), &[])),
         plain("colour", each(severities(), &[])),
         plain("hazard", each(hazards(), &[])),
         plain("reach", each(hazards(), &[S::Places])),
@@ -164,9 +166,11 @@ pub(super) fn sections() -> Vec<Section> {
         plain("banner", banners()),
         plain("headline", each(changes(), OWN_HEADLINE)),
         plain("automatic_headline", each(changes(), OWN_HEADLINE)),
+        plain("desk_headline", each(changes(), OWN_HEADLINE)),
         plain("official_headline", each(changes(), &[S::Level, S::TheLevel, S::Colour, S::Hazard, S::Where])),
         plain("period", periods()),
         plain("body", body()),
+        plain("reason", each(Reason::ALL.iter().map(|reason| reason.name()).collect(), &[])),
         plain("brief", brief()),
         plain("notice", notices()),
         Section { name: "staff_headline", shape: staff_headlines(), may_be_empty: false },
@@ -270,6 +274,9 @@ fn body() -> Vec<Entry> {
         ("silent", &[S::Since]),
         ("no_data", &[S::Since]),
         ("lifted", &[S::Where, S::Ended]),
+        ("lifted_desk", &[S::Where, S::Ended]),
+        ("corrected", &[S::Hazard, S::Where]),
+        ("after_correction", &[]),
         ("lifted_official", &[S::Authority, S::Reach, S::Ended]),
         ("expired", &[S::Reach, S::Ended]),
         ("covers", &[S::Headline, S::Period]),
@@ -286,6 +293,8 @@ fn brief() -> Vec<Entry> {
         ("silent", &[S::Since]),
         ("lifted", &[]),
         ("expired", &[]),
+        ("corrected", &[]),
+        ("withdrawn", &[S::Ended]),
         ("emergency", &[S::EmergencyNumber]),
     ]
 }
@@ -343,7 +352,9 @@ fn notices() -> Vec<Entry> {
     vec![
         ("automatic", &[S::Sources]),
         ("issuer", &[S::Issuer, S::Sources]),
+        ("desk", &[S::Issuer]),
         ("relayed", &[S::Authority]),
+        ("corrected_relay", &[S::Issuer, S::Authority]),
         ("quoted_ar", &[S::Authority]),
         ("quoted_en", &[S::Authority]),
         ("quoted_other", &[S::Authority]),

@@ -26,7 +26,7 @@ pub(super) const MAX_SENTENCES: usize = 3;
 pub(super) fn of(origin: &Origin) -> &[Evidence] {
     match origin {
         Origin::Automatic { evidence } => evidence,
-        Origin::Official { .. } => &[],
+        Origin::Official { .. } | Origin::Desk => &[],
     }
 }
 

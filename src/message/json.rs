@@ -179,6 +179,7 @@ fn source(origin: &Origin) -> Source<'_> {
             let feeds: BTreeSet<&FeedId> = evidence.iter().map(|one| &one.feed).collect();
             Source { feeds: feeds.into_iter().collect(), authority: None, alert: None }
         }
+        Origin::Desk => Source { feeds: Vec::new(), authority: None, alert: None },
         Origin::Official { feed, identity, words } => Source {
             feeds: vec![feed],
             authority: words.iter().find_map(|words| words.sender_name.as_deref()).or(Some(&identity.sender)),

@@ -81,6 +81,7 @@ pub(super) fn paragraphs(telling: &Telling<'_>, source: Source<'_>) -> Result<Ve
             paragraphs.push(relayed(telling, source, &authority)?);
             let (headline, period) = (telling.headline(Headlines::Official)?, telling.period()?);
             paragraphs.push(telling.say("body.covers", &[(Slot::Headline, &headline), (Slot::Period, &period)])?);
+            paragraphs.extend(telling.remarks());
             paragraphs.extend(telling.caveats()?);
             let number = telling.emergency_number();
             paragraphs.push(telling.say("body.emergency", &[(Slot::EmergencyNumber, &number)])?);
@@ -94,6 +95,10 @@ pub(super) fn paragraphs(telling: &Telling<'_>, source: Source<'_>) -> Result<Ve
             paragraphs.extend(telling.places_left()?);
             paragraphs.push(relayed(telling, source, &authority)?);
         }
+        Change::Corrected => {
+            paragraphs.extend(telling.correction()?);
+            paragraphs.push(relayed_before(telling, &authority)?);
+        }
         Change::Expired => {
             let ended = telling.moment(until, Edge::End)?;
             paragraphs.push(telling.say("body.expired", &[(Slot::Reach, &reach), (Slot::Ended, &ended)])?);
@@ -103,6 +108,12 @@ pub(super) fn paragraphs(telling: &Telling<'_>, source: Source<'_>) -> Result<Ve
         }
     }
     Ok(paragraphs)
+}
+
+/// Who takes back what was relayed, which is not the authority that said it.
+pub(super) fn relayed_before(telling: &Telling<'_>, authority: &str) -> Told {
+    let issuer = telling.issuer.name.get(telling.language);
+    telling.say("notice.corrected_relay", &[(Slot::Issuer, issuer), (Slot::Authority, authority)])
 }
 
 /// The authority's text under its name, as one paragraph; only the name when it gave no text.

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use crate::alert::Status;
-use crate::bulletin::Bulletin;
+use crate::bulletin::{Bulletin, Origin};
 use crate::governorate::GovernorateBook;
 use crate::ids::{FeedId, GovernorateId};
 use crate::language::clock::{Edge, clock_text, told};
 use crate::language::date::{date_text, short_text};
-use crate::language::direction::isolate;
+use crate::language::direction::{isolate, tame};
 use crate::language::list::join;
 use crate::language::number::plain;
 use crate::language::{Both, Language, Style};
@@ -62,8 +62,22 @@ pub(super) enum Headlines {
     Own,
     /// Those of warnings that the rules of this house made and that are nobody's official word: they say so at once.
     Automatic,
+    /// Those of warnings that the people on duty give by hand and that are nobody's official word.
+    Desk,
     /// Those of an authority's warnings.
     Official,
+}
+
+impl Headlines {
+    /// Those that a bulletin goes by.
+    pub(super) fn of(telling: &Telling<'_>) -> Self {
+        match &telling.bulletin.origin {
+            Origin::Automatic { .. } | Origin::Desk if telling.issuer.may_warn => Self::Own,
+            Origin::Automatic { .. } => Self::Automatic,
+            Origin::Desk => Self::Desk,
+            Origin::Official { .. } => Self::Official,
+        }
+    }
 }
 
 /// A text, or why it could not be made.
@@ -172,6 +186,7 @@ impl Telling<'_> {
         let (level, the_level, headline) = match section {
             Headlines::Own => ("level", "the_level", "headline"),
             Headlines::Automatic => ("automatic_level", "the_automatic_level", "automatic_headline"),
+            Headlines::Desk => ("desk_level", "the_desk_level", "desk_headline"),
             Headlines::Official => ("level", "the_level", "official_headline"),
         };
         let (level, the_level) = (self.by_severity(level)?, self.by_severity(the_level)?);
@@ -238,6 +253,27 @@ impl Telling<'_> {
         }
         let [number, edition] = slots;
         self.say("notice.number_replacing", &[number, edition, (Slot::Replaced, &join(self.language, &replaced))])
+    }
+
+    /// What the people on duty add in their own words.
+    pub(super) fn remarks(&self) -> Option<String> {
+        let remarks = self.bulletin.by_hand.remarks.as_ref()?.get(self.language);
+        (!remarks.is_empty()).then(|| tame(remarks))
+    }
+
+    /// Why what was told is taken back; a sentence without a reason where none is known.
+    pub(super) fn reason(&self) -> Result<Option<String>, WordingError> {
+        self.bulletin.by_hand.reason.map(|reason| self.say(&format!("reason.{}", reason.name()), &[])).transpose()
+    }
+
+    /// The paragraphs of a correction: what is taken back, why, and what follows from that.
+    pub(super) fn correction(&self) -> Result<Vec<String>, WordingError> {
+        let whereabouts = self.whereabouts()?;
+        let hazard = self.say(&format!("hazard.{}", self.bulletin.hazard), &[])?;
+        let withdrawn = self.say("body.corrected", &[(Slot::Hazard, &hazard), (Slot::Where, &whereabouts)])?;
+        let told: Vec<String> = [Some(withdrawn), self.reason()?].into_iter().flatten().collect();
+        let after = self.say("body.after_correction", &[])?;
+        Ok([Some(told.join(" ")), self.remarks(), Some(after)].into_iter().flatten().collect())
     }
 
     /// The paragraphs about places left or told of elsewhere and about silence, where there is something to say.

@@ -15,7 +15,7 @@ use geo::{Coord, MultiPolygon, Rect};
 use super::rehearsal::bulletins::{Scene, words_in_both};
 use super::*;
 use crate::alert::{Status, Words};
-use crate::bulletin::{Change, Evidence, Origin};
+use crate::bulletin::{ByHand, Change, Evidence, Origin, Reason};
 use crate::governorate::Governorate;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId};

@@ -21,7 +21,7 @@ pub(super) struct Spoken {
 /// The headline of a bulletin in one language.
 pub(super) fn headline(telling: &Telling<'_>) -> Told {
     let headline = match &telling.bulletin.origin {
-        Origin::Automatic { .. } => automatic::headline(telling)?,
+        Origin::Automatic { .. } | Origin::Desk => automatic::headline(telling)?,
         Origin::Official { identity, words, .. } => official::headline(telling, Source { identity, words })?,
     };
     telling.marked(headline)
@@ -31,7 +31,7 @@ pub(super) fn headline(telling: &Telling<'_>) -> Told {
 pub(super) fn speak(telling: &Telling<'_>) -> Result<Spoken, WordingError> {
     let mut paragraphs: Vec<String> = telling.banner()?.into_iter().collect();
     paragraphs.extend(match &telling.bulletin.origin {
-        Origin::Automatic { .. } => automatic::paragraphs(telling)?,
+        Origin::Automatic { .. } | Origin::Desk => automatic::paragraphs(telling)?,
         Origin::Official { identity, words, .. } => official::paragraphs(telling, Source { identity, words })?,
     });
     paragraphs.push(telling.number()?);

@@ -198,7 +198,7 @@ fn check_truth(
         own.filter(|told| !told.change.is_end() && now < told.until && !is_past(told)).collect();
     let is_here = |(key, warning): &&(&WarningKey, &Warning)| match key {
         WarningKey::Automatic { governorate, .. } => governorate == place,
-        WarningKey::Official { .. } => warning.areas.contains(place),
+        WarningKey::Official { .. } | WarningKey::Desk { .. } => warning.areas.contains(place),
     };
     let stands: Vec<&Warning> = kept.iter().filter(is_here).map(|(_, warning)| *warning).collect();
     // Whoever has an edition since which nothing was new is told as much as the last one tells.

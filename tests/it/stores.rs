@@ -4,7 +4,7 @@ use std::future::Future;
 
 use futures_util::future::join_all;
 use nadhir::alert::Status;
-use nadhir::bulletin::{Bulletin, Change, Origin, Reach};
+use nadhir::bulletin::{Bulletin, ByHand, Change, Origin, Reach};
 use nadhir::hazard::{Hazard, Severity};
 use nadhir::ids::{BulletinId, ChannelId, GovernorateId};
 use nadhir::language::Language;
@@ -46,6 +46,7 @@ fn bulletin(number: &str, edition: u32) -> Bulletin {
         until: at(3600),
         stale_after: at(3600),
         silent_since: None,
+        by_hand: ByHand::default(),
         only_in: Vec::new(),
         origin: Origin::Automatic { evidence: Vec::new() },
     }

@@ -97,6 +97,7 @@ impl Screen {
         let who = match bulletin.origin {
             Origin::Official { .. } => "official",
             Origin::Automatic { .. } => "automated",
+            Origin::Desk => "by hand",
         };
         self.line(&format!(
             "{DIM}{}{PLAIN}  {} {BOLD}{}{PLAIN}  {DIM}{who}, {}{PLAIN}",
@@ -169,7 +170,7 @@ fn badge(bulletin: &Bulletin) -> String {
         Change::Issued | Change::Raised => "▲",
         Change::Lowered => "▼",
         Change::Extended | Change::Updated => "■",
-        Change::Lifted | Change::Expired => "○",
+        Change::Lifted | Change::Expired | Change::Corrected => "○",
     };
     let word = format!("{} {}", bulletin.change.name(), bulletin.severity).to_uppercase();
     format!("{colour} {shape} {word} {PLAIN} {}", bulletin.hazard)

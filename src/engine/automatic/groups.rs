@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::{Place, Stance, key, number, of_rules};
 use crate::alert::Status;
-use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reach};
+use crate::bulletin::{Bulletin, ByHand, Change, Evidence, Origin, Reach};
 use crate::engine::state::Draft;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
@@ -70,7 +70,7 @@ struct Member<'a> {
 impl<'a> Member<'a> {
     fn moving(place: &'a Place, told: &'a Warning, found: Move) -> Self {
         let evidence = match found.change {
-            Change::Lifted | Change::Expired => Vec::new(),
+            Change::Lifted | Change::Expired | Change::Corrected => Vec::new(),
             // What nobody has seen again rests on what was seen last.
             Change::Extended | Change::Updated if place.so.evidence.is_empty() => told.evidence.clone(),
             Change::Issued | Change::Raised | Change::Lowered | Change::Extended | Change::Updated => {
@@ -224,6 +224,7 @@ fn say(
         until,
         stale_after: if is_end { now + book.times.end_notice } else { until },
         silent_since: silent.and_then(|silent| silent.into_iter().min()),
+        by_hand: ByHand::default(),
         only_in: Vec::new(),
         origin: Origin::Automatic { evidence: members.iter().flat_map(|member| member.evidence.clone()).collect() },
     };
@@ -287,6 +288,7 @@ fn of_place(
         silent_since: bulletin.silent_since,
         evidence,
         official: None,
+        desk: None,
         overtaken,
         same_since: bulletin.same_since,
     }

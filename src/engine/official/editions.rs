@@ -1,6 +1,6 @@
 //! The editions of an authority's warnings: saying one, ending one, and ending those whose time has run out.
 
-use crate::bulletin::{Bulletin, Change, Origin, Reach};
+use crate::bulletin::{Bulletin, ByHand, Change, Origin, Reach};
 use crate::engine::FeedState;
 use crate::engine::state::Draft;
 use crate::ids::{BulletinId, GovernorateId};
@@ -63,6 +63,7 @@ pub(super) fn speak(
         until: alert.expires,
         stale_after: alert.expires,
         silent_since: None,
+        by_hand: ByHand::default(),
         only_in: edition.only_in,
         origin: origin(&official),
     });
@@ -79,6 +80,7 @@ pub(super) fn speak(
         silent_since: None,
         evidence: Vec::new(),
         official: Some(official),
+        desk: None,
         overtaken: Vec::new(),
         same_since: None,
     };
@@ -140,6 +142,7 @@ pub(super) fn finish(
         until: ended,
         stale_after: now + book.times.end_notice,
         silent_since: silence,
+        by_hand: ByHand::default(),
         only_in: Vec::new(),
         origin: origin(by.unwrap_or(own)),
     });

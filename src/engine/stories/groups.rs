@@ -1,7 +1,7 @@
 //! Stories of several places: what they share is told once, and where they part nobody loses a word.
 
 use super::*;
-use crate::engine::staff::{Order, Silence};
+use crate::engine::staff::{COVERS, Order, Silence};
 
 const PLACES: [&str; 3] = ["jeddah", "taif", "rabigh"];
 
@@ -365,6 +365,7 @@ fn nothing_milder_is_repeated_where_an_authority_speaks_by_now() {
 /// Rain in one place is silenced by the people on duty from 00:20 on.
 fn silenced(place: &str) -> (i64, Event) {
     let order = Order::Silence(Silence {
+        up_to: COVERS,
         hazards: BTreeSet::from([Hazard::Rain]),
         governorates: BTreeSet::from([GovernorateId::new(place).unwrap()]),
         until: at(600),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::engine::staff::{Order, Silence};
+use crate::engine::staff::{COVERS, Order, Silence};
 use crate::engine::state::Draft;
 use crate::engine::{Touched, automatic};
 use crate::warning::{Warning, WarningKey};
@@ -41,6 +41,7 @@ fn random_life(pieces: &[Piece]) -> Vec<(i64, Event)> {
                     said(end)
                 }
                 5 => Event::Ordered(Order::Silence(Silence {
+                    up_to: COVERS,
                     hazards: BTreeSet::from([Hazard::Rain]),
                     governorates: areas.iter().cloned().collect(),
                     until: at(minute + 10 + i64::from(*size) * 20),

@@ -1,11 +1,12 @@
 //! Stories of silences, of what quiets what, and of warnings that somebody has seen.
 
 use super::*;
-use crate::engine::staff::{Order, Silence, refusal};
+use crate::engine::staff::{COVERS, Order, Silence, refusal};
 use crate::rule::Inhibition;
 
 fn silence(until: i64) -> Silence {
     Silence {
+        up_to: COVERS,
         hazards: BTreeSet::from([Hazard::Rain]),
         governorates: BTreeSet::from([jeddah()]),
         until: at(until),

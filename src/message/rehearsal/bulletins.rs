@@ -8,10 +8,11 @@ use chrono::TimeZone;
 use chrono_tz::Tz;
 
 use crate::alert::{Identity, Status, Words};
-use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reach};
+use crate::bulletin::{Bulletin, ByHand, Change, Evidence, Origin, Reach, Reason};
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
+use crate::language::Both;
 use crate::reading::Basis;
 use crate::rule::Statistic;
 use crate::time::{TimeDelta, Timestamp};
@@ -80,6 +81,12 @@ impl Scene {
         }
     }
 
+    /// Why it is taken back, when it is: each reason in its turn.
+    fn reason(change: Change, hazard: Hazard, severity: Severity) -> Option<Reason> {
+        let turn = hazard as usize * Severity::ALL.len() + severity as usize;
+        Reason::ALL.get(turn % Reason::ALL.len()).copied().filter(|_| change == Change::Corrected)
+    }
+
     /// A bulletin of the rules; an end has no evidence.
     pub(in crate::message) fn automatic(&self, change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
         let is_first = change == Change::Issued;
@@ -88,7 +95,7 @@ impl Scene {
         let rain = |basis, hours, value| self.evidence(Metric::Precipitation, basis, TimeDelta::hours(hours), value);
         let forecast = || rain(Basis::Forecast, 6, 28.0);
         let evidence = match change {
-            Change::Lifted | Change::Expired => Vec::new(),
+            Change::Lifted | Change::Expired | Change::Corrected => Vec::new(),
             Change::Issued => vec![forecast()],
             Change::Raised | Change::Lowered | Change::Extended | Change::Updated => {
                 vec![forecast(), rain(Basis::Observed, 3, 51.04)]
@@ -114,10 +121,25 @@ impl Scene {
             until: self.at(9, 13, 0),
             stale_after: self.at(9, 13, 0),
             silent_since: None,
+            by_hand: ByHand { reason: Self::reason(change, hazard, severity), ..ByHand::default() },
             only_in: Vec::new(),
             origin: Origin::Automatic { evidence },
             number,
         }
+    }
+
+    /// A bulletin of the people on duty, with remarks where there is room for them.
+    pub(in crate::message) fn by_hand(&self, change: Change, hazard: Hazard, severity: Severity) -> Bulletin {
+        let told = self.automatic(change, hazard, severity);
+        let remarks = match severity {
+            Severity::Advisory | Severity::Orange => None,
+            Severity::Yellow | Severity::Red => Some(Both {
+                ar: "أُغلق نفق طريق الحرمين احترازيًا.".to_owned(),
+                en: "The tunnel of Haramain Road is closed as a precaution.".to_owned(),
+            }),
+        };
+        let by_hand = ByHand { remarks, ..told.by_hand };
+        Bulletin { origin: Origin::Desk, by_hand, ..told }
     }
 
     /// A bulletin of an authority in these words.
@@ -302,6 +324,9 @@ pub(in crate::message) fn every(scene: &Scene, places: &GovernorateBook, mut loo
                     let evidence = if change.is_end() { Vec::new() } else { evidence.next().unwrap_or(&[]).to_vec() };
                     let told = Bulletin { origin: Origin::Automatic { evidence }, ..plain.clone() };
                     show(told, voice, &story);
+                }
+                for voice in [Voice::Usual, Voice::Other] {
+                    show(scene.by_hand(*change, *hazard, *severity), voice, &format!("{story} by hand"));
                 }
                 for words in words.by_ref().take(2) {
                     let told = scene.official(*change, *hazard, *severity, words.clone());

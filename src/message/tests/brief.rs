@@ -68,11 +68,12 @@ fn actions(bulletin: &Bulletin, language: Language) -> Vec<String> {
     match bulletin.change {
         Change::Lifted => vec![say("brief.lifted")],
         Change::Expired => vec![say("brief.expired")],
+        Change::Corrected => vec![say("brief.corrected")],
         _ => {
             let own = ["action", "advice"].map(|key| say(&format!("{key}.{}.{}", bulletin.hazard, bulletin.severity)));
             let theirs = match &bulletin.origin {
                 Origin::Official { words, .. } => official::instruction(words, language),
-                Origin::Automatic { .. } => None,
+                Origin::Automatic { .. } | Origin::Desk => None,
             };
             own.into_iter().chain(theirs).collect()
         }

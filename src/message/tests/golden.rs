@@ -35,6 +35,25 @@ fn every_change_of_an_official_warning() {
 }
 
 #[test]
+fn every_change_of_a_warning_by_hand() {
+    let texts = Change::ALL.iter().map(|change| {
+        let severity = if *change == Change::Lowered { Severity::Orange } else { Severity::Red };
+        (change.name().to_owned(), text(&SCENE.by_hand(*change, Hazard::FlashFlood, severity), &Language::ALL))
+    });
+    golden("desk_changes", &chapter(texts));
+}
+
+#[test]
+fn every_reason_for_a_correction() {
+    let texts = Reason::ALL.iter().map(|reason| {
+        let told = automatic(Change::Corrected, Hazard::FlashFlood, Severity::Red);
+        let by_hand = ByHand { reason: Some(*reason), ..told.by_hand };
+        (reason.name().to_owned(), text(&Bulletin { by_hand, ..told }, &Language::ALL))
+    });
+    golden("corrections", &chapter(texts));
+}
+
+#[test]
 fn an_official_warning_in_one_language_is_quoted_in_the_other() {
     let [ar, en] = words_in_both().try_into().unwrap();
     let texts = [("arabic only", vec![ar]), ("english only", vec![en]), ("no words", Vec::new())]

@@ -71,8 +71,8 @@ fn what_only_shows_when_texts_are_put_together_is_found() {
     let told = "en.toml: `advice.cold.red` makes a text of more than 4000 characters, told of cold, red, issued <\"xxxxxxxxxxx>";
     check(&[], &[["Go out only if you must. Never burn", &format!("{long} Never burn")]], &[told]);
     let long = format!("{} Never cross a flood.", "x".repeat(240));
-    let told = "en.toml: `action.rain.red` does not fit into a post with the headline and what to do alone, told of rain, red, issued by an \
-                authority <\"xxxxxxxxxxx>";
+    let told = "en.toml: `action.rain.red` does not fit into a post with the headline and what to do alone, told of rain, red, issued \
+                <\"xxxxxxxxxxx>";
     check(&[], &[["Danger to life: stay in a safe place. Never cross a flood.\"", &format!("{long}\"")]], &[told]);
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Mark {
     Lifted,
     /// A warning whose time ran out, which is no all-clear.
     Expired,
+    /// Taken back.
+    Corrected,
     /// Not meant to be acted on.
     Drill(Status),
     /// Said to the people on duty.
@@ -31,6 +33,7 @@ impl Mark {
             Self::Level(Severity::Advisory) => both("تنويه", "Advisory"),
             Self::Lifted => both("انتهى الإنذار", "Lifted"),
             Self::Expired => both("انتهت مدة الإنذار، وقد تستمر الحالة", "Expired, danger may remain"),
+            Self::Corrected => both("تصحيح: لا يُعمل بما سبق إعلانه", "Correction: do not act on what was announced"),
             Self::Drill(Status::Exercise) => both("تمرين — لا يستدعي أي إجراء", "EXERCISE — no action needed"),
             Self::Drill(Status::System) => both("رسالة فنية — لا تستدعي أي إجراء", "SYSTEM MESSAGE — no action needed"),
             Self::Drill(Status::Test) => both("رسالة تجريبية — لا تستدعي أي إجراء", "TEST — no action needed"),
@@ -49,7 +52,7 @@ impl Mark {
             Self::Level(Severity::Orange) => ("#f28c1e", "#1a1a1a"),
             Self::Level(Severity::Yellow) => ("#ffd21f", "#1a1a1a"),
             Self::Level(Severity::Advisory) => ("#1f5f8b", "#ffffff"),
-            Self::Lifted | Self::Expired => ("#565b61", "#ffffff"),
+            Self::Lifted | Self::Expired | Self::Corrected => ("#565b61", "#ffffff"),
             Self::Drill(_) => ("#5b3c9e", "#ffffff"),
             Self::Notice => ("#2f3b45", "#ffffff"),
         }
@@ -101,6 +104,7 @@ pub(super) fn mark(status: Option<Status>, change: Option<Change>, severity: Opt
     match (status, change, severity) {
         (Some(Status::Actual), Some(Change::Lifted), _) => Mark::Lifted,
         (Some(Status::Actual), Some(Change::Expired), _) => Mark::Expired,
+        (Some(Status::Actual), Some(Change::Corrected), _) => Mark::Corrected,
         (Some(Status::Actual), _, Some(severity)) => Mark::Level(severity),
         (Some(status), _, _) => Mark::Drill(status),
         (None, _, _) => Mark::Notice,
@@ -154,6 +158,7 @@ mod tests {
         assert_eq!(mark(actual, Some(Change::Raised), Some(Severity::Red)), Mark::Level(Severity::Red));
         assert_eq!(mark(actual, Some(Change::Lifted), Some(Severity::Red)), Mark::Lifted);
         assert_eq!(mark(actual, Some(Change::Expired), Some(Severity::Red)), Mark::Expired);
+        assert_eq!(mark(actual, Some(Change::Corrected), Some(Severity::Red)), Mark::Corrected);
         let drill = mark(Some(Status::Exercise), Some(Change::Issued), Some(Severity::Red));
         assert_eq!(drill, Mark::Drill(Status::Exercise));
         assert_eq!(mark(None, None, None), Mark::Notice);
