@@ -14,6 +14,7 @@ pub mod feed;
 pub mod journal;
 pub mod kinds;
 pub mod logs;
+pub mod pending;
 pub mod place;
 pub mod preview;
 pub mod reload;
@@ -97,6 +98,28 @@ enum Command {
     /// Take back what was wrong, whoever said it: exactly those who received it hear so, before anything else.
     #[command(after_help = desk::CORRECT_HELP)]
     Correct(desk::Correct),
+    /// Show what waits before it goes out: for its time, in which it may be held or refused, or for somebody to approve it.
+    #[command(
+        after_help = "Examples:  nadhir pending --state /var/lib/nadhir --texts\n           nadhir approve MKH-2025-000001.1\n\nExit \
+                      codes: 0 shown, 69 there is no state, 78 mistakes in the configuration."
+    )]
+    Pending(pending::Arguments),
+    /// Let a bulletin that waits out now. Its author cannot.
+    #[command(
+        after_help = "Example:  nadhir approve MKH-2025-000001.1\n\nExit codes: 0 done, 1 refused, 69 no service runs there."
+    )]
+    Approve(pending::Say),
+    /// Stop the clock of a bulletin that waits: it goes out when somebody approves it, and else not at all.
+    #[command(
+        after_help = "Example:  nadhir hold MKH-2025-000001.1\n\nExit codes: 0 done, 1 refused, 69 no service runs there."
+    )]
+    Hold(pending::Say),
+    /// End a bulletin that waits. Who has heard of it already, as the people on duty have, is told that it is taken back.
+    #[command(
+        after_help = "Example:  nadhir reject MKH-2025-000001.1 --reason wrong-data\n\nExit codes: 0 done, 1 refused, 69 no service \
+                      runs there."
+    )]
+    Reject(pending::Reject),
     /// Show why a governorate is warned as it is: what each rule sees there now, what would make it worse, and what is missing.
     #[command(
         after_help = "Examples:  nadhir explain jeddah rain --config /etc/nadhir --state /var/lib/nadhir\n           nadhir explain \
@@ -165,6 +188,10 @@ pub fn main() -> ExitCode {
         Command::Amend(arguments) => desk::amend(&arguments),
         Command::Lift(arguments) => desk::lift(&arguments),
         Command::Correct(arguments) => desk::correct(&arguments),
+        Command::Pending(arguments) => pending::list(&arguments),
+        Command::Approve(arguments) => pending::approve(arguments),
+        Command::Hold(arguments) => pending::hold(arguments),
+        Command::Reject(arguments) => pending::reject(arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Feeds(arguments) => kinds::feeds(&arguments, &mut anstream::stdout()),

@@ -9,14 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
+use manner::House;
+
 use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
+use crate::hazard::Severity;
 use crate::ids::{ChannelId, RuleId};
 use crate::language::Style;
 use crate::message::rehearsal::Rehearsal;
 use crate::message::wording::{Compiled, Wording};
 use crate::message::{Issuer, Speaker};
 use crate::problem::{Problem, Problems, SourceFile, nearest};
+use crate::route::manner::Release;
 use crate::rule::{Inhibition, RuleBook, WarningTimes};
 use crate::table::Table;
 
@@ -30,6 +34,7 @@ pub mod difference;
 pub mod directory;
 pub mod embedded;
 pub mod feeds;
+mod manner;
 pub mod overrides;
 pub mod places;
 pub mod proof;
@@ -56,6 +61,8 @@ pub struct Settings {
     pub times: WarningTimes,
     /// What quiets what.
     pub inhibitions: Vec<Inhibition>,
+    /// What goes out to the public at once, and what waits, by severity.
+    pub releases: BTreeMap<Severity, Release>,
     /// Whom the owner of a feed can write to: goes into the User-Agent; a `mailto:` or `https:` address.
     pub contact: String,
     /// Where state is kept, when that was said.
@@ -191,7 +198,8 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
         is_within: false,
     };
     let Feeds { enabled: feeds, idle, is_partial } = feeds::read(file("feeds.toml")?, &around, dir, problems);
-    let channels = channels::read(file("channels.toml")?, &governorates, problems);
+    let house = House { zone: settings.style.zone, releases: &settings.releases };
+    let channels = channels::read(file("channels.toml")?, &governorates, &house, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
     let rules::Read { rules, switched_off, stories } =
         rules::read(files, (&governorates, &seasons), (&feeds, is_partial), problems);
@@ -440,7 +448,7 @@ mod tests {
     #[test]
     fn a_model_alone_never_gives_red_in_the_shipped_rules() {
         for rule in &shipped().rules.rules {
-            assert!(rule.highest_from_forecast <= crate::hazard::Severity::Orange, "{}", rule.id);
+            assert!(rule.highest_from_forecast <= Severity::Orange, "{}", rule.id);
         }
     }
 

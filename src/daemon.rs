@@ -37,7 +37,7 @@ pub mod listener;
 pub mod watcher;
 
 use bells::Bells;
-use brain::{Brain, BrainError, INBOX, Mind, Order};
+use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
 use courier::Courier;
 use listener::Listener;
@@ -193,6 +193,16 @@ impl Daemon {
     pub async fn obey(&self, order: staff::Order) -> anyhow::Result<Result<Vec<BulletinId>, String>> {
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Obey(order, answer)).await.context("the brain has stopped")?;
+        answered.await.context("the brain has stopped")
+    }
+
+    /// Has the brain let out, hold or end what is kept back of a bulletin; tells at how many channels it was, or why not.
+    ///
+    /// # Errors
+    /// When the brain has stopped.
+    pub async fn judge(&self, judgement: Judgement) -> anyhow::Result<Result<u64, String>> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Judge(judgement, answer)).await.context("the brain has stopped")?;
         answered.await.context("the brain has stopped")
     }
 

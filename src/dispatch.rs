@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::bulletin::Bulletin;
+use crate::bulletin::{Bulletin, Change};
 use crate::ids::{BulletinId, ChannelId};
 use crate::language::Language;
 use crate::message::{Form, Message, MessageKey};
 use crate::notice::Notice;
-use crate::outbox::{NOTICE_URGENCY, NewDelivery, urgency};
-use crate::route::{Listener, OnDuty, hears, need_not_hear};
+use crate::outbox::{NOTICE_URGENCY, NewDelivery, OnlyIf, StandsFor, Terms, urgency};
+use crate::route::manner::Going;
+use crate::route::{Listener, OnDuty, hears, may_hear, need_not_hear, stands_in};
 use crate::time::Timestamp;
 
 /// What a few bulletins come to.
@@ -38,12 +39,15 @@ pub fn dispatch<E>(
     let mut dispatch = Dispatch::default();
     for bulletin in bulletins {
         let heard_by = dispatch.heard_by.entry(bulletin.id.clone()).or_default();
-        for listener in listeners.iter().filter(|listener| hears(listener, bulletin).is_ok()) {
+        for (listener, stands_for) in hearers(bulletin, listeners) {
             let key = MessageKey::new(&bulletin.id, listener.form, &listener.languages);
             if !messages.contains_key(&key) {
                 messages.insert(key.clone(), render(bulletin, listener.form, &listener.languages)?);
             }
-            heard_by.push(listener.channel.clone());
+            if stands_for.is_none() {
+                heard_by.push(listener.channel.clone());
+            }
+            let Going { due, hold } = listener.manner.going(bulletin, now);
             dispatch.deliveries.push(NewDelivery {
                 channel: listener.channel.clone(),
                 message: key,
@@ -51,14 +55,44 @@ pub fn dispatch<E>(
                 number: bulletin.number.clone(),
                 edition: bulletin.edition,
                 urgency: urgency(bulletin.change, bulletin.severity),
-                due: now,
+                due,
                 expires: bulletin.stale_after,
-                unless_has: need_not_hear(listener, bulletin),
+                terms: Terms {
+                    unless_has: need_not_hear(listener, bulletin),
+                    hold,
+                    only_if: only_if(bulletin.change),
+                    stands_for,
+                },
             });
         }
     }
     dispatch.messages = messages.into_values().collect();
     Ok(dispatch)
+}
+
+/// The channels that hear a bulletin, and those that stand in for them. What is taken back is for all that it was meant for by law;
+/// the store knows which of them received it.
+fn hearers<'a>(bulletin: &Bulletin, listeners: &'a [Listener]) -> Vec<(&'a Listener, Option<StandsFor>)> {
+    if bulletin.change == Change::Corrected {
+        return listeners.iter().filter(|listener| may_hear(listener, bulletin)).map(|one| (one, None)).collect();
+    }
+    let hearers: Vec<&Listener> = listeners.iter().filter(|listener| hears(listener, bulletin).is_ok()).collect();
+    let stand_ins = hearers.iter().filter_map(|failing| {
+        let fallback = failing.manner.fallback.as_ref()?;
+        let named = listeners.iter().find(|listener| listener.channel == fallback.channel)?;
+        let stands_for = StandsFor { channel: failing.channel.clone(), after: fallback.after };
+        stands_in(named, failing, bulletin).then_some((named, Some(stands_for)))
+    });
+    hearers.iter().map(|hearer| (*hearer, None)).chain(stand_ins).collect()
+}
+
+/// Whom an end is owed to.
+fn only_if(change: Change) -> OnlyIf {
+    match change {
+        Change::Issued | Change::Raised | Change::Lowered | Change::Extended | Change::Updated => OnlyIf::Heard,
+        Change::Lifted | Change::Expired => OnlyIf::NotKeptBack,
+        Change::Corrected => OnlyIf::Reached,
+    }
 }
 
 /// Finds out which of the channels the people on duty listen at, and renders notices for them. Channels of any other audience are
@@ -92,7 +126,7 @@ pub fn dispatch_notices<E>(
                 urgency: NOTICE_URGENCY,
                 due: now,
                 expires: notice.stale_after,
-                unless_has: None,
+                terms: Terms::default(),
             });
         }
     }
@@ -108,6 +142,7 @@ mod tests {
     use crate::hazard::{Hazard, Severity};
     use crate::notice::{LIFE, Side, Stage, Topic};
     use crate::route::Audience;
+    use crate::route::manner::Manner;
 
     fn listener(name: &str, audience: Audience) -> Listener {
         Listener {
@@ -119,6 +154,7 @@ mod tests {
             min_severity: Severity::Red,
             hazards: Some(BTreeSet::from([Hazard::Dust])),
             governorates: Some(BTreeSet::new()),
+            manner: Manner::default(),
         }
     }
 

@@ -77,10 +77,6 @@ pub enum Heard {
 }
 
 /// What happened.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "events are taken one by one; a tick that is as large as an answer costs nothing"
-)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A feed was asked.

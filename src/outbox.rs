@@ -7,6 +7,7 @@ use crate::hazard::Severity;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::MessageKey;
 use crate::route::Audience;
+use crate::route::manner::Hold;
 use crate::time::{TimeDelta, Timestamp};
 
 /// How long a courier may hold a delivery before another may take it.
@@ -34,9 +35,70 @@ pub struct NewDelivery {
     pub due: Timestamp,
     /// Not after.
     pub expires: Timestamp,
+    /// On which terms it is owed.
+    pub terms: Terms,
+}
+
+/// Which channels an end is owed to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnlyIf {
+    /// To all that hear it.
+    #[default]
+    Heard,
+    /// Not to one at which all that was owed of it was kept back until now: it does not know of what ends.
+    NotKeptBack,
+    /// Only to one that received it, or may have.
+    Reached,
+}
+
+/// On which terms something is owed; by default on none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Terms {
     /// Set when it is not owed to a channel that stands by an edition from this one on: when that arrived, and is the newest that
     /// was owed there.
     pub unless_has: Option<u32>,
+    /// What it waits for.
+    pub hold: Hold,
+    /// Whether it is owed at all.
+    pub only_if: OnlyIf,
+    /// Set when it goes out only if this channel does not receive it in time.
+    pub stands_for: Option<StandsFor>,
+}
+
+/// For whom a channel stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandsFor {
+    /// For which channel.
+    pub channel: ChannelId,
+    /// How long that one has for itself, from when it may be told on.
+    pub after: TimeDelta,
+}
+
+/// What the people on duty say of what is kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It goes out now.
+    Approve,
+    /// It does not go out by itself.
+    Hold,
+    /// It does not go out at all.
+    Refuse,
+}
+
+/// What is kept back of a bulletin at one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Of which bulletin.
+    pub bulletin: BulletinId,
+    /// At which channel.
+    pub channel: String,
+    /// What it waits for.
+    pub hold: Hold,
+    /// When it goes out by itself, when it does.
+    pub due: Timestamp,
+    /// When nobody is told any more.
+    pub expires: Timestamp,
 }
 
 /// A delivery in the hands of a courier.
@@ -117,6 +179,8 @@ pub enum Standing {
     Expired,
     /// Given up.
     Dead,
+    /// Not sent: the people on duty refused it.
+    Refused,
 }
 
 /// What goes first through a channel that cannot send everything at once: higher before lower.

@@ -9,6 +9,10 @@ use crate::ids::{ChannelId, GovernorateId};
 use crate::language::Language;
 use crate::message::Form;
 
+pub mod manner;
+
+use manner::Manner;
+
 /// Who listens at a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
@@ -51,6 +55,8 @@ pub struct Listener {
     pub hazards: Option<BTreeSet<Hazard>>,
     /// Which governorates; all when none is named.
     pub governorates: Option<BTreeSet<GovernorateId>>,
+    /// How it is spoken to.
+    pub manner: Manner,
 }
 
 /// A channel of the people on duty, and surely no other: there is no way to it but [`OnDuty::of`], and a notice goes no other way.
@@ -117,6 +123,9 @@ pub enum Deaf {
     /// Not its place.
     #[error("it hears of other governorates")]
     Place,
+    /// It stands in for another channel.
+    #[error("it stands in for another channel, and hears what that one does not receive in time")]
+    Standby,
 }
 
 impl Deaf {
@@ -128,6 +137,7 @@ impl Deaf {
             Self::Hazard { .. } => "hazards",
             Self::Language { .. } => "languages",
             Self::Place => "governorates",
+            Self::Standby => "standby",
         }
     }
 }
@@ -171,10 +181,29 @@ impl Hearing {
 /// What a channel makes of a bulletin. A lowered, changed or ended warning is heard by all who heard of it at its worst, under
 /// whatever hazard; a place that it leaves hears that it does.
 pub fn hearing(listener: &Listener, bulletin: &Bulletin) -> Hearing {
+    let mut hearing = hearing_of_its_own(listener, bulletin);
+    if listener.manner.is_standby {
+        hearing.deaf.push(Deaf::Standby);
+    }
+    hearing
+}
+
+/// Whether a bulletin is for those who listen at a channel at all: a drill is for drill channels, and nothing else is.
+pub fn may_hear(listener: &Listener, bulletin: &Bulletin) -> bool {
+    (listener.audience == Audience::Drill) != (bulletin.status == Status::Actual)
+}
+
+/// Whether a channel stands in for another with a bulletin: it is told to the same audience, and the channel would hear it if it were
+/// not there to stand in.
+pub fn stands_in(listener: &Listener, failing: &Listener, bulletin: &Bulletin) -> bool {
+    listener.manner.is_standby
+        && listener.audience == failing.audience
+        && hearing_of_its_own(listener, bulletin).is_heard()
+}
+
+fn hearing_of_its_own(listener: &Listener, bulletin: &Bulletin) -> Hearing {
     let (mut deaf, mut before) = (Vec::new(), Vec::new());
-    let is_drill_channel = listener.audience == Audience::Drill;
-    let is_actual = bulletin.status == Status::Actual;
-    if is_drill_channel == is_actual {
+    if !may_hear(listener, bulletin) {
         deaf.push(Deaf::Audience { status: bulletin.status, audience: listener.audience });
     }
     let worst = bulletin.reach.worst;
@@ -274,6 +303,7 @@ mod tests {
             min_severity: Severity::Advisory,
             hazards: None,
             governorates: None,
+            manner: Manner::default(),
         }
     }
 

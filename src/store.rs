@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::bulletin::Bulletin;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
-use crate::outbox::{Claimed, NewDelivery, Settlement, Standing};
+use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing, Verdict};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -77,8 +77,19 @@ pub struct Commit {
     /// The frozen texts.
     pub messages: Vec<Message>,
     /// What is owed. A delivery of an older edition of the same number that was never tried is superseded; one that its channel need
-    /// not have ([`NewDelivery::unless_has`]) is left out.
+    /// not have ([`crate::outbox::Terms`]) is left out.
     pub deliveries: Vec<NewDelivery>,
+}
+
+/// What somebody on duty says of a bulletin that is kept back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Of which bulletin.
+    pub bulletin: BulletinId,
+    /// What.
+    pub verdict: Verdict,
+    /// Who says so, why and when, as the journal and the deliveries have it.
+    pub entry: Entry,
 }
 
 /// A channel at which others listen than before, and what became of what was owed there.
@@ -169,6 +180,8 @@ pub trait Ledger: Send + Sync {
         listeners: Vec<(ChannelId, Audience)>,
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>>;
+    /// Lets out what is kept back of a bulletin, holds it or ends it, as somebody on duty says; tells at how many channels it was.
+    fn decide(&self, lease: Lease, decision: Decision) -> BoxFuture<'_, Result<u64, StoreError>>;
     /// Commits one step: all of it, durably, or nothing.
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;
 }
@@ -199,6 +212,8 @@ pub trait Archive: Send + Sync {
     fn journal(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
     /// All bulletins, or those of one warning's number, in the order of their making.
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>>;
+    /// What is kept back now, the oldest first.
+    fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>>;
     /// All deliveries in the order of their making, [`MAX_LISTED`] at most.
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>>;
 }

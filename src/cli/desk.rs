@@ -167,7 +167,7 @@ fn severity(text: &str) -> Result<Severity, String> {
     Severity::parse(text).ok_or_else(|| format!("write one of {}", known.join(", ")))
 }
 
-fn reason(text: &str) -> Result<Reason, String> {
+pub(super) fn reason(text: &str) -> Result<Reason, String> {
     let known: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
     let found = Reason::ALL.iter().copied().find(|reason| reason.name() == text);
     found.ok_or_else(|| format!("write one of {}", known.join(", ")))

@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 /// What one channel would be sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Preview {
-    channel: ChannelId,
+    pub(super) channel: ChannelId,
     kind: &'static str,
     audience: &'static str,
     bulletin: BulletinId,

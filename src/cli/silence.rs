@@ -51,10 +51,10 @@ enum Command {
 pub struct Service {
     /// The state directory of the service [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
     #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    pub(super) state: Option<PathBuf>,
     /// Who you are, for the journal.
     #[arg(long, value_name = "NAME", env = "SUDO_USER", default_value_t = user())]
-    by: String,
+    pub(super) by: String,
 }
 
 /// The user of this shell, or nobody in particular.

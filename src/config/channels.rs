@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
+use super::manner::{self, House, Named};
 use super::selection;
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
@@ -30,7 +31,12 @@ pub struct ChannelConfig {
 }
 
 /// Reads the file: every enabled channel. What it returns may be used only when no error was noted.
-pub fn read(file: &Arc<SourceFile>, book: &GovernorateBook, problems: &Problems) -> Vec<ChannelConfig> {
+pub(super) fn read(
+    file: &Arc<SourceFile>,
+    book: &GovernorateBook,
+    house: &House<'_>,
+    problems: &Problems,
+) -> Vec<ChannelConfig> {
     read_file(file, problems, |root| {
         let tables = root.named_tables();
         if MAX_CHANNELS < tables.len() {
@@ -38,13 +44,15 @@ pub fn read(file: &Arc<SourceFile>, book: &GovernorateBook, problems: &Problems)
             root.error(&root.span, message, None);
         }
         let mut enabled = 0;
-        let mut channels = Vec::new();
+        let (mut channels, mut named) = (Vec::new(), Vec::new());
         let mut paths: BTreeMap<PathBuf, String> = BTreeMap::new();
         for (name, table) in tables.into_iter().take(MAX_CHANNELS) {
             let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
-            let channel = read_channel(&name, table, book, problems);
+            let (channel, stand_in) = read_channel(&name, table, (book, house), problems);
             if is_enabled {
                 enabled += 1;
+                let by = channel.as_ref().map(|channel| channel.listener.channel.clone());
+                named.extend(by.zip(stand_in).map(|(by, name)| Named { by, name }));
                 if let Some(path) = channel.as_ref().and_then(|channel| channel.opener.own_path()) {
                     // Taken apart and put together, so that `./a` and `a` are one.
                     let plain = path.components().filter(|part| *part != Component::CurDir).collect();
@@ -57,6 +65,7 @@ pub fn read(file: &Arc<SourceFile>, book: &GovernorateBook, problems: &Problems)
                 channels.extend(channel);
             }
         }
+        manner::look_up(&root, &channels, &named);
         if enabled == 0 {
             root.warning(&root.span, "no channel is enabled: nobody will hear a warning", None);
         }
@@ -67,8 +76,19 @@ pub fn read(file: &Arc<SourceFile>, book: &GovernorateBook, problems: &Problems)
 fn read_channel(
     name: &Found<String>,
     table: Table<'_>,
-    book: &GovernorateBook,
+    around: (&GovernorateBook, &House<'_>),
     problems: &Problems,
+) -> (Option<ChannelConfig>, Option<Found<String>>) {
+    let mut stand_in = None;
+    let channel = read_whole(name, table, around, (problems, &mut stand_in));
+    (channel, stand_in)
+}
+
+fn read_whole(
+    name: &Found<String>,
+    table: Table<'_>,
+    (book, house): (&GovernorateBook, &House<'_>),
+    (problems, stand_in): (&Problems, &mut Option<Found<String>>),
 ) -> Option<ChannelConfig> {
     let id = ChannelId::new(&name.value).map_err(|why| table.error(&name.span, why.to_string(), None)).ok();
     let kinds: Vec<(&str, &'static Kind)> = KINDS.iter().map(|kind| (kind.name, kind)).collect();
@@ -84,6 +104,9 @@ fn read_channel(
     let min_severity = table.word("min_severity", &severities);
     let hazards = hazards(&table);
     let governorates = selection::governorates(&table, "governorates", book);
+    let listened = audience.as_ref().map_or(Audience::Public, |found| found.value);
+    let (manner, named) = manner::read(&table, listened, house);
+    *stand_in = named;
     let before = problems.count();
     let opener = (kind.parse)(&table);
     if let (Some(form), Some(opener)) = (&form, &opener)
@@ -106,6 +129,7 @@ fn read_channel(
         min_severity: min_severity.map_or(Severity::Advisory, |found| found.value),
         hazards,
         governorates,
+        manner,
     };
     Some(ChannelConfig { listener, opener, kind: kind.name })
 }

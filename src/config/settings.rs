@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
-use super::Settings;
+use super::{Settings, manner};
 use crate::hazard::{Hazard, Severity};
 use crate::language::direction::{is_arabic, is_latin};
 use crate::language::{Both, Digits, Style};
@@ -51,9 +51,10 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         let style = Style { zone: zone(root.table("time")), arabic_digits: digits(root.table("language")) };
         let times = times(root.table("warnings"));
         let inhibitions = inhibitions(&root);
+        let releases = manner::releases(root.table("release"));
         let store = root.table("store").and_then(store);
         root.finish();
-        Settings { issuer, style, times, inhibitions, contact, store }
+        Settings { issuer, style, times, inhibitions, releases, contact, store }
     })
 }
 

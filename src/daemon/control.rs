@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::brain::Judgement;
 use crate::engine::staff::Order;
 use crate::ids::BulletinId;
 
@@ -44,6 +45,11 @@ pub enum Question {
     Order {
         /// What.
         order: Order,
+    },
+    /// Let out, hold or end what is kept back.
+    Judge {
+        /// What they say.
+        judgement: Judgement,
     },
 }
 

@@ -84,6 +84,17 @@ async fn obey(question: Question, daemon: &mut Daemon, dir: Option<&Path>) -> An
             tell_systemd(&[NotifyState::Ready]);
             answer
         }
+        Question::Judge { judgement } => {
+            let bulletin = judgement.bulletin.clone();
+            match daemon.judge(judgement).await {
+                Ok(Ok(count)) => {
+                    let channels = if count == 1 { "1 channel".to_owned() } else { format!("{count} channels") };
+                    Answer { ok: true, changes: vec![format!("{bulletin} at {channels}")], ..Answer::default() }
+                }
+                Ok(Err(why)) => Answer { problems: format!("{why}\n"), ..Answer::default() },
+                Err(why) => Answer { problems: format!("{why:#}\n"), ..Answer::default() },
+            }
+        }
         Question::Order { order } => match daemon.obey(order).await {
             Ok(Ok(said)) => Answer { ok: true, said, ..Answer::default() },
             Ok(Err(why)) => Answer { problems: format!("{why}\n"), ..Answer::default() },

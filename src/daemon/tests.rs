@@ -8,7 +8,7 @@ use crate::engine::{Event, Heard};
 use crate::feed::Batch;
 use crate::hazard::{Hazard, Severity};
 use crate::message::{Form, Message, MessageKey};
-use crate::outbox::{LEASE, NewDelivery, Standing};
+use crate::outbox::{LEASE, NewDelivery, Standing, Terms};
 use crate::sink::{Parcel, Receipt, SendError};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Commit, Lease};
@@ -49,7 +49,7 @@ async fn owe(ground: &Ground, lease: Lease, version: u64, to: &ChannelId) {
         urgency,
         due: now,
         expires,
-        unless_has: None,
+        terms: Terms::default(),
     };
     let commit = Commit { version, messages: vec![message], deliveries: vec![owed], ..Commit::default() };
     ground.store.commit(lease, commit).await.unwrap();

@@ -137,7 +137,7 @@ fn faults_of_times(onset: Option<Timestamp>, until: Timestamp, now: Timestamp) -
     faults
 }
 
-fn all(faults: Vec<String>) -> Option<String> {
+fn all(faults: &[String]) -> Option<String> {
     (!faults.is_empty()).then(|| faults.join("\n"))
 }
 
@@ -147,7 +147,7 @@ pub(super) fn refusal_to_warn(book: &RuleBook, warn: &Warn, now: Timestamp) -> O
     faults.extend(faults_of_times(warn.onset, warn.until, now));
     faults.extend(warn.remarks.iter().flat_map(faults_of));
     faults.extend(faults_of_name(&warn.by));
-    all(faults)
+    all(&faults)
 }
 
 /// Why a warning cannot be changed so, all reasons at once.
@@ -166,7 +166,7 @@ pub(super) fn refusal_to_amend(book: &RuleBook, state: &State, amend: &Amend, no
     if !changes && amend.remarks.is_none() {
         faults.push("nothing would change".to_owned());
     }
-    all(faults)
+    all(&faults)
 }
 
 /// Why a warning cannot be ended by hand.
@@ -190,7 +190,7 @@ pub(super) fn refusal_to_correct(correct: &Correct) -> Option<String> {
     if correct.quiet < TimeDelta::zero() || LONGEST_QUIET < correct.quiet {
         faults.push(format!("the rules keep quiet of it for {} at most", span_text(LONGEST_QUIET)));
     }
-    all(faults)
+    all(&faults)
 }
 
 fn unknown(number: &str) -> String {

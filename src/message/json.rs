@@ -37,7 +37,7 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 
 use crate::alert::Status;
-use crate::bulletin::{Bulletin, Change, Evidence, Origin};
+use crate::bulletin::{Bulletin, Change, Evidence, Origin, Reason};
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
@@ -83,6 +83,12 @@ struct Data<'a> {
     doubtful: Vec<Area<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parted: Vec<Area<'a>>,
+    /// Said or changed by the people on duty.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    by_hand: bool,
+    /// Why it is taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
 }
 
 /// A feed and what the public reads in its place; none when it is not configured any more.
@@ -231,6 +237,8 @@ pub(super) fn whole(
             sources,
             doubtful: areas(&bulletin.doubtful, places),
             parted: areas(&bulletin.parted, places),
+            by_hand: !bulletin.by_hand.is_nothing(),
+            reason: bulletin.by_hand.reason,
         },
     })
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
-use super::places;
-use super::words::{Key, NAME, flag, integer, line, named, secret, span, usual, word, words};
+use super::words::{Key, NAME, flag, integer, line, named, secret, span, table, usual, word, words};
+use super::{places, settings};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
 use crate::message::Form;
@@ -33,7 +33,21 @@ fn common() -> Vec<Key> {
         ("min_severity", usual(word("from which severity on it hears", severities), "advisory")),
         ("hazards", words("of which it hears; left out: all", Hazard::ALL.iter().map(|hazard| hazard.name()))),
         ("governorates", places::chosen("of which it hears; left out: all")),
+        ("release", settings::release("what our own warnings wait for before they go out here, by severity")),
+        ("quiet_hours", table("when it is left in peace, unless something is red", quiet_hours(), &["from", "until"])),
+        ("fallback", table("who stands in for it when it fails", fallback(), &["channel"])),
+        ("standby", flag("true: it only stands in for another", false)),
     ]
+}
+
+fn quiet_hours() -> Vec<Key> {
+    let hour = |told: &str| json!({ "type": "string", "pattern": "^[0-2]?[0-9]:[0-5][0-9]$", "description": told });
+    vec![("from", hour("from when on, as 22:00")), ("until", hour("until when, as 06:00"))]
+}
+
+fn fallback() -> Vec<Key> {
+    let after = usual(span("how long the channel that fails has for itself, 30s to 60min"), "2min");
+    vec![("channel", line("a channel with `standby = true` and the same audience")), ("after", after)]
 }
 
 fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {

@@ -6,7 +6,7 @@ use super::words::{
     Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word, words,
 };
 use super::zone;
-use crate::hazard::Hazard;
+use crate::hazard::{Hazard, Severity};
 
 /// The schema of `nadhir.toml`.
 pub(super) fn settings() -> Value {
@@ -53,10 +53,19 @@ pub(super) fn settings() -> Value {
         ("time", table("time", vec![("zone", zone("in which times are told and schedules are read"))], &[])),
         ("language", table("language", vec![("arabic_digits", digits)], &[])),
         ("warnings", table("how warnings live", warnings, &[])),
+        ("release", release("what our own warnings to the public wait for, by severity")),
         ("inhibit", tables("what is not told beside something worse", &inhibit)),
         ("store", table("where state is kept", vec![("directory", line("its directory"))], &[])),
     ];
     table("Who speaks, in which zone and digits, and how warnings live.", keys, &["authority"])
+}
+
+/// What a warning waits for before it goes out, by severity.
+pub(super) fn release(told: &str) -> Value {
+    let waits = json!({ "type": "string", "pattern": "^(at-once|approval|[0-9]+ *(s|min) *)$",
+        "description": "at-once, approval, or the time after which it goes out unless somebody holds it, 30min at most" });
+    let keys = Severity::ALL.iter().map(|severity| (severity.name(), waits.clone())).collect();
+    table(told, keys, &[])
 }
 
 /// The schema of `seasons.toml`.

@@ -11,16 +11,17 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Archive, Commit, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Readdressed, Saved, StoreError, Tally,
+    Archive, Commit, Decision, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Readdressed, Saved, StoreError, Tally,
 };
 use crate::bulletin::Bulletin;
 use crate::ids::ChannelId;
-use crate::outbox::{Claimed, Settlement};
+use crate::outbox::{Claimed, Kept, Settlement};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
 mod archive;
 mod audience;
+mod held;
 mod ledger;
 mod outbox;
 mod schema;
@@ -46,6 +47,26 @@ pub fn read_journal(path: &Path, limit: usize) -> Result<Vec<Entry>, StoreError>
 /// As [`read_journal`].
 pub fn read_bulletins(path: &Path, number: &str) -> Result<Vec<Bulletin>, StoreError> {
     archive::bulletins(&schema::look(path)?, Some(number))
+}
+
+/// What is kept back in a store that another nadhir may be running on, and the bulletins that it is of. Changes nothing.
+///
+/// # Errors
+/// As [`read_journal`].
+pub fn read_kept(path: &Path) -> Result<(Vec<Kept>, Vec<Bulletin>), StoreError> {
+    let mut db = schema::look(path)?;
+    let at_once = db.transaction()?;
+    let kept = held::kept(&at_once)?;
+    let mut bulletins = Vec::new();
+    for one in &kept {
+        if let Some((number, _)) = one.bulletin.as_str().rsplit_once('.')
+            && bulletins.iter().all(|bulletin: &Bulletin| bulletin.id != one.bulletin)
+        {
+            let of_number = archive::bulletins(&at_once, Some(number))?;
+            bulletins.extend(of_number.into_iter().filter(|bulletin| bulletin.id == one.bulletin));
+        }
+    }
+    Ok((kept, bulletins))
 }
 
 /// What a store holds that another nadhir may be running on. Changes nothing. `since` is from when on what was given up counts.
@@ -144,6 +165,10 @@ impl Ledger for SqliteStore {
         self.ask(move |db| audience::readdress(db, lease, &listeners, now))
     }
 
+    fn decide(&self, lease: Lease, decision: Decision) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.ask(move |db| held::decide(db, lease, &decision))
+    }
+
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
         self.ask(move |db| ledger::commit(db, lease, &commit))
     }
@@ -180,6 +205,10 @@ impl Archive for SqliteStore {
 
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
         self.ask(move |db| archive::bulletins(db, number.as_deref()))
+    }
+
+    fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {
+        self.ask(held::kept)
     }
 
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {
@@ -266,7 +295,7 @@ mod tests {
     async fn a_text_that_was_damaged_on_the_disk_is_not_sent() {
         use crate::ids::BulletinId;
         use crate::message::{Form, Message, MessageKey};
-        use crate::outbox::{NewDelivery, Standing};
+        use crate::outbox::{NewDelivery, Standing, Terms};
         let store = SqliteStore::in_memory().unwrap();
         let lease = store.lead(at(0)).await.unwrap();
         let bulletin = BulletinId::new("MKH-2025-000001", 1);
@@ -281,7 +310,7 @@ mod tests {
             urgency: 9,
             due: at(0),
             expires: at(3600),
-            unless_has: None,
+            terms: Terms::default(),
         };
         let message = Message { key, bulletin, content_type: "text/plain", body: "stay away from the wadi".to_owned() };
         let commit = Commit { messages: vec![message], deliveries: vec![delivery], ..Commit::default() };
@@ -295,7 +324,7 @@ mod tests {
     async fn a_glance_counts_what_is_owed_and_what_failed_of_late_and_changes_nothing() {
         use crate::ids::BulletinId;
         use crate::message::{Form, Message, MessageKey};
-        use crate::outbox::{NewDelivery, Outcome};
+        use crate::outbox::{NewDelivery, Outcome, Terms};
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("nadhir.db");
         let store = SqliteStore::open(&path).unwrap();
@@ -323,7 +352,7 @@ mod tests {
                 urgency: 6,
                 due,
                 expires,
-                unless_has: None,
+                terms: Terms::default(),
             });
         }
         store.commit(lease, commit).await.unwrap();

@@ -70,7 +70,7 @@ async fn what_is_on_its_way_to_another_audience_is_not_tried_again() {
 /// An edition in which nothing is new for the channels that have one from `since` on.
 fn same(version: u64, edition: u32, since: u32, to: &[&str]) -> Commit {
     let mut commit = said(version, "MKH-2025-000001", edition, to);
-    commit.deliveries.iter_mut().for_each(|owed| owed.unless_has = Some(since));
+    commit.deliveries.iter_mut().for_each(|owed| owed.terms.unless_has = Some(since));
     commit
 }
 

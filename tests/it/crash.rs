@@ -16,13 +16,13 @@ use nadhir::daemon::courier::{Courier, Turn};
 use nadhir::engine::{Event, Heard};
 use nadhir::feed::Batch;
 use nadhir::ids::{ChannelId, GovernorateId};
-use nadhir::outbox::{Claimed, Settlement, Standing};
+use nadhir::outbox::{Claimed, Kept, Settlement, Standing};
 use nadhir::reading::{Basis, Reading};
 use nadhir::route::Audience;
 use nadhir::sink::{Parcel, Receipt, SendError, Sink};
 use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{
-    Archive, Commit, DeliveryRow, Entry, Lease, Ledger, Outbox, Readdressed, Saved, Store, StoreError, Tally,
+    Archive, Commit, Decision, DeliveryRow, Entry, Lease, Ledger, Outbox, Readdressed, Saved, Store, StoreError, Tally,
 };
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
@@ -86,6 +86,9 @@ impl Ledger for Mortal {
     ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>> {
         self.live(move |store| store.readdress(lease, listeners, now))
     }
+    fn decide(&self, lease: Lease, decision: Decision) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.live(|store| store.decide(lease, decision))
+    }
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
         self.live(|store| store.commit(lease, commit))
     }
@@ -118,6 +121,9 @@ impl Archive for Mortal {
     }
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
         self.store.bulletins(number)
+    }
+    fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {
+        self.store.kept()
     }
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {
         self.store.deliveries()

@@ -15,6 +15,8 @@ mod crash;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod feeds;
@@ -22,6 +24,8 @@ mod feeds;
 mod floors;
 #[cfg(test)]
 mod groups;
+#[cfg(test)]
+mod held;
 #[cfg(test)]
 mod notices;
 #[cfg(test)]

@@ -39,8 +39,9 @@ impl Scene {
     pub(crate) fn bare() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("config")).unwrap();
-        // Tests do not wait a minute for places that never come.
+        // Tests do not wait a minute for places that never come, nor two for somebody to say no.
         let settings = include_str!("../../config/nadhir.toml").replace("group_wait = \"1min\"", "group_wait = \"0s\"");
+        let settings = settings.replace("red = \"2min\"", "red = \"at-once\"");
         std::fs::write(dir.path().join("config/nadhir.toml"), settings).unwrap();
         std::fs::write(dir.path().join("desk.secret"), SECRET).unwrap();
         let state = dir.path().join("state");

@@ -9,7 +9,7 @@ use nadhir::hazard::{Hazard, Severity};
 use nadhir::ids::{BulletinId, ChannelId, GovernorateId};
 use nadhir::language::Language;
 use nadhir::message::{Form, Message, MessageKey};
-use nadhir::outbox::{Claimed, MAX_CLAIM, NewDelivery, Outcome, Settlement, Standing};
+use nadhir::outbox::{Claimed, MAX_CLAIM, NewDelivery, Outcome, Settlement, Standing, Terms};
 use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{Archive, Commit, DeliveryRow, Entry, Fact, Lease, Ledger, Store, StoreError};
 use nadhir::time::{TimeDelta, Timestamp};
@@ -70,7 +70,7 @@ fn delivery(to: &str, number: &str, edition: u32) -> NewDelivery {
         urgency: 5,
         due: at(0),
         expires: at(3600),
-        unless_has: None,
+        terms: Terms::default(),
     }
 }
 

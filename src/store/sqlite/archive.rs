@@ -48,7 +48,7 @@ pub(super) fn deliveries(db: &Connection) -> Result<Vec<DeliveryRow>, StoreError
 }
 
 /// Reads all rows of a question, and refuses to cut the answer short in silence.
-fn list<T>(
+pub(super) fn list<T>(
     db: &Connection,
     sql: &str,
     of: impl rusqlite::Params,

@@ -7,10 +7,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Commit, Lease, Saved, StoreError};
 use super::audience::NOT_AGAIN;
-use super::values::{code, meta, see, set_meta};
+use super::held::{self, Going};
+use super::values::{code, hold_code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
 use crate::message::Message;
 use crate::outbox::{NewDelivery, Standing};
+use crate::record::Entry;
+use crate::route::manner::Hold;
 use crate::time::Timestamp;
 
 /// The most lines that the journal keeps; the oldest go first.
@@ -53,7 +56,7 @@ pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(
         return Err(StoreError::Moved { expected: commit.version, found });
     }
     write_facts(db, commit)?;
-    write_journal(db, commit)?;
+    write_journal(db, &commit.journal)?;
     for bulletin in &commit.bulletins {
         see(db, bulletin.issued)?;
         write_bulletin(db, bulletin)?;
@@ -86,12 +89,12 @@ fn write_facts(db: &Connection, commit: &Commit) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_journal(db: &Connection, commit: &Commit) -> Result<(), StoreError> {
-    if commit.journal.is_empty() {
+pub(super) fn write_journal(db: &Connection, journal: &[Entry]) -> Result<(), StoreError> {
+    if journal.is_empty() {
         return Ok(());
     }
     let mut put = db.prepare_cached("INSERT INTO journal (at, kind, subject, text) VALUES (?1, ?2, ?3, ?4)")?;
-    for entry in &commit.journal {
+    for entry in journal {
         put.execute((entry.at.timestamp_millis(), &entry.kind, &entry.subject, &entry.text))?;
     }
     let newest = db.last_insert_rowid();
@@ -173,30 +176,37 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
             row
         }
     };
-    if let Some(since) = new.unless_has
+    if let Some(since) = new.terms.unless_has
         && stands_by(db, channel, new, since)?
     {
         return Ok(());
     }
     let due = new.due.timestamp_millis();
-    let put = "INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (channel, message) DO NOTHING";
-    let is_new = 0 < db.prepare_cached(put)?.execute((
-        channel,
-        message,
-        &new.number,
-        new.edition,
-        new.urgency,
-        due,
-        new.expires.timestamp_millis(),
-    ))?;
-    if is_new {
-        // There is no other clock in a commit than the moment from which the newer edition may go out.
+    let is_owed = held::is_owed(db, channel, new)?;
+    let Going { hold, due: going, stands_for, lag } = held::going(db, channel, new)?;
+    let put = "INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires, hold, stands_for, lag)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (channel, message) DO NOTHING";
+    let is_new = is_owed
+        && 0 < db.prepare_cached(put)?.execute((
+            channel,
+            message,
+            &new.number,
+            new.edition,
+            new.urgency,
+            going,
+            new.expires.timestamp_millis(),
+            hold_code(hold),
+            stands_for,
+            lag,
+        ))?;
+    if is_new || !is_owed {
+        // There is no other clock in a commit than the moment from which the newer edition may go out. What is kept back takes the
+        // place of nothing but what was kept back before it: the milder word that is on its way goes on.
         let supersede = "UPDATE deliveries SET standing = ?4, settled_at = ?5, note = ?6
-            WHERE channel = ?1 AND number = ?2 AND edition < ?3 AND standing = 0 AND attempts = 0";
+            WHERE channel = ?1 AND number = ?2 AND edition < ?3 AND standing = 0 AND attempts = 0 AND ?7 <= hold";
         let note = format!("superseded by {} before it was tried", new.bulletin);
-        let standing = code(Standing::Superseded);
-        db.prepare_cached(supersede)?.execute((channel, &new.number, new.edition, standing, due, note))?;
+        let (standing, least) = (code(Standing::Superseded), if is_owed { hold_code(hold) } else { 0 });
+        db.prepare_cached(supersede)?.execute((channel, &new.number, new.edition, standing, due, note, least))?;
     }
     Ok(())
 }
@@ -231,7 +241,9 @@ fn overtake_others(db: &Connection, bulletin: &Bulletin, commit: &Commit) -> Res
             AND edition <= (SELECT edition FROM bulletins WHERE id = ?2)";
     let mut join = db.prepare_cached(held)?;
     let note = format!("superseded by {}, which takes its place", bulletin.id);
-    let owed = commit.deliveries.iter().filter(|delivery| delivery.bulletin == bulletin.id);
+    // What is kept back leaves all others as they are until it goes out.
+    let is_out = |delivery: &&NewDelivery| delivery.bulletin == bulletin.id && delivery.terms.hold == Hold::Free;
+    let owed = commit.deliveries.iter().filter(is_out);
     for delivery in owed {
         for replaced in &bulletin.replaces {
             let (channel, due) = (delivery.channel.as_str(), delivery.due.timestamp_millis());
@@ -243,7 +255,7 @@ fn overtake_others(db: &Connection, bulletin: &Bulletin, commit: &Commit) -> Res
     Ok(())
 }
 
-fn channel_row(db: &Connection, name: &str) -> Result<i64, StoreError> {
+pub(super) fn channel_row(db: &Connection, name: &str) -> Result<i64, StoreError> {
     db.prepare_cached("INSERT INTO channels (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?.execute([name])?;
     Ok(db.prepare_cached("SELECT id FROM channels WHERE name = ?1")?.query_row([name], |row| row.get(0))?)
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{StoreError, Tally};
 use super::audience::NOT_AGAIN;
+use super::held;
 use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing};
@@ -30,6 +31,8 @@ pub(super) fn claim(
     follow_clock(db, moment_now)?;
     release(db, row, moment_now)?;
     expire(db, row, moment_now)?;
+    held::let_go(db, row, moment_now)?;
+    held::stand_back(db, row, moment_now)?;
     let due = due_rows(db, row, moment_now, limit.min(MAX_CLAIM))?;
     if due.is_empty() {
         return Ok(Vec::new());
@@ -127,9 +130,10 @@ struct Due {
 
 /// Holds for a delivery `d` unless a newer edition of its number is owed to the channel too, has arrived there, or has run
 /// out of time: whoever read the newer word must not be given the older one after it, and a word that was replaced so long
-/// ago (a warning that was lifted, say) must not be given at all. Only a newer one that was given up lets the older go.
+/// ago (a warning that was lifted, say) must not be given at all. Only a newer one that was given up, or refused, or that is still
+/// kept back lets the older go.
 const IS_NEWEST: &str = "NOT EXISTS (SELECT 1 FROM deliveries n
-    WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing IN (0, 1, 3))";
+    WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing IN (0, 1, 3) AND n.hold = 0)";
 
 /// The worst urgency below a given one that is owed to a channel and free.
 const NEXT_URGENCY: &str = "SELECT max(urgency) FROM deliveries
@@ -138,7 +142,7 @@ const NEXT_URGENCY: &str = "SELECT max(urgency) FROM deliveries
 fn due_sql() -> String {
     format!(
         "SELECT id, message, attempts, urgency, expires FROM deliveries d
-        WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND due <= ?3 AND {IS_NEWEST}
+        WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND due <= ?3 AND hold = 0 AND {IS_NEWEST}
         ORDER BY due, id LIMIT ?4"
     )
 }
@@ -146,7 +150,7 @@ fn due_sql() -> String {
 fn first_due_sql() -> String {
     format!(
         "SELECT due FROM deliveries d
-        WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND {IS_NEWEST}
+        WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND hold < 2 AND {IS_NEWEST}
         ORDER BY due, id LIMIT 1"
     )
 }
@@ -332,6 +336,8 @@ mod tests {
             (FIRST_LEASE, "held (channel=? AND lease_until>?)"),
             (FIRST_END, "ending (channel=?)"),
             (OVERTAKE, "editions (channel=? AND number=?)"),
+            (held::LET_GO, "kept (channel=? AND hold=? AND due<?)"),
+            (held::STAND_BACK, "standing_in (channel=? AND due<?)"),
         ];
         for (sql, index) in cases {
             let plan = plan(sql);

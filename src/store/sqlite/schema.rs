@@ -13,12 +13,21 @@ use super::super::StoreError;
 const APPLICATION_ID: i32 = 0x4e41_4452;
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 
 /// From version 1 to 2: who listens at each channel, which for those that are known is not known, and whether a try is the last.
 const FROM_1_TO_2: &str = "
 ALTER TABLE channels ADD COLUMN audience TEXT;
 ALTER TABLE deliveries ADD COLUMN is_last INTEGER NOT NULL DEFAULT 0;
+";
+
+/// From version 2 to 3: what is kept back, and who stands in for whom.
+const FROM_2_TO_3: &str = "
+ALTER TABLE deliveries ADD COLUMN hold INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deliveries ADD COLUMN stands_for INTEGER REFERENCES channels (id);
+ALTER TABLE deliveries ADD COLUMN lag INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX kept ON deliveries (channel, hold, due) WHERE standing = 0 AND hold > 0;
+CREATE INDEX standing_in ON deliveries (channel, due) WHERE standing = 0 AND stands_for IS NOT NULL;
 ";
 
 /// How long a statement waits for another process that holds the file.
@@ -37,7 +46,8 @@ const MAX_IDLE_LOG_LEN: i64 = 16 * 1024 * 1024;
 ///
 /// A delivery is small, since there may be one a subscriber. The first three indexes hold only what is owed: `free` gives a claim
 /// its rows in the order in which they go out, `held` gives back what a courier lost, `ending` finds what ran out of time,
-/// `editions`, over all, finds what a newer edition takes the place of.
+/// `editions`, over all, finds what a newer edition takes the place of. `kept` finds what waits for its clock or a person, and
+/// `standing_in` what goes out only if another channel fails.
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('epoch', 0), ('version', 0), ('token', 0), ('led_at', 0);
@@ -70,12 +80,15 @@ CREATE TABLE deliveries (
     due INTEGER NOT NULL, expires INTEGER NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, standing INTEGER NOT NULL DEFAULT 0,
     token INTEGER, lease_until INTEGER, settled_at INTEGER, note TEXT, is_last INTEGER NOT NULL DEFAULT 0,
+    hold INTEGER NOT NULL DEFAULT 0, stands_for INTEGER REFERENCES channels (id), lag INTEGER NOT NULL DEFAULT 0,
     UNIQUE (channel, message)
 ) STRICT;
 CREATE INDEX free ON deliveries (channel, urgency DESC, due, id) WHERE standing = 0 AND lease_until IS NULL;
 CREATE INDEX held ON deliveries (channel, lease_until) WHERE standing = 0 AND lease_until IS NOT NULL;
 CREATE INDEX ending ON deliveries (channel, expires) WHERE standing = 0 AND lease_until IS NULL;
 CREATE INDEX editions ON deliveries (channel, number, edition);
+CREATE INDEX kept ON deliveries (channel, hold, due) WHERE standing = 0 AND hold > 0;
+CREATE INDEX standing_in ON deliveries (channel, due) WHERE standing = 0 AND stands_for IS NOT NULL;
 ";
 
 /// Opens the file and makes sure that it is nadhir's, whole, and of a version that is known.
@@ -188,11 +201,17 @@ fn set_up(db: &Connection, make: Make) -> rusqlite::Result<()> {
             "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; \
              PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )),
-        Make::Of(1) => {
-            tracing::info!("The store is brought from version 1 to version {SCHEMA_VERSION}; nothing in it is lost");
-            db.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1_TO_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+        Make::Of(SCHEMA_VERSION) => Ok(()),
+        Make::Of(older) => {
+            let steps = match older {
+                1 => format!("{FROM_1_TO_2}{FROM_2_TO_3}"),
+                _ => FROM_2_TO_3.to_owned(),
+            };
+            tracing::info!(
+                "The store is brought from version {older} to version {SCHEMA_VERSION}; nothing in it is lost"
+            );
+            db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
         }
-        Make::Of(_) => Ok(()),
     }
 }
 
@@ -244,17 +263,33 @@ mod tests {
         assert!(why(&path).contains("newer nadhir"));
     }
 
-    /// The tables of version 1 where they were otherwise, in a file with something owed.
-    fn of_version_1(path: &Path) {
-        let tables = TABLES.replace("UNIQUE, audience TEXT)", "UNIQUE)");
+    /// The tables of version 2 where they were otherwise.
+    fn tables_of_version_2() -> String {
+        let (tables, _) = TABLES.split_once("CREATE INDEX kept").unwrap();
+        let columns = "    hold INTEGER NOT NULL DEFAULT 0, stands_for INTEGER REFERENCES channels (id), lag INTEGER NOT NULL DEFAULT 0,\n";
+        let tables = tables.replace(columns, "");
+        assert!(!tables.contains("hold") && !tables.contains("stands_for") && !tables.contains("lag "));
+        tables
+    }
+
+    /// And those of version 1.
+    fn tables_of_version_1() -> String {
+        let tables = tables_of_version_2().replace("UNIQUE, audience TEXT)", "UNIQUE)");
         let tables = tables.replace("note TEXT, is_last INTEGER NOT NULL DEFAULT 0,", "note TEXT,");
         assert!(!tables.contains("audience") && !tables.contains("is_last"));
+        tables
+    }
+
+    /// A file of an older version with something owed.
+    fn of_version(version: i32, tables: &str, path: &Path) {
         let db = Connection::open(path).unwrap();
-        db.execute_batch(&format!("{tables} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"))
-            .unwrap();
+        db.execute_batch(&format!(
+            "{tables} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+        ))
+        .unwrap();
         db.execute_batch(
             "INSERT INTO messages VALUES (1, 'k', 'b', 'text/plain', 'body', x'00');
-            INSERT INTO channels VALUES (1, 'desk');
+            INSERT INTO channels (id, name) VALUES (1, 'desk');
             INSERT INTO journal VALUES (1, 0, 'start', 's', 'old');
             INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires) VALUES (1, 1, 'n', 1, 6, 5, 9);",
         )
@@ -262,25 +297,38 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_version_1_is_looked_at_as_it_is_and_brought_forward_when_it_is_opened() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("nadhir.db");
-        of_version_1(&path);
-        let version = |db: &Connection| db.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0)).unwrap();
-        let (db, now) = (look(&path).unwrap(), Timestamp::UNIX_EPOCH);
-        assert_eq!(version(&db), 1);
-        assert_eq!(super::super::archive::journal(&db, 9).unwrap()[0].text, "old");
-        assert_eq!(super::super::archive::queues(&db, now, now).unwrap()[0].waiting, 1);
-        drop(db);
-        for _ in 0..2 {
-            let db = open(&path).unwrap();
-            assert_eq!(version(&db), SCHEMA_VERSION);
-            let owed =
-                "SELECT c.audience, d.standing, d.due, d.is_last FROM deliveries d JOIN channels c ON c.id = d.channel";
-            let owed: (Option<String>, i64, i64, i64) =
-                db.query_row(owed, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
-            assert_eq!(owed, (None, 0, 5, 0));
+    fn a_file_of_an_older_version_is_looked_at_as_it_is_and_brought_forward_when_it_is_opened() {
+        for (older, tables) in [(1, tables_of_version_1()), (2, tables_of_version_2())] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("nadhir.db");
+            of_version(older, &tables, &path);
+            let version =
+                |db: &Connection| db.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0)).unwrap();
+            let (db, now) = (look(&path).unwrap(), Timestamp::UNIX_EPOCH);
+            assert_eq!(version(&db), older);
+            assert_eq!(super::super::archive::journal(&db, 9).unwrap()[0].text, "old");
+            assert_eq!(super::super::archive::queues(&db, now, now).unwrap()[0].waiting, 1);
+            drop(db);
+            for _ in 0..2 {
+                let db = open(&path).unwrap();
+                assert_eq!(version(&db), SCHEMA_VERSION);
+                let owed = "SELECT c.audience, d.standing, d.due, d.is_last, d.hold
+                    FROM deliveries d JOIN channels c ON c.id = d.channel";
+                let owed: (Option<String>, i64, i64, i64, i64) = db
+                    .query_row(owed, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+                    .unwrap();
+                assert_eq!(owed, (None, 0, 5, 0, 0));
+                assert_eq!(shape(&db), shape(&open_in_memory().unwrap()), "as new");
+            }
         }
+    }
+
+    /// What columns and indexes there are, in whatever order.
+    fn shape(db: &Connection) -> Vec<String> {
+        let sql = "SELECT m.name || '.' || c.name || ' ' || c.type || ' ' || c.\"notnull\" FROM sqlite_schema m, pragma_table_info(m.name) c
+            WHERE m.type = 'table' UNION ALL SELECT 'index ' || name FROM sqlite_schema WHERE type = 'index' ORDER BY 1";
+        let mut statement = db.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use super::super::StoreError;
 use crate::outbox::Standing;
 use crate::route::Audience;
+use crate::route::manner::Hold;
 use crate::time::Timestamp;
 
 impl From<rusqlite::Error> for StoreError {
@@ -63,6 +64,25 @@ pub(super) fn audience(name: &str) -> Result<Audience, StoreError> {
         .ok_or_else(|| StoreError::Failed { why: format!("`{name}` is not an audience; the file is damaged") })
 }
 
+/// The number under which is stored what a delivery waits for. Free is 0.
+pub(super) fn hold_code(hold: Hold) -> i64 {
+    match hold {
+        Hold::Free => 0,
+        Hold::Clock => 1,
+        Hold::Person => 2,
+    }
+}
+
+/// What is stored under a number.
+pub(super) fn hold(code: i64) -> Result<Hold, StoreError> {
+    Ok(match code {
+        0 => Hold::Free,
+        1 => Hold::Clock,
+        2 => Hold::Person,
+        other => return Err(StoreError::Failed { why: format!("{other} holds nothing back; the file is damaged") }),
+    })
+}
+
 /// The number under which a standing is stored. Owed is 0, as the partial indexes have it.
 pub(super) fn code(standing: Standing) -> i64 {
     match standing {
@@ -71,6 +91,7 @@ pub(super) fn code(standing: Standing) -> i64 {
         Standing::Superseded => 2,
         Standing::Expired => 3,
         Standing::Dead => 4,
+        Standing::Refused => 5,
     }
 }
 
@@ -82,6 +103,7 @@ pub(super) fn standing(code: i64) -> Result<Standing, StoreError> {
         2 => Standing::Superseded,
         3 => Standing::Expired,
         4 => Standing::Dead,
+        5 => Standing::Refused,
         other => return Err(StoreError::Failed { why: format!("{other} is not a standing; the file is damaged") }),
     })
 }

@@ -33,6 +33,7 @@ fn brain() -> (mpsc::Sender<Order>, Told) {
                     done.send(()).unwrap();
                 }
                 Order::Recall(_, answer) => answer.send(None).unwrap(),
+                Order::Judge(..) => panic!("nothing is kept back here"),
                 Order::Obey(..) => panic!("nobody orders anything here"),
                 Order::Rethink(..) => panic!("nobody changes the configuration here"),
             }

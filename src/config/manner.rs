@@ -1,0 +1,156 @@
+//! How a channel is spoken to: `[release]` of `nadhir.toml`, and `release`, `quiet_hours`, `fallback` and `standby` of a channel.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveTime;
+use chrono_tz::Tz;
+
+use super::channels::ChannelConfig;
+use crate::hazard::Severity;
+use crate::ids::ChannelId;
+use crate::route::Audience;
+use crate::route::manner::{Fallback, LONGEST_WHILE, Manner, QuietHours, Release, usual};
+use crate::table::{Found, Table};
+use crate::time::{TimeDelta, parse_span, span_text};
+
+/// How long a channel has for itself before another stands in for it, when nobody says.
+const USUAL_AFTER: TimeDelta = TimeDelta::minutes(2);
+/// The shortest and the longest time that it may have: within less it would seldom have been tried twice.
+const AFTER: std::ops::RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=TimeDelta::minutes(60);
+
+/// What is said of all channels.
+pub(super) struct House<'a> {
+    /// In which zone hours are told.
+    pub(super) zone: Tz,
+    /// What goes out to the public at once, and what waits.
+    pub(super) releases: &'a BTreeMap<Severity, Release>,
+}
+
+/// Where a channel names another, to be looked up when all are read.
+pub(super) struct Named {
+    /// Which channel names it.
+    pub(super) by: ChannelId,
+    /// Which one, and where that is written.
+    pub(super) name: Found<String>,
+}
+
+/// Reads `[release]` of `nadhir.toml`.
+pub(super) fn releases(table: Option<Table<'_>>) -> BTreeMap<Severity, Release> {
+    let mut releases = usual(Audience::Public);
+    releases.extend(table.map(by_severity).unwrap_or_default());
+    releases
+}
+
+fn by_severity(table: Table<'_>) -> BTreeMap<Severity, Release> {
+    let mut releases = BTreeMap::new();
+    for severity in Severity::ALL {
+        if let Some(found) = table.text(severity.name(), release) {
+            releases.insert(*severity, found.value);
+        }
+    }
+    table.finish();
+    releases
+}
+
+fn release(text: &str) -> Result<Release, String> {
+    match text {
+        "at-once" => Ok(Release::AtOnce),
+        "approval" => Ok(Release::Approved),
+        other => match parse_span(other) {
+            Ok(wait) if wait <= LONGEST_WHILE => Ok(Release::After(wait)),
+            Ok(_) => Err(format!("`{other}` is longer than {}: write `approval`", span_text(LONGEST_WHILE))),
+            Err(_) => Err(format!("`{other}` is not one of `at-once`, `approval`, or a time such as `2min`")),
+        },
+    }
+}
+
+/// Reads how a channel is spoken to, and which one it names to stand in for it.
+pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> (Manner, Option<Found<String>>) {
+    let mut releases = match audience {
+        Audience::Public => house.releases.clone(),
+        Audience::Staff | Audience::Drill => usual(audience),
+    };
+    releases.extend(table.table("release").map(by_severity).unwrap_or_default());
+    let quiet = table.table("quiet_hours").and_then(|table| quiet_hours(table, house.zone));
+    let is_standby = table.flag("standby").is_some_and(|found| found.value);
+    let (fallback, named) = match table.table("fallback").and_then(fallback) {
+        Some((fallback, named)) => (Some(fallback), Some(named)),
+        None => (None, None),
+    };
+    if is_standby && let Some(named) = &named {
+        let message = "a channel that stands in for another has none that stands in for it".to_owned();
+        table.error(&named.span, message, Some("take `fallback` or `standby` out".to_owned()));
+    }
+    (Manner { releases, quiet, fallback, is_standby }, named)
+}
+
+fn quiet_hours(table: Table<'_>, zone: Tz) -> Option<QuietHours> {
+    let from = table.need_text("from", "\"22:00\"", hour);
+    let until = table.need_text("until", "\"06:00\"", hour);
+    if let (Some(from), Some(until)) = (&from, &until)
+        && from.value == until.value
+    {
+        let help =
+            "leave `quiet_hours` out to be told at all hours; `min_severity` keeps mild warnings away".to_owned();
+        table.error(&until.span, "`quiet_hours` would last all day", Some(help));
+    }
+    table.finish();
+    Some(QuietHours { from: from?.value, until: until?.value, zone })
+}
+
+fn hour(text: &str) -> Result<NaiveTime, String> {
+    NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| format!("`{text}` is not an hour of the day, such as `22:00`"))
+}
+
+fn fallback(table: Table<'_>) -> Option<(Fallback, Found<String>)> {
+    let channel = table.need_text("channel", "\"the-other-channel\"", |text| Ok(text.to_owned()));
+    let after = table.span_of_time("after");
+    if let Some(after) = after.as_ref().filter(|after| !AFTER.contains(&after.value)) {
+        let (least, most) = (span_text(*AFTER.start()), span_text(*AFTER.end()));
+        table.error(&after.span, format!("`after` is out of range: {least} to {most}"), None);
+    }
+    let channel = channel.and_then(|found| match ChannelId::new(&found.value) {
+        Ok(id) => Some((id, found)),
+        Err(why) => {
+            table.error(&found.span, why.to_string(), None);
+            None
+        }
+    });
+    table.finish();
+    let (id, found) = channel?;
+    Some((Fallback { channel: id, after: after.map_or(USUAL_AFTER, |found| found.value) }, found))
+}
+
+/// Looks up who stands in for whom. Who stands in hears nothing else, belongs to one channel alone, and is listened to by the same
+/// people: what fails at a channel of the people on duty never goes to the public.
+pub(super) fn look_up(root: &Table<'_>, channels: &[ChannelConfig], named: &[Named]) {
+    let find = |name: &str| channels.iter().map(|one| &one.listener).find(|one| one.channel.as_str() == name);
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    for Named { by, name } in named {
+        let Some(failing) = find(by.as_str()) else { continue };
+        let Some(other) = find(&name.value) else {
+            let message = format!("`fallback`: no channel that is enabled is called `{}`", name.value);
+            root.error(&name.span, message, None);
+            continue;
+        };
+        if !other.manner.is_standby {
+            let message = format!("`{}` does not only stand in: it hears everything itself", name.value);
+            root.error(&name.span, message, Some(format!("write `standby = true` into `[{}]`", name.value)));
+        }
+        if other.audience != failing.audience {
+            let (own, theirs) = (failing.audience.name(), other.audience.name());
+            let message = format!("`{by}` is for {own} and `{}` for {theirs}: it cannot stand in", name.value);
+            root.error(&name.span, message, None);
+        }
+        if !taken.insert(&name.value) {
+            let help = "give each channel one of its own".to_owned();
+            root.error(&name.span, format!("`{}` stands in for two channels", name.value), Some(help));
+        }
+    }
+    for idle in channels.iter().map(|one| &one.listener).filter(|one| one.manner.is_standby) {
+        if !taken.contains(idle.channel.as_str()) {
+            let message = format!("`{}` stands in for nobody, and hears nothing", idle.channel);
+            root.warning(&root.span_of(idle.channel.as_str()), message, None);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! How a channel is spoken to: whether at once, after a while in which somebody may still say no, or when somebody has said yes; at
+//! which hours it is left in peace; and which channel stands in for it when it fails.
+//!
+//! What is red, what was red before, and what is taken back is never kept back by quiet hours. Nothing here knows a clock.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Days, NaiveTime};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::Audience;
+use crate::alert::Status;
+use crate::bulletin::{Bulletin, Change, Origin};
+use crate::hazard::Severity;
+use crate::ids::ChannelId;
+use crate::time::{TimeDelta, Timestamp};
+
+/// Whether what is decided goes out at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// It does.
+    AtOnce,
+    /// After a while, unless somebody holds or refuses it before.
+    After(TimeDelta),
+    /// When somebody has approved it, and else not at all.
+    Approved,
+}
+
+/// What something that is owed waits for, beside its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// Nothing.
+    #[default]
+    Free,
+    /// Its time alone, until which somebody may hold or refuse it.
+    Clock,
+    /// Somebody who approves it.
+    Person,
+}
+
+/// The longest while after which something goes out by itself: a warning that waits longer waits for a person.
+pub const LONGEST_WHILE: TimeDelta = TimeDelta::minutes(30);
+
+/// The hours of the day at which a channel is left in peace, on the clocks of its readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuietHours {
+    /// From when on.
+    pub from: NaiveTime,
+    /// Until when; before `from`, when it is on the next day.
+    pub until: NaiveTime,
+    /// On whose clocks.
+    pub zone: Tz,
+}
+
+impl QuietHours {
+    /// When the quiet ends that reigns at a moment; none when none does.
+    pub fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        let local = DateTime::with_timezone(&now, &self.zone);
+        let (time, day) = (local.time(), local.date_naive());
+        let spans_midnight = self.until <= self.from;
+        let is_quiet = match spans_midnight {
+            true => self.from <= time || time < self.until,
+            false => self.from <= time && time < self.until,
+        };
+        let ends_tomorrow = spans_midnight && self.from <= time;
+        let day = if ends_tomorrow { day.checked_add_days(Days::new(1))? } else { day };
+        let end = day.and_time(self.until).and_local_timezone(self.zone).earliest().map(|end| end.to_utc());
+        // Where a clock is set forward over the end, the quiet is over.
+        end.filter(|end| is_quiet && now < *end)
+    }
+}
+
+/// Who stands in for a channel that fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// Which channel.
+    pub channel: ChannelId,
+    /// How long the one that fails has for itself.
+    pub after: TimeDelta,
+}
+
+/// How a channel is spoken to. By default at once, at all hours, with nobody to stand in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Whether what is decided goes out at once, by severity; it does where nothing is said.
+    pub releases: BTreeMap<Severity, Release>,
+    /// When it is left in peace.
+    pub quiet: Option<QuietHours>,
+    /// Who stands in for it.
+    pub fallback: Option<Fallback>,
+    /// True when it only stands in for another.
+    pub is_standby: bool,
+}
+
+/// When something goes out, and whether somebody has to say yes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Going {
+    /// Not before.
+    pub due: Timestamp,
+    /// What it waits for.
+    pub hold: Hold,
+}
+
+impl Manner {
+    /// When a bulletin goes out that was decided now.
+    pub fn going(&self, bulletin: &Bulletin, now: Timestamp) -> Going {
+        let release = if is_held_back(bulletin) { self.release(bulletin.severity) } else { Release::AtOnce };
+        let quiet = self.quiet.filter(|_| is_quiet(bulletin)).and_then(|quiet| quiet.end(now)).unwrap_or(now);
+        match release {
+            Release::AtOnce => Going { due: quiet, hold: Hold::Free },
+            Release::After(wait) => Going { due: quiet.max(now + wait), hold: Hold::Clock },
+            Release::Approved => Going { due: quiet, hold: Hold::Person },
+        }
+    }
+
+    fn release(&self, severity: Severity) -> Release {
+        self.releases.get(&severity).copied().unwrap_or(Release::AtOnce)
+    }
+}
+
+/// What an audience is told at once, and what waits, when nobody says otherwise: a red warning to the public goes out after two
+/// minutes unless somebody holds it.
+pub fn usual(audience: Audience) -> BTreeMap<Severity, Release> {
+    match audience {
+        Audience::Public => BTreeMap::from([(Severity::Red, Release::After(TimeDelta::minutes(2)))]),
+        Audience::Staff | Audience::Drill => BTreeMap::new(),
+    }
+}
+
+/// Whether somebody may have to say yes: to what the rules or the desk begin or make worse, and to what somebody has written into it.
+/// What an authority has said is said, and no end and no correction waits for anybody.
+fn is_held_back(bulletin: &Bulletin) -> bool {
+    let is_ours = match bulletin.origin {
+        Origin::Automatic { .. } | Origin::Desk => true,
+        Origin::Official { .. } => bulletin.by_hand.remarks.is_some(),
+    };
+    let is_news = match bulletin.change {
+        Change::Issued | Change::Raised => true,
+        Change::Lowered | Change::Extended | Change::Updated => bulletin.by_hand.author.is_some(),
+        Change::Lifted | Change::Expired | Change::Corrected => false,
+    };
+    is_ours && is_news && bulletin.status == Status::Actual
+}
+
+fn is_quiet(bulletin: &Bulletin) -> bool {
+    bulletin.reach.worst < Severity::Red && bulletin.change != Change::Corrected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quiet(from: u32, until: u32) -> QuietHours {
+        let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
+        QuietHours { from: hour(from), until: hour(until), zone: chrono_tz::Asia::Riyadh }
+    }
+
+    fn moment(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(hours: QuietHours, now: &str, expected: Option<&str>) {
+        assert_eq!(hours.end(moment(now)), expected.map(moment), "{now}");
+    }
+
+    #[test]
+    fn a_night_ends_in_the_morning_on_the_clocks_of_its_readers() {
+        let night = quiet(22, 6);
+        check(night, "2025-12-09T19:00:00Z", Some("2025-12-10T03:00:00Z"));
+        check(night, "2025-12-09T21:30:00Z", Some("2025-12-10T03:00:00Z"));
+        check(night, "2025-12-09T02:59:59Z", Some("2025-12-09T03:00:00Z"));
+        check(night, "2025-12-09T03:00:00Z", None);
+        check(night, "2025-12-09T18:59:59Z", None);
+    }
+
+    #[test]
+    fn a_noon_ends_on_the_same_day() {
+        check(quiet(13, 15), "2025-12-09T10:00:00Z", Some("2025-12-09T12:00:00Z"));
+        check(quiet(13, 15), "2025-12-09T12:00:00Z", None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_over_the_end_ends_the_quiet() {
+        // In New York, 02:30 of 8 March 2026 never is.
+        let hours = QuietHours {
+            from: NaiveTime::from_hms_opt(1, 0, 0).unwrap(),
+            until: NaiveTime::from_hms_opt(2, 30, 0).unwrap(),
+            zone: chrono_tz::America::New_York,
+        };
+        check(hours, "2026-03-08T06:30:00Z", None);
+    }
+}

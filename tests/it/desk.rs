@@ -1,0 +1,147 @@
+//! What the people on duty say by their own hand, by the real program and the service that runs: shown first, approved by somebody
+//! else, and taken back where it was received.
+
+use super::process::{End, Process, nadhir, run, text, wait_for};
+use super::service::{Scene, stop};
+
+/// A service with a channel of the public that waits for approval of red, one of the people on duty, and one for drills.
+fn on_duty() -> (Scene, Process) {
+    let scene = Scene::bare();
+    scene.write("feeds.toml", &scene.outside.feeds_toml(&["rain"]));
+    let channel = |name: &str, audience: &str, more: &str| {
+        format!("[{name}]\nkind = \"file\"\naudience = \"{audience}\"\npath = \"{name}.jsonl\"\n{more}\n")
+    };
+    let channels = [
+        channel("public", "public", "release = { red = \"approval\", orange = \"at-once\" }"),
+        channel("staff", "staff", "form = \"json\""),
+        channel("drills", "drill", ""),
+    ];
+    scene.write("channels.toml", &channels.concat());
+    let mut service = Process::start(&mut scene.command());
+    service.says(0, "Ready with");
+    (scene, service)
+}
+
+fn ask(scene: &Scene, command: &str, arguments: &[&str]) -> End {
+    let config = scene.config();
+    let dirs = ["--config", text(&config), "--state", text(&scene.state)];
+    run(nadhir([command]).args(arguments).args(dirs))
+}
+
+/// Commands that need no configuration.
+fn tell(scene: &Scene, command: &str, arguments: &[&str]) -> End {
+    run(nadhir([command]).args(arguments).args(["--state", text(&scene.state)]))
+}
+
+fn heard(scene: &Scene, channel: &str) -> Vec<String> {
+    let name = |line: &serde_json::Value| line["json"]["data"]["change"].as_str().map(str::to_owned);
+    scene.lines(channel).iter().filter_map(name).collect()
+}
+
+fn waits_for(scene: &Scene, channel: &str, expected: &[&str]) {
+    wait_for(&format!("{expected:?} at {channel}"), || (heard(scene, channel) == expected).then_some(()));
+}
+
+const FLOOD: [&str; 10] =
+    ["--hazard", "flash-flood", "--severity", "red", "--governorate", "jeddah", "--for", "3h", "--by", "Sara"];
+
+#[test]
+fn a_warning_by_hand_is_shown_first_and_approved_by_somebody_else() {
+    let (scene, service) = on_duty();
+    let shown = ask(&scene, "warn", &[&FLOOD[..], &["--dry-run"]].concat());
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    assert!(shown.stdout.contains("تنبيه أحمر: سيول جارفة في محافظة جدة"), "{shown:?}");
+    let unsure = ask(&scene, "warn", &FLOOD);
+    assert_eq!(unsure.code, Some(1), "nobody said yes: {unsure:?}");
+    assert!(unsure.stderr.contains("nothing was sent"), "{unsure:?}");
+    assert_eq!(heard(&scene, "staff"), Vec::<String>::new());
+
+    let said = ask(&scene, "warn", &[&FLOOD[..], &["--yes"]].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let bulletin = said.stderr.trim().strip_prefix("Done: ").unwrap().to_owned();
+    waits_for(&scene, "staff", &["issued"]);
+    let pending = ask(&scene, "pending", &[]);
+    assert!(pending.stdout.contains(&bulletin) && pending.stdout.contains("until somebody approves it"), "{pending:?}");
+    assert!(pending.stdout.contains("by Sara"), "{pending:?}");
+
+    let own = tell(&scene, "approve", &[&bulletin, "--by", "Sara"]);
+    assert_eq!(own.code, Some(1), "{own:?}");
+    assert!(own.stderr.contains("somebody else has to approve it"), "{own:?}");
+    assert_eq!(heard(&scene, "public"), Vec::<String>::new());
+    let done = tell(&scene, "approve", &[&bulletin, "--by", "Omar"]);
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), format!("Goes out: {bulletin} at 1 channel\n").as_str()));
+    waits_for(&scene, "public", &["issued"]);
+    assert_eq!(ask(&scene, "pending", &[]).stdout, "Nothing waits.\n");
+    assert!(
+        scene.lines("public")[0]["json"]["data"]["text"]["ar"]["headline"].as_str().unwrap().contains("تنبيه أحمر")
+    );
+
+    // What is shown beforehand is what is kept.
+    let body = |line: &serde_json::Value| line["json"]["data"]["text"]["ar"]["body"].as_str().unwrap().to_owned();
+    let advice = "غادروا الأودية والأنفاق والمواقع المنخفضة إلى أماكن مرتفعة فورًا";
+    assert!(body(&scene.lines("public")[0]).contains(advice) && shown.stdout.contains(advice));
+
+    let back = ask(&scene, "correct", &[&bulletin, "--reason", "false-alarm", "--by", "Omar", "--yes"]);
+    assert_eq!(back.code, Some(0), "{back:?}");
+    waits_for(&scene, "public", &["issued", "corrected"]);
+    waits_for(&scene, "staff", &["issued", "corrected"]);
+    let twice = ask(&scene, "correct", &[&bulletin, "--reason", "false-alarm", "--yes"]);
+    assert_eq!(twice.code, Some(1), "{twice:?}");
+    assert!(twice.stderr.contains("taken back already"), "{twice:?}");
+    assert_eq!(heard(&scene, "drills"), Vec::<String>::new());
+    assert_eq!(stop(service).0.code, Some(0));
+}
+
+#[test]
+fn what_is_refused_never_reaches_the_public_and_the_people_on_duty_hear_of_it() {
+    let (scene, service) = on_duty();
+    let said = ask(&scene, "warn", &[&FLOOD[..], &["--yes"]].concat());
+    let bulletin = said.stderr.trim().strip_prefix("Done: ").unwrap().to_owned();
+    waits_for(&scene, "staff", &["issued"]);
+    let no = tell(&scene, "reject", &[&bulletin, "--reason", "wrong-place", "--by", "Omar"]);
+    assert_eq!(no.code, Some(0), "{no:?}");
+    waits_for(&scene, "staff", &["issued", "corrected"]);
+    assert_eq!(heard(&scene, "public"), Vec::<String>::new());
+    let verdicts: Vec<_> =
+        scene.journal().into_iter().filter(|line| line["kind"] == "verdict").map(|line| line["text"].clone()).collect();
+    assert_eq!(verdicts, ["refused by Omar: wrong-place"]);
+    let again = tell(&scene, "approve", &[&bulletin, "--by", "Omar"]);
+    assert_eq!(again.code, Some(1), "{again:?}");
+    assert_eq!(stop(service).0.code, Some(0));
+}
+
+#[test]
+fn a_drill_reaches_drill_channels_and_nobody_else() {
+    let (scene, service) = on_duty();
+    let said = ask(&scene, "drill", &[&FLOOD[..], &["--yes"]].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("تمرين — لا يستدعي أي إجراء") && said.stdout.contains("EXERCISE"), "{said:?}");
+    waits_for(&scene, "drills", &["issued"]);
+    assert_eq!(scene.lines("drills")[0]["json"]["data"]["status"], "Exercise");
+    let number = said.stderr.trim().strip_prefix("Done: ").unwrap().to_owned();
+    let over = ask(&scene, "lift", &[&number, "--by", "Sara", "--yes"]);
+    assert_eq!(over.code, Some(0), "{over:?}");
+    waits_for(&scene, "drills", &["issued", "lifted"]);
+    assert_eq!(stop(service).0.code, Some(0));
+    assert_eq!((heard(&scene, "public"), heard(&scene, "staff")), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn whoever_orders_what_cannot_be_is_told_all_that_is_wrong() {
+    let (scene, service) = on_duty();
+    let broken =
+        ["--hazard", "rain", "--severity", "red", "--governorate", "jeddah", "--for", "9d", "--by", " ", "--yes"];
+    let refused = ask(&scene, "warn", &[&broken[..], &["--remarks-ar", "Closed", "--remarks-en", "مغلق"]].concat());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for part in ["longer than 3d", "who you are", "`ar` are not", "`en` are not"] {
+        assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+    }
+    let nowhere =
+        ask(&scene, "warn", &["--hazard", "rain", "--severity", "red", "--governorate", "paris", "--for", "1h"]);
+    assert_eq!(nowhere.code, Some(2), "{nowhere:?}");
+    let nothing = ask(&scene, "correct", &["MKH-2025-000099", "--reason", "wrong-data", "--yes"]);
+    assert!(nothing.stderr.contains("nothing was said under MKH-2025-000099"), "{nothing:?}");
+    assert_eq!(stop(service).0.code, Some(0));
+    let gone = ask(&scene, "warn", &[&FLOOD[..], &["--yes"]].concat());
+    assert_eq!(gone.code, Some(69), "{gone:?}");
+}
