@@ -19,6 +19,7 @@ pub mod place;
 pub mod preview;
 pub mod reload;
 pub mod route;
+pub mod say;
 pub mod run;
 mod service;
 pub mod silence;
@@ -98,6 +99,9 @@ enum Command {
     /// Take back what was wrong, whoever said it: exactly those who received it hear so, before anything else.
     #[command(after_help = desk::CORRECT_HELP)]
     Correct(desk::Correct),
+    /// Say something beside warnings: news, the announcement of an event, the answer to a rumour. It is shown first.
+    #[command(after_help = say::HELP)]
+    Say(say::Arguments),
     /// Show what waits before it goes out: for its time, in which it may be held or refused, or for somebody to approve it.
     #[command(
         after_help = "Examples:  nadhir pending --state /var/lib/nadhir --texts\n           nadhir approve MKH-2025-000001.1\n\nExit \
@@ -188,6 +192,7 @@ pub fn main() -> ExitCode {
         Command::Amend(arguments) => desk::amend(&arguments),
         Command::Lift(arguments) => desk::lift(&arguments),
         Command::Correct(arguments) => desk::correct(&arguments),
+        Command::Say(arguments) => say::run(&arguments),
         Command::Pending(arguments) => pending::list(&arguments),
         Command::Approve(arguments) => pending::approve(arguments),
         Command::Hold(arguments) => pending::hold(arguments),

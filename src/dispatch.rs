@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 
 use crate::bulletin::{Bulletin, Change};
+use crate::hazard::Severity;
 use crate::ids::{BulletinId, ChannelId};
 use crate::language::Language;
 use crate::message::{Form, Message, MessageKey};
 use crate::notice::Notice;
 use crate::outbox::{NOTICE_URGENCY, NewDelivery, OnlyIf, StandsFor, Terms, urgency};
 use crate::route::manner::Going;
-use crate::route::{Listener, OnDuty, hears, may_hear, need_not_hear, stands_in};
+use crate::route::{Audience, Listener, OnDuty, hears, hears_statement, may_hear, need_not_hear, stands_in};
+use crate::statement::{Sort, Statement};
 use crate::time::Timestamp;
 
 /// What a few bulletins come to.
@@ -134,14 +136,67 @@ pub fn dispatch_notices<E>(
     Ok(dispatch)
 }
 
+/// Finds out which channels hear statements, and renders them. What is taken back goes to those that received it, or may have.
+///
+/// # Errors
+/// The first text that could not be rendered; then nothing may be committed.
+pub fn dispatch_statements<E>(
+    statements: &[Statement],
+    listeners: &[Listener],
+    now: Timestamp,
+    render: impl Fn(&Statement, Form, &[Language]) -> Result<Message, E>,
+) -> Result<Dispatch, E> {
+    let mut messages: BTreeMap<MessageKey, Message> = BTreeMap::new();
+    let mut dispatch = Dispatch::default();
+    for statement in statements {
+        let heard_by = dispatch.heard_by.entry(statement.id.clone()).or_default();
+        let is_for = |listener: &&Listener| match statement.is_withdrawn {
+            true => listener.audience != Audience::Drill,
+            false => hears_statement(listener, statement),
+        };
+        for listener in listeners.iter().filter(is_for) {
+            let key = MessageKey::new(&statement.id, listener.form, &listener.languages);
+            if !messages.contains_key(&key) {
+                messages.insert(key.clone(), render(statement, listener.form, &listener.languages)?);
+            }
+            heard_by.push(listener.channel.clone());
+            dispatch.deliveries.push(NewDelivery {
+                channel: listener.channel.clone(),
+                message: key,
+                bulletin: statement.id.clone(),
+                number: statement.number.clone(),
+                edition: statement.edition,
+                urgency: statement_urgency(statement),
+                due: listener.manner.due(statement, now),
+                expires: statement.stale_after,
+                terms: Terms {
+                    only_if: if statement.is_withdrawn { OnlyIf::Reached } else { OnlyIf::Heard },
+                    ..Terms::default()
+                },
+            });
+        }
+    }
+    dispatch.messages = messages.into_values().collect();
+    Ok(dispatch)
+}
+
+/// What goes first of a statement: after every warning from yellow on, and a correction before everything.
+fn statement_urgency(statement: &Statement) -> u8 {
+    let change = match (statement.is_withdrawn, statement.content.sort) {
+        (true, _) => Change::Corrected,
+        (false, Sort::Rumour) => Change::Raised,
+        (false, Sort::News | Sort::Event) => Change::Issued,
+    };
+    urgency(change, Severity::Advisory)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::hazard::{Hazard, Severity};
+    use crate::hazard::Hazard;
     use crate::notice::{LIFE, Side, Stage, Topic};
-    use crate::route::Audience;
     use crate::route::manner::Manner;
 
     fn listener(name: &str, audience: Audience) -> Listener {

@@ -13,6 +13,7 @@ use crate::ids::{FeedId, GovernorateId};
 use crate::notice::Notice;
 use crate::record::Entry;
 use crate::rule::RuleBook;
+use crate::statement::Statement;
 use crate::time::{TimeDelta, Timestamp};
 use crate::unit::Metric;
 
@@ -27,6 +28,7 @@ mod official;
 mod readings;
 mod seen;
 mod skew;
+pub mod press;
 pub mod staff;
 mod state;
 #[cfg(test)]
@@ -114,12 +116,18 @@ pub struct Outcome {
     pub bulletins: Vec<Bulletin>,
     /// What is said to the people on duty.
     pub notices: Vec<Notice>,
+    /// What is said beside warnings.
+    pub statements: Vec<Statement>,
 }
 
 impl Outcome {
     /// True when there is nothing to commit.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.journal.is_empty() && self.bulletins.is_empty() && self.notices.is_empty()
+        self.changes.is_empty()
+            && self.journal.is_empty()
+            && self.bulletins.is_empty()
+            && self.notices.is_empty()
+            && self.statements.is_empty()
     }
 }
 
@@ -138,6 +146,7 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
             feeds::watch_silence(book, &mut draft, now);
             draft.forget_series(now - KEEP_READINGS);
             staff::run_out(&mut draft, now);
+            press::run_out(&mut draft, now);
             Touched::All
         }
         Event::Ordered(order) => {

@@ -20,6 +20,7 @@
 //! | [rule] | which metric over which window, where, at which thresholds is yellow, orange, red |
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
 //! | [bulletin] | one thing said, named for ever: issued, raised, lowered, extended, updated, lifted, expired |
+//! | [statement] | one thing said beside warnings: news, an event, the answer to a rumour |
 //! | [message] | a bulletin in the words of both languages, frozen before it is sent |
 //! | [notice] | one thing said to the people on duty about the service itself: a silent feed, a held alert, a wrong clock |
 //! | channel | a configured destination: a kind of sink with its settings, audience, languages |
@@ -100,6 +101,7 @@ pub mod alert;
 pub mod feed;
 pub mod rule;
 pub mod bulletin;
+pub mod statement;
 pub mod warning;
 pub mod notice;
 pub mod record;

@@ -11,6 +11,7 @@ mod evidence;
 mod json;
 mod notice;
 mod official;
+mod statement;
 pub mod rehearsal;
 mod telling;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::message::telling::{Dates, Telling};
 use crate::message::text::Spoken;
 use crate::message::wording::{Wording, WordingError};
 use crate::notice::Notice;
+use crate::statement::Statement;
 
 /// The shape that a channel takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -221,6 +223,32 @@ impl Speaker {
         put_notice(told, form, &spoken)
     }
 
+    /// Renders a statement in a form, in the languages and the order given.
+    ///
+    /// # Errors
+    /// As [`Speaker::render`].
+    pub fn announce(
+        &self,
+        told: &Statement,
+        places: &GovernorateBook,
+        form: Form,
+        languages: &[Language],
+    ) -> Result<Message, RenderError> {
+        let speak = |language: &Language| Ok((*language, self.speak_statement(told, places, *language)?));
+        let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
+        put_statement(told, places, form, &spoken)
+    }
+
+    /// A statement in the words of one language.
+    fn speak_statement(
+        &self,
+        statement: &Statement,
+        places: &GovernorateBook,
+        language: Language,
+    ) -> Result<Spoken, WordingError> {
+        statement::Announcement { statement, places, speaker: self, language }.speak()
+    }
+
     /// A bulletin in the words of one language.
     fn speak(&self, bulletin: &Bulletin, places: &GovernorateBook, language: Language) -> Result<Spoken, WordingError> {
         text::speak(&self.telling(bulletin, places, language))
@@ -259,6 +287,17 @@ impl Speaker {
 fn put_notice(told: &Notice, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
     let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
     message(&told.id, form, spoken, || json::of_notice(told, spoken), part)
+}
+
+/// A statement in a form, of what it is in each language.
+fn put_statement(
+    told: &Statement,
+    places: &GovernorateBook,
+    form: Form,
+    spoken: &[(Language, Spoken)],
+) -> Result<Message, RenderError> {
+    let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
+    message(&told.id, form, spoken, || json::of_statement(told, places, spoken), part)
 }
 
 fn message(

@@ -8,6 +8,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::{ChannelId, GovernorateId};
 use crate::language::Language;
 use crate::message::Form;
+use crate::statement::Statement;
 
 pub mod manner;
 
@@ -199,6 +200,16 @@ pub fn stands_in(listener: &Listener, failing: &Listener, bulletin: &Bulletin) -
     listener.manner.is_standby
         && listener.audience == failing.audience
         && hearing_of_its_own(listener, bulletin).is_heard()
+}
+
+/// Whether a channel hears a statement: it asks for its sort, nobody rehearses there, and one of its places is concerned.
+pub fn hears_statement(listener: &Listener, statement: &Statement) -> bool {
+    let places = &statement.content.places;
+    let is_near = |wanted: &BTreeSet<GovernorateId>| places.iter().any(|place| wanted.contains(place));
+    listener.audience != Audience::Drill
+        && listener.manner.tells.contains(&statement.content.sort)
+        && !listener.manner.is_standby
+        && (places.is_empty() || listener.governorates.as_ref().is_none_or(is_near))
 }
 
 fn hearing_of_its_own(listener: &Listener, bulletin: &Bulletin) -> Hearing {

@@ -15,10 +15,11 @@ use crate::config::Config;
 use crate::daemon::clock::Clock;
 use crate::daemon::control::Question;
 use crate::engine::staff::{Order, refusal};
-use crate::engine::{Event, State, desk, step};
+use crate::engine::{Event, Outcome, State, desk, step};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::language::Both;
+use crate::statement::{SERIES, Statement};
 use crate::store::sqlite::{glance, read_bulletins};
 use crate::time::{TimeDelta, Timestamp, parse_span};
 
@@ -40,12 +41,12 @@ pub(super) const CORRECT_HELP: &str = "Example:  nadhir correct MKH-2025-000001 
 
 /// Which service, who asks, and whether they want to be asked.
 #[derive(Debug, clap::Args)]
-struct Common {
+pub(super) struct Common {
     #[command(flatten)]
     dirs: place::Dirs,
     /// Who you are, for the journal.
     #[arg(long, value_name = "NAME", env = "SUDO_USER", default_value_t = silence::user())]
-    by: String,
+    pub(super) by: String,
     /// Show what would be sent, and send nothing.
     #[arg(long)]
     dry_run: bool,
@@ -173,7 +174,7 @@ pub(super) fn reason(text: &str) -> Result<Reason, String> {
     found.ok_or_else(|| format!("write one of {}", known.join(", ")))
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let short = chrono::DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%:z");
     let found = chrono::DateTime::parse_from_rfc3339(text).or(short);
     found.map(|found| found.to_utc()).map_err(|_| "write it with its zone, as 2025-12-09T14:00+03:00".to_owned())
@@ -242,8 +243,12 @@ pub fn lift(arguments: &Lift) -> u8 {
 pub fn correct(arguments: &Correct) -> u8 {
     let common = &arguments.common;
     act(common, |_, _| {
+        let number = number_of(&arguments.bulletin).to_owned();
+        if number.contains(SERIES) {
+            return Ok(Order::Unsay { number, by: common.by.clone() });
+        }
         Ok(Order::Correct(desk::Correct {
-            number: number_of(&arguments.bulletin).to_owned(),
+            number,
             reason: arguments.reason,
             remarks: arguments.remarks.both(),
             quiet: arguments.quiet,
@@ -252,13 +257,13 @@ pub fn correct(arguments: &Correct) -> u8 {
     })
 }
 
-fn places(config: &Config, names: &[String]) -> Result<BTreeSet<GovernorateId>, Stopped> {
+pub(super) fn places(config: &Config, names: &[String]) -> Result<BTreeSet<GovernorateId>, Stopped> {
     let find = |name: &String| explain::find(&config.governorates, name).map(|place| place.id.clone());
     names.iter().map(find).collect::<Result<_, _>>().map_err(|why| Stopped(EX_USAGE, why))
 }
 
 /// Shows what an order comes to, asks, and has the service do it.
-fn act(common: &Common, order: impl FnOnce(&Config, Timestamp) -> Result<Order, Stopped>) -> u8 {
+pub(super) fn act(common: &Common, order: impl FnOnce(&Config, Timestamp) -> Result<Order, Stopped>) -> u8 {
     let config = match common.dirs.configuration("it is not known what would be said") {
         Ok(config) => config,
         Err(code) => return code,
@@ -286,7 +291,7 @@ fn act(common: &Common, order: impl FnOnce(&Config, Timestamp) -> Result<Order, 
 }
 
 /// What would be said for an order now, on a copy of the state.
-fn rehearse(config: &Config, common: &Common, order: &Order, now: Timestamp) -> Result<Vec<Bulletin>, Stopped> {
+fn rehearse(config: &Config, common: &Common, order: &Order, now: Timestamp) -> Result<Said, Stopped> {
     let unreadable = |why: String| Stopped(EX_UNAVAILABLE, format!("the state could not be read: {why}"));
     let path = place::state_dir(common.dirs.state.as_deref(), config.settings.store.as_deref()).join(place::DATABASE);
     let saved = glance(&path, now, now).map_err(|why| unreadable(why.to_string()))?.saved;
@@ -309,8 +314,15 @@ fn rehearse(config: &Config, common: &Common, order: &Order, now: Timestamp) -> 
     // What else falls due in the same moment is said by the service, and is not this order's.
     let without: BTreeSet<BulletinId> =
         step(&config.rules, &state, &Event::Tick, now).bulletins.into_iter().map(|bulletin| bulletin.id).collect();
-    let said = step(&config.rules, &state, &event, now).bulletins;
-    Ok(said.into_iter().filter(|bulletin| !without.contains(&bulletin.id)).collect())
+    let Outcome { bulletins, statements, .. } = step(&config.rules, &state, &event, now);
+    let bulletins = bulletins.into_iter().filter(|bulletin| !without.contains(&bulletin.id)).collect();
+    Ok(Said { bulletins, statements })
+}
+
+/// What an order comes to.
+struct Said {
+    bulletins: Vec<Bulletin>,
+    statements: Vec<Statement>,
 }
 
 #[derive(Serialize)]
@@ -319,10 +331,14 @@ struct Shown<'a> {
     channels: Vec<preview::Preview>,
 }
 
-fn show(config: &Config, common: &Common, said: &[Bulletin]) -> Result<(), Stopped> {
-    let shown = said
+fn show(config: &Config, common: &Common, said: &Said) -> Result<(), Stopped> {
+    let Said { bulletins, statements } = said;
+    let told = bulletins
         .iter()
         .map(|bulletin| Ok(Shown { bulletin: &bulletin.id, channels: preview::previews(bulletin, config, None)? }));
+    let stated =
+        statements.iter().map(|one| Ok(Shown { bulletin: &one.id, channels: preview::statements(one, config)? }));
+    let shown = told.chain(stated);
     let shown = shown.collect::<Result<Vec<_>, Stopped>>()?;
     let mut out = anstream::stdout();
     if common.json {
@@ -333,7 +349,8 @@ fn show(config: &Config, common: &Common, said: &[Bulletin]) -> Result<(), Stopp
     for Shown { bulletin, channels } in &shown {
         let _ = writeln!(out, "══ {bulletin}\n{}", preview::whole(channels));
     }
-    if said.iter().any(|bulletin| bulletin.change == Change::Corrected) {
+    let is_back = bulletins.iter().any(|bulletin| bulletin.change == Change::Corrected);
+    if is_back || statements.iter().any(|statement| statement.is_withdrawn) {
         let _ = writeln!(out, "Of these, only channels that received it, or may have, are told.");
     }
     Ok(())

@@ -9,14 +9,15 @@ use serde::Serialize;
 use super::which::{Stopped, Which};
 use super::{complain, place};
 use crate::bulletin::Bulletin;
-use crate::config::{self, Config};
+use crate::config::{ChannelConfig, Config};
 use crate::daemon::clock::Clock;
 use crate::ids::{BulletinId, ChannelId};
 use crate::language::Language;
 use crate::language::measure::{Alphabet, Measure, Segments};
-use crate::message::Message;
 use crate::message::brief::{self, Part};
-use crate::route::hearing;
+use crate::message::{Message, RenderError};
+use crate::route::{Audience, Listener, hearing, hears_statement};
+use crate::statement::Statement;
 
 /// What `nadhir preview` takes.
 #[derive(Debug, clap::Args)]
@@ -95,36 +96,51 @@ pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>)
     if let Some(name) = only.filter(|name| !config.channels.iter().any(|one| one.listener.channel.as_str() == *name)) {
         return Err(Stopped(super::EX_USAGE, format!("no channel is called `{name}`; there are {}", names())));
     }
-    let hears = |channel: &&config::ChannelConfig| {
+    let hears = |channel: &&ChannelConfig| {
         let is_asked = only.is_none_or(|name| channel.listener.channel.as_str() == name);
         is_asked && hearing(&channel.listener, bulletin).is_heard()
     };
     let shown = config.channels.iter().filter(hears).map(|channel| {
-        let listener = &channel.listener;
-        let message = config
-            .speaker
-            .render(bulletin, &config.governorates, listener.form, &listener.languages)
-            .map_err(|why| Stopped(super::EX_UNAVAILABLE, format!("{bulletin}: {why}", bulletin = bulletin.id)))?;
-        let Message { content_type, body, .. } = message;
-        let parts = match listener.form.budget() {
-            Some(budget) => brief::read(&body).into_iter().map(|part| room(part, budget)).collect(),
-            None => Vec::new(),
-        };
-        Ok(Preview {
-            channel: listener.channel.clone(),
-            kind: channel.kind,
-            audience: listener.audience.name(),
-            bulletin: bulletin.id.clone(),
-            form: listener.form.name(),
-            languages: listener.languages.clone(),
-            content_type,
-            bytes: body.len(),
-            sha256: digest(&SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
-            parts,
-            body,
-        })
+        let Listener { form, languages, .. } = &channel.listener;
+        preview(channel, config.speaker.render(bulletin, &config.governorates, *form, languages))
     });
     shown.collect()
+}
+
+/// What each channel would be sent of a statement: what is taken back goes to all that may have received it.
+pub(super) fn statements(statement: &Statement, config: &Config) -> Result<Vec<Preview>, Stopped> {
+    let hears = |channel: &&ChannelConfig| match statement.is_withdrawn {
+        true => channel.listener.audience != Audience::Drill,
+        false => hears_statement(&channel.listener, statement),
+    };
+    let shown = config.channels.iter().filter(hears).map(|channel| {
+        let Listener { form, languages, .. } = &channel.listener;
+        preview(channel, config.speaker.announce(statement, &config.governorates, *form, languages))
+    });
+    shown.collect()
+}
+
+fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Result<Preview, Stopped> {
+    let listener = &channel.listener;
+    let Message { content_type, body, bulletin, .. } =
+        message.map_err(|why| Stopped(super::EX_UNAVAILABLE, why.to_string()))?;
+    let parts = match listener.form.budget() {
+        Some(budget) => brief::read(&body).into_iter().map(|part| room(part, budget)).collect(),
+        None => Vec::new(),
+    };
+    Ok(Preview {
+        channel: listener.channel.clone(),
+        kind: channel.kind,
+        audience: listener.audience.name(),
+        bulletin,
+        form: listener.form.name(),
+        languages: listener.languages.clone(),
+        content_type,
+        bytes: body.len(),
+        sha256: digest(&SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+        parts,
+        body,
+    })
 }
 
 fn room(Part { language, text }: Part, budget: brief::Budget) -> Room {

@@ -10,6 +10,7 @@ use crate::hazard::Severity;
 use crate::ids::ChannelId;
 use crate::route::Audience;
 use crate::route::manner::{Fallback, LONGEST_WHILE, Manner, QuietHours, Release, usual};
+use crate::statement::Sort;
 use crate::table::{Found, Table};
 use crate::time::{TimeDelta, parse_span, span_text};
 
@@ -81,7 +82,15 @@ pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> 
         let message = "a channel that stands in for another has none that stands in for it".to_owned();
         table.error(&named.span, message, Some("take `fallback` or `standby` out".to_owned()));
     }
-    (Manner { releases, quiet, fallback, is_standby }, named)
+    let tells = tells(table);
+    (Manner { releases, quiet, fallback, is_standby, tells }, named)
+}
+
+/// Which statements it hears.
+fn tells(table: &Table<'_>) -> BTreeSet<Sort> {
+    let known: Vec<(&str, Sort)> = Sort::ALL.iter().map(|sort| (sort.name(), *sort)).collect();
+    let texts = table.texts("statements").unwrap_or_default();
+    texts.iter().filter_map(|text| table.pick("statements", text, &known)).map(|found| found.value).collect()
 }
 
 fn quiet_hours(table: Table<'_>, zone: Tz) -> Option<QuietHours> {

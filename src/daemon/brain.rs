@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::bulletin::{Bulletin, Change, Reason};
 use crate::config::embedded;
-use crate::dispatch::{Dispatch, dispatch, dispatch_notices};
+use crate::dispatch::{Dispatch, dispatch, dispatch_notices, dispatch_statements};
 use crate::engine::{self, Event, Outcome, State, StateError, desk, staff};
 use crate::ids::{BulletinId, FeedId};
 use crate::message::Speaker;
@@ -24,6 +24,7 @@ use crate::outbox::Verdict;
 use crate::record::Entry;
 use crate::route::Listener;
 use crate::rule::RuleBook;
+use crate::statement::Statement;
 use crate::store::{Commit, Decision, Lease, Readdressed, Store, StoreError};
 use crate::time::{TimeDelta, Timestamp, span_text};
 
@@ -109,6 +110,8 @@ pub struct Brain {
     mind: Arc<Mind>,
     bells: Bells,
     sights: Sights,
+    /// The statements of the last commit.
+    stated: Vec<BulletinId>,
 }
 
 impl Brain {
@@ -125,7 +128,7 @@ impl Brain {
     ) -> Result<Self, BrainError> {
         let lease = store.lead(now).await?;
         let state = State::restore(&store.load().await?)?;
-        let mut brain = Self { store, lease, state, mind: Arc::clone(&mind), bells, sights };
+        let mut brain = Self { store, lease, state, mind: Arc::clone(&mind), bells, sights, stated: Vec::new() };
         let journal = brain.readdress(&mind, now).await?;
         if !journal.is_empty() {
             brain.write(journal, now).await?;
@@ -168,13 +171,17 @@ impl Brain {
     }
 
     async fn commit(&mut self, outcome: Outcome, now: Timestamp) -> Result<Vec<Bulletin>, BrainError> {
-        let Outcome { changes, mut journal, bulletins, notices } = outcome;
+        let Outcome { changes, mut journal, bulletins, notices, statements } = outcome;
         let mut dispatch = self.dispatch(&bulletins, now)?;
         journal.extend(bulletins.iter().map(|bulletin| said(bulletin, &dispatch, now)));
         let for_staff = self.dispatch_notices(&notices, now);
         journal.extend(notices.iter().map(|notice| noticed(notice, &for_staff, now)));
-        dispatch.messages.extend(for_staff.messages);
-        dispatch.deliveries.extend(for_staff.deliveries);
+        let stated = self.dispatch_statements(&statements, now);
+        journal.extend(statements.iter().map(|statement| announced(statement, &stated, now)));
+        for more in [for_staff, stated] {
+            dispatch.messages.extend(more.messages);
+            dispatch.deliveries.extend(more.deliveries);
+        }
         let facts =
             changes.facts().map_err(|why| BrainError::Unsayable(format!("the state cannot be written: {why}")))?;
         let Dispatch { messages, deliveries, .. } = dispatch;
@@ -188,6 +195,7 @@ impl Brain {
             deliveries,
         };
         self.store.commit(self.lease, commit).await?;
+        self.stated = statements.into_iter().map(|statement| statement.id).collect();
         self.state.adopt(changes);
         for channel in channels {
             self.bells.ring(&channel);
@@ -207,6 +215,23 @@ impl Brain {
             })
         })
         .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
+    }
+
+    /// What is owed of statements. One that cannot be put into words must not hold up a warning, nor end the brain.
+    fn dispatch_statements(&self, statements: &[Statement], now: Timestamp) -> Dispatch {
+        let mind = &self.mind;
+        let told = dispatch_statements(statements, &mind.listeners, now, |statement, form, languages| {
+            let places = &mind.book.governorates;
+            mind.speaker.announce(statement, places, form, languages).or_else(|why| {
+                error!("{} is told in the built-in words, because the configured ones failed: {why}", statement.id);
+                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
+                Speaker { wording, ..mind.speaker.clone() }.announce(statement, places, form, languages)
+            })
+        });
+        told.unwrap_or_else(|why| {
+            error!("A statement could not be put into words, and goes to nobody: {why}");
+            Dispatch::default()
+        })
     }
 
     /// What is owed to the people on duty. That a notice cannot be put into words must not hold up a warning of the same step: it
@@ -302,7 +327,8 @@ impl Brain {
                         Ok(event) => Ok(self.insist(&event, &clock, &pulse, &stop).await?),
                         Err(why) => Err(why),
                     };
-                    let names = |said: Vec<Bulletin>| said.into_iter().map(|bulletin| bulletin.id).collect();
+                    let stated = self.stated.clone();
+                    let names = |said: Vec<Bulletin>| said.into_iter().map(|one| one.id).chain(stated).collect();
                     let _ = answer.send(done.map(names));
                 }
                 Order::Judge(judgement, answer) => {
@@ -498,6 +524,17 @@ fn said(bulletin: &Bulletin, dispatch: &Dispatch, now: Timestamp) -> Entry {
         bulletin.until.format("%F %H:%M UTC"),
     );
     Entry { at: now, kind: "bulletin".to_owned(), subject: bulletin.id.to_string(), text }
+}
+
+/// The journal's line of a statement.
+fn announced(statement: &Statement, dispatch: &Dispatch, now: Timestamp) -> Entry {
+    let channels = match dispatch.heard_by.get(&statement.id).map(Vec::as_slice).unwrap_or_default() {
+        [] => "nobody: no channel hears it".to_owned(),
+        channels => channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let done = if statement.is_withdrawn { "withdrawn" } else { statement.content.sort.name() };
+    let text = format!("{done}, owed to {channels}");
+    Entry { at: now, kind: "statement".to_owned(), subject: statement.id.to_string(), text }
 }
 
 /// The journal's line of a notice.

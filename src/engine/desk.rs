@@ -86,11 +86,11 @@ pub struct Correct {
     pub by: String,
 }
 
-/// What is wrong with remarks: each language is written in its own letters, and neither is missing.
-fn faults_of(remarks: &Both<String>) -> Vec<String> {
+/// What is wrong with a text that somebody writes: each language is written in its own letters, and neither is missing.
+pub(super) fn faults_of(what: &str, texts: &Both<String>, longest: usize) -> Vec<String> {
     let mut faults = Vec::new();
     for language in Language::ALL {
-        let text = remarks.get(language).trim();
+        let text = texts.get(language).trim();
         let count = |is: fn(char) -> bool| text.chars().filter(|letter| is(*letter)).count();
         let (arabic, latin) = (count(is_arabic), count(is_latin));
         let is_own = match language {
@@ -99,17 +99,21 @@ fn faults_of(remarks: &Both<String>) -> Vec<String> {
         };
         let tag = language.tag();
         if text.is_empty() {
-            faults.push(format!("the remarks say nothing in `{tag}`: write them in both languages"));
+            faults.push(format!("`{what}` says nothing in `{tag}`: write it in both languages"));
         } else if !is_own {
-            faults.push(format!("the remarks in `{tag}` are not written in the letters of that language"));
-        } else if MAX_REMARKS < text.chars().count() {
-            faults.push(format!("the remarks in `{tag}` are longer than {MAX_REMARKS} characters"));
+            faults.push(format!("`{what}` in `{tag}` is not written in the letters of that language"));
+        } else if longest < text.chars().count() {
+            faults.push(format!("`{what}` in `{tag}` is longer than {longest} characters"));
         }
     }
     faults
 }
 
-fn faults_of_name(by: &str) -> Option<String> {
+fn faults_of_remarks(remarks: &Both<String>) -> Vec<String> {
+    faults_of("remarks", remarks, MAX_REMARKS)
+}
+
+pub(super) fn faults_of_name(by: &str) -> Option<String> {
     let is_fit = !by.trim().is_empty() && by.chars().count() <= MAX_TEXT;
     (!is_fit).then(|| format!("say who you are, in {MAX_TEXT} characters at most"))
 }
@@ -137,7 +141,7 @@ fn faults_of_times(onset: Option<Timestamp>, until: Timestamp, now: Timestamp) -
     faults
 }
 
-fn all(faults: &[String]) -> Option<String> {
+pub(super) fn all(faults: &[String]) -> Option<String> {
     (!faults.is_empty()).then(|| faults.join("\n"))
 }
 
@@ -145,7 +149,7 @@ fn all(faults: &[String]) -> Option<String> {
 pub(super) fn refusal_to_warn(book: &RuleBook, warn: &Warn, now: Timestamp) -> Option<String> {
     let mut faults = faults_of_places(book, &warn.governorates);
     faults.extend(faults_of_times(warn.onset, warn.until, now));
-    faults.extend(warn.remarks.iter().flat_map(faults_of));
+    faults.extend(warn.remarks.iter().flat_map(faults_of_remarks));
     faults.extend(faults_of_name(&warn.by));
     all(&faults)
 }
@@ -157,7 +161,7 @@ pub(super) fn refusal_to_amend(book: &RuleBook, state: &State, amend: &Amend, no
     };
     let mut faults: Vec<String> = amend.governorates.iter().flat_map(|all| faults_of_places(book, all)).collect();
     faults.extend(amend.until.iter().flat_map(|until| faults_of_times(Some(told.onset), *until, now)));
-    faults.extend(amend.remarks.iter().flat_map(faults_of));
+    faults.extend(amend.remarks.iter().flat_map(faults_of_remarks));
     faults.extend(faults_of_name(&amend.by));
     let changes = amend.severity.is_some() || amend.governorates.is_some() || amend.until.is_some();
     if told.desk.is_none() && changes {
@@ -185,7 +189,7 @@ pub(super) fn refusal_to_lift(state: &State, number: &str, by: &str) -> Option<S
 
 /// Why something cannot be taken back, all reasons at once; whether it was said at all is found elsewhere.
 pub(super) fn refusal_to_correct(correct: &Correct) -> Option<String> {
-    let mut faults: Vec<String> = correct.remarks.iter().flat_map(faults_of).collect();
+    let mut faults: Vec<String> = correct.remarks.iter().flat_map(faults_of_remarks).collect();
     faults.extend(faults_of_name(&correct.by));
     if correct.quiet < TimeDelta::zero() || LONGEST_QUIET < correct.quiet {
         faults.push(format!("the rules keep quiet of it for {} at most", span_text(LONGEST_QUIET)));

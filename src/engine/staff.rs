@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::desk::{self, Amend, Correct, Warn};
+use super::press::{self, Say};
 use super::state::{Draft, State};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::GovernorateId;
@@ -93,6 +94,15 @@ pub enum Order {
     },
     /// Take back what was told.
     Correct(Correct),
+    /// Say something beside warnings.
+    Say(Say),
+    /// Take back a statement.
+    Unsay {
+        /// Its number, without the edition.
+        number: String,
+        /// Who says so.
+        by: String,
+    },
 }
 
 /// Why an order cannot be obeyed; none when it can.
@@ -136,6 +146,8 @@ pub fn refusal(book: &RuleBook, state: &State, order: &Order, now: Timestamp) ->
         Order::Amend(amend) => desk::refusal_to_amend(book, state, amend, now),
         Order::Lift { number, by } => desk::refusal_to_lift(state, number, by),
         Order::Correct(correct) => desk::refusal_to_correct(correct),
+        Order::Say(say) => press::refusal_to_say(book, state, say, now),
+        Order::Unsay { number, by } => press::refusal_to_unsay(state, number, by),
     }
 }
 
@@ -164,6 +176,8 @@ pub(super) fn obey(book: &RuleBook, draft: &mut Draft<'_>, order: &Order, now: T
         Order::Warn(warn) => desk::warn(book, draft, warn, now),
         Order::Amend(amend) => desk::amend(book, draft, amend, now),
         Order::Lift { number, by } => desk::lift(book, draft, number, by, now),
+        Order::Say(say) => press::say(book, draft, say, now),
+        Order::Unsay { number, by } => press::unsay(draft, number, by, now),
         // What is taken back has to be known: it comes with the last bulletin, as an event of its own.
         Order::Correct(_) => {}
     }

@@ -24,6 +24,7 @@ use crate::reading::{Basis, Series, SeriesKey, Shelf, Shelves};
 use crate::record::{Entry, Fact, Saved};
 use crate::rule::judge::Readings;
 use crate::rule::latch::{Latch, Latches};
+use crate::statement::Statement;
 use crate::time::Timestamp;
 use crate::unit::Metric;
 use crate::warning::{Warning, WarningKey};
@@ -56,6 +57,8 @@ pub struct State {
     pub(super) notice_numbers: Room<i32, u32>,
     pub(super) silences: Room<u32, Silence>,
     pub(super) acknowledged: Room<String, Acknowledgement>,
+    pub(super) statements: Room<String, Statement>,
+    pub(super) statement_numbers: Room<i32, u32>,
 }
 
 /// What one step changes in the state.
@@ -74,6 +77,8 @@ pub struct Changes {
     pub(super) notice_numbers: Delta<i32, u32>,
     pub(super) silences: Delta<u32, Silence>,
     pub(super) acknowledged: Delta<String, Acknowledgement>,
+    pub(super) statements: Delta<String, Statement>,
+    pub(super) statement_numbers: Delta<i32, u32>,
 }
 
 /// A stored state that cannot be read.
@@ -110,6 +115,8 @@ impl State {
                 "notice-number" => insert(&mut state.notice_numbers, key, value),
                 "silence" => insert(&mut state.silences, key, value),
                 "acknowledged" => insert(&mut state.acknowledged, key, value),
+                "statement" => insert(&mut state.statements, key, value),
+                "statement-number" => insert(&mut state.statement_numbers, key, value),
                 _ => Err("no such part of the state is known; was it written by a newer nadhir?".to_owned()),
             };
             read.map_err(|why| StateError { room: room.clone(), key: key.clone(), why })?;
@@ -134,6 +141,8 @@ impl State {
         apply(&mut self.notice_numbers, changes.notice_numbers);
         apply(&mut self.silences, changes.silences);
         apply(&mut self.acknowledged, changes.acknowledged);
+        apply(&mut self.statements, changes.statements);
+        apply(&mut self.statement_numbers, changes.statement_numbers);
         self.version += 1;
     }
 
@@ -163,6 +172,11 @@ impl State {
         self.acknowledged.get(number).map(AsRef::as_ref)
     }
 
+    /// The statements that could still be read, each in its last edition.
+    pub fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.statements.values().map(AsRef::as_ref)
+    }
+
     /// What the people on duty were told of and is not over.
     pub fn episodes(&self) -> impl Iterator<Item = (&Subject, &Episode)> {
         self.episodes.iter().map(|(subject, episode)| (subject, episode.as_ref()))
@@ -185,6 +199,8 @@ impl Changes {
             && self.notice_numbers.is_empty()
             && self.silences.is_empty()
             && self.acknowledged.is_empty()
+            && self.statements.is_empty()
+            && self.statement_numbers.is_empty()
     }
 
     /// The changes as rows for the store.
@@ -206,6 +222,8 @@ impl Changes {
         rows("notice-number", &self.notice_numbers, &mut facts)?;
         rows("silence", &self.silences, &mut facts)?;
         rows("acknowledged", &self.acknowledged, &mut facts)?;
+        rows("statement", &self.statements, &mut facts)?;
+        rows("statement-number", &self.statement_numbers, &mut facts)?;
         Ok(facts)
     }
 }
@@ -264,6 +282,7 @@ pub struct Draft<'a> {
     /// What the people on duty have to hear of, before it is known under which number.
     topics: Vec<Topic>,
     notices: Vec<Notice>,
+    statements: Vec<Statement>,
 }
 
 impl<'a> Draft<'a> {
@@ -276,13 +295,14 @@ impl<'a> Draft<'a> {
             bulletins: Vec::new(),
             topics: Vec::new(),
             notices: Vec::new(),
+            statements: Vec::new(),
         }
     }
 
     /// What came of it.
     pub fn finish(self) -> Outcome {
-        let Self { changes, journal, bulletins, notices, .. } = self;
-        Outcome { changes, journal, bulletins, notices }
+        let Self { changes, journal, bulletins, notices, statements, .. } = self;
+        Outcome { changes, journal, bulletins, notices, statements }
     }
 
     /// What was so before this draft.
@@ -334,6 +354,27 @@ impl<'a> Draft<'a> {
 
     pub(super) fn tell_staff(&mut self, notice: Notice) {
         self.notices.push(notice);
+    }
+
+    /// Says a statement.
+    pub(super) fn state_openly(&mut self, statement: Statement) {
+        self.statements.push(statement);
+    }
+
+    pub(super) fn statement(&self, number: &String) -> Option<&Statement> {
+        look(&self.state.statements, &self.changes.statements, number)
+    }
+
+    pub(super) fn put_statement(&mut self, number: String, statement: Option<Statement>) {
+        self.changes.statements.insert(number, statement.map(Arc::new));
+    }
+
+    /// The next number of a year for statements, counted from 1.
+    pub(super) fn next_statement_number(&mut self, year: i32) -> u32 {
+        let next =
+            look(&self.state.statement_numbers, &self.changes.statement_numbers, &year).map_or(1, |last| last + 1);
+        self.changes.statement_numbers.insert(year, Some(Arc::new(next)));
+        next
     }
 
     pub(super) fn episode(&self, subject: &Subject) -> Option<&Episode> {

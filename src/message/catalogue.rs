@@ -173,6 +173,7 @@ pub(super) fn sections() -> Vec<Section> {
         plain("reason", each(Reason::ALL.iter().map(|reason| reason.name()).collect(), &[])),
         plain("brief", brief()),
         plain("notice", notices()),
+        plain("say", statements()),
         Section { name: "staff_headline", shape: staff_headlines(), may_be_empty: false },
         plain("staff", staff()),
         counted("staff_count", vec!["resting", "more"]),
@@ -296,6 +297,31 @@ fn brief() -> Vec<Entry> {
         ("corrected", &[]),
         ("withdrawn", &[S::Ended]),
         ("emergency", &[S::EmergencyNumber]),
+    ]
+}
+
+/// What is said around the words of a statement.
+fn statements() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("news", &[S::Headline]),
+        ("event", &[S::Headline]),
+        ("rumour_false", &[S::Headline]),
+        ("rumour_misleading", &[S::Headline]),
+        ("rumour_true", &[S::Headline]),
+        ("rumour_unproven", &[S::Headline]),
+        ("withdrawn_headline", &[S::Headline]),
+        ("withdrawn", &[]),
+        ("claim", &[S::Quote]),
+        ("false", &[]),
+        ("misleading", &[]),
+        ("true", &[]),
+        ("unproven", &[]),
+        ("when", &[S::Period]),
+        ("place", &[S::Places]),
+        ("link", &[S::Quote]),
+        ("source", &[S::Issuer]),
+        ("number", &[S::Number, S::Edition]),
     ]
 }
 

@@ -47,6 +47,7 @@ use crate::message::text::Spoken;
 use crate::notice::{Notice, Stage, Topic};
 use crate::reading::Basis;
 use crate::rule::Statistic;
+use crate::statement::{Sort, Statement, Truth};
 use crate::time::Timestamp;
 use crate::unit::Metric;
 
@@ -270,6 +271,61 @@ pub(super) fn of_notice(notice: &Notice, spoken: &[(Language, Spoken)]) -> Resul
             issued: instant(notice.issued),
             expires: instant(notice.stale_after),
             about: &notice.topic,
+            text: texts(spoken),
+        },
+    })
+}
+
+#[derive(Serialize)]
+struct StatementData<'a> {
+    id: &'a BulletinId,
+    number: &'a str,
+    edition: u32,
+    sort: Sort,
+    withdrawn: bool,
+    title: &'a Both<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<&'a Both<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truth: Option<Truth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    areas: Vec<Area<'a>>,
+    issued: String,
+    expires: String,
+    text: Texts<'a>,
+}
+
+/// The JSON of a statement, with the texts in the languages given.
+pub(super) fn of_statement(
+    statement: &Statement,
+    places: &GovernorateBook,
+    spoken: &[(Language, Spoken)],
+) -> Result<String, serde_json::Error> {
+    let content = &statement.content;
+    let (rumour, when) = (content.rumour.as_ref(), content.when.as_ref());
+    serde_json::to_string(&Envelope {
+        r#type: format!("statement.{}", if statement.is_withdrawn { "withdrawn" } else { content.sort.name() }),
+        timestamp: instant(statement.issued),
+        data: StatementData {
+            id: &statement.id,
+            number: &statement.number,
+            edition: statement.edition,
+            sort: content.sort,
+            withdrawn: statement.is_withdrawn,
+            title: &content.title,
+            claim: rumour.map(|rumour| &rumour.claim),
+            truth: rumour.map(|rumour| rumour.truth),
+            from: when.map(|when| instant(when.from)),
+            until: when.and_then(|when| when.until).map(instant),
+            link: content.link.as_deref(),
+            areas: areas(&content.places, places),
+            issued: instant(statement.issued),
+            expires: instant(statement.stale_after),
             text: texts(spoken),
         },
     })

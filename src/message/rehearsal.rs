@@ -6,6 +6,7 @@
 pub(super) mod bulletins;
 pub mod faults;
 pub(super) mod notices;
+pub(super) mod statements;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::language::{Both, Language, Style};
 use crate::message::brief;
 use crate::message::text::Spoken;
 use crate::message::wording::{Said, Trial, WordingError};
-use crate::message::{Form, Issuer, Message, RenderError, Speaker, put_notice};
+use crate::message::{Form, Issuer, Message, RenderError, Speaker, put_notice, put_statement};
 use crate::problem::{Problem, Problems};
 
 /// All that is needed to try a wording.
@@ -104,6 +105,13 @@ impl Rehearsal {
             }
         });
         let two: Vec<GovernorateId> = self.places.iter().take(2).map(|place| place.id.clone()).collect();
+        statements::every(&scene, &two, |statement, story| {
+            for language in Language::ALL {
+                let spoken = usual.speak_statement(statement, &self.places, language);
+                let put = |form, spoken: &[_]| put_statement(statement, &self.places, form, spoken);
+                look(story, language, self.in_every_form(language, spoken, put));
+            }
+        });
         notices::every(&scene, &two, |notice, story| {
             for language in Language::ALL {
                 let spoken = usual.speak_notice(notice, &self.places, language);

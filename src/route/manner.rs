@@ -3,7 +3,7 @@
 //!
 //! What is red, what was red before, and what is taken back is never kept back by quiet hours. Nothing here knows a clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveTime};
 use chrono_tz::Tz;
@@ -14,6 +14,7 @@ use crate::alert::Status;
 use crate::bulletin::{Bulletin, Change, Origin};
 use crate::hazard::Severity;
 use crate::ids::ChannelId;
+use crate::statement::{Sort, Statement};
 use crate::time::{TimeDelta, Timestamp};
 
 /// Whether what is decided goes out at once.
@@ -92,6 +93,8 @@ pub struct Manner {
     pub fallback: Option<Fallback>,
     /// True when it only stands in for another.
     pub is_standby: bool,
+    /// Which statements it hears; none, when it does not ask for them.
+    pub tells: BTreeSet<Sort>,
 }
 
 /// When something goes out, and whether somebody has to say yes first.
@@ -117,6 +120,14 @@ impl Manner {
 
     fn release(&self, severity: Severity) -> Release {
         self.releases.get(&severity).copied().unwrap_or(Release::AtOnce)
+    }
+}
+
+impl Manner {
+    /// When a statement goes out that was decided now: a rumour is answered at once, and what is taken back as well.
+    pub fn due(&self, statement: &Statement, now: Timestamp) -> Timestamp {
+        let is_urgent = statement.is_withdrawn || statement.content.sort == Sort::Rumour;
+        self.quiet.filter(|_| !is_urgent).and_then(|quiet| quiet.end(now)).unwrap_or(now)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::message::Form;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
 use crate::sink::{KINDS, x};
+use crate::statement::Sort;
 
 /// The schema of the file.
 pub(super) fn schema() -> Value {
@@ -36,6 +37,7 @@ fn common() -> Vec<Key> {
         ("release", settings::release("what our own warnings wait for before they go out here, by severity")),
         ("quiet_hours", table("when it is left in peace, unless something is red", quiet_hours(), &["from", "until"])),
         ("fallback", table("who stands in for it when it fails", fallback(), &["channel"])),
+        ("statements", words("what it hears beside warnings", Sort::ALL.iter().map(|sort| sort.name()))),
         ("standby", flag("true: it only stands in for another", false)),
     ]
 }

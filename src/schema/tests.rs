@@ -176,7 +176,7 @@ fn whole() -> Vec<(&'static str, String)> {
     let channels =
         "[a]\nkind = \"console\"\naudience = \"public\"\ngovernorates = { tags = [\"coastal\"] }\n\
         release = { red = \"approval\" }\nquiet_hours = { from = \"22:00\", until = \"06:00\" }\n\
-        fallback = { channel = \"b\", after = \"2min\" }\n[b]\nkind = \"console\"\naudience = \"public\"\nstandby = true\n".to_owned();
+        fallback = { channel = \"b\", after = \"2min\" }\n[b]\nkind = \"console\"\naudience = \"public\"\nstandby = true\nstatements = [\"news\"]\n".to_owned();
     let seasons = "[hajj]\nfrom = \"1 June\"\nto = \"3 June\"\n[nights]\ncron = \"* 22-23 * * *\"\n".to_owned();
     vec![
         ("feeds.toml", feeds.join("\n")),

@@ -14,6 +14,7 @@ fn on_duty() -> (Scene, Process) {
     let channels = [
         channel("public", "public", "release = { red = \"approval\", orange = \"at-once\" }"),
         channel("staff", "staff", "form = \"json\""),
+        channel("press", "public", "release = { red = \"approval\" }\nstatements = [\"news\", \"event\", \"rumour\"]"),
         channel("drills", "drill", ""),
     ];
     scene.write("channels.toml", &channels.concat());
@@ -69,7 +70,7 @@ fn a_warning_by_hand_is_shown_first_and_approved_by_somebody_else() {
     assert!(own.stderr.contains("somebody else has to approve it"), "{own:?}");
     assert_eq!(heard(&scene, "public"), Vec::<String>::new());
     let done = tell(&scene, "approve", &[&bulletin, "--by", "Omar"]);
-    assert_eq!((done.code, done.stdout.as_str()), (Some(0), format!("Goes out: {bulletin} at 1 channel\n").as_str()));
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), format!("Goes out: {bulletin} at 2 channels\n").as_str()));
     waits_for(&scene, "public", &["issued"]);
     assert_eq!(ask(&scene, "pending", &[]).stdout, "Nothing waits.\n");
     assert!(
@@ -133,7 +134,7 @@ fn whoever_orders_what_cannot_be_is_told_all_that_is_wrong() {
         ["--hazard", "rain", "--severity", "red", "--governorate", "jeddah", "--for", "9d", "--by", " ", "--yes"];
     let refused = ask(&scene, "warn", &[&broken[..], &["--remarks-ar", "Closed", "--remarks-en", "مغلق"]].concat());
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    for part in ["longer than 3d", "who you are", "`ar` are not", "`en` are not"] {
+    for part in ["longer than 3d", "who you are", "`ar` is not", "`en` is not"] {
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
     }
     let nowhere =
@@ -144,4 +145,46 @@ fn whoever_orders_what_cannot_be_is_told_all_that_is_wrong() {
     assert_eq!(stop(service).0.code, Some(0));
     let gone = ask(&scene, "warn", &[&FLOOD[..], &["--yes"]].concat());
     assert_eq!(gone.code, Some(69), "{gone:?}");
+}
+
+#[test]
+fn a_rumour_is_answered_where_people_ask_for_it_and_taken_back_there() {
+    let (scene, service) = on_duty();
+    let rumour = [
+        "rumour",
+        "--title-ar",
+        "إغلاق طريق الهدا",
+        "--title-en",
+        "The closing of Al Hada road",
+        "--claim-ar",
+        "الطريق مغلق",
+        "--claim-en",
+        "The road is closed",
+        "--truth",
+        "false",
+        "--text-ar",
+        "الطريق مفتوح.",
+        "--text-en",
+        "The road is open.",
+        "--by",
+        "Sara",
+        "--yes",
+    ];
+    let said = ask(&scene, "say", &rumour);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stdout.contains("وهذا غير صحيح."), "{said:?}");
+    let name = said.stderr.trim().strip_prefix("Done: ").unwrap().to_owned();
+    assert!(name.contains("-SAY-"), "{name}");
+    let types = || -> Vec<String> {
+        scene.lines("press").iter().map(|line| line["json"]["type"].as_str().unwrap().to_owned()).collect()
+    };
+    wait_for("the answer", || (types() == ["statement.rumour"]).then_some(()));
+    let back = ask(&scene, "correct", &[&name, "--reason", "wrong-data", "--by", "Omar", "--yes"]);
+    assert_eq!(back.code, Some(0), "{back:?}");
+    wait_for("the correction", || (types() == ["statement.rumour", "statement.withdrawn"]).then_some(()));
+    let silent = ["news", "--title-ar", "خبر", "--title-en", "News", "--by", "Sara", "--yes"];
+    let refused = ask(&scene, "say", &silent);
+    assert_eq!((refused.code, refused.stderr.contains("news have a text")), (Some(1), true), "{refused:?}");
+    assert_eq!(stop(service).0.code, Some(0));
+    assert_eq!((scene.lines("public").len(), scene.lines("staff").len(), scene.lines("drills").len()), (0, 0, 0));
 }

@@ -15,7 +15,8 @@ const CHANNELS: &str = "[page]\nkind = \"console\"\naudience = \"public\"\n\n\
     [drill]\nkind = \"console\"\naudience = \"drill\"\n";
 
 fn shown(arguments: &str) -> (Vec<Preview>, Bulletin, Config) {
-    let config = config::from_files(BTreeMap::from([("channels.toml".to_owned(), CHANNELS.to_owned())])).unwrap().0;
+    let config =
+        crate::config::from_files(BTreeMap::from([("channels.toml".to_owned(), CHANNELS.to_owned())])).unwrap().0;
     let words = ["nadhir", "preview"].into_iter().chain(arguments.split_whitespace());
     let Command::Preview(asked) = Nadhir::parse_from(words).command else { panic!("{arguments}") };
     let now = Timestamp::from_timestamp(1_765_227_600, 0).unwrap();

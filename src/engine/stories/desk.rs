@@ -184,7 +184,7 @@ fn whoever_orders_what_cannot_be_hears_all_that_is_wrong_at_once() {
         ..warn(60)
     };
     let why = refusal(&book, &state, &Order::Warn(broken.clone()), at(10)).unwrap();
-    for part in ["`paris`", "over already", "before it begins", "in `ar` are not", "nothing in `en`", "who you are"] {
+    for part in ["`paris`", "over already", "before it begins", "in `ar` is not", "nothing in `en`", "who you are"] {
         assert!(why.contains(part), "{part}: {why}");
     }
     assert!(step(&book, &state, &Event::Ordered(Order::Warn(broken)), at(10)).bulletins.is_empty());

@@ -44,6 +44,20 @@ fn every_change_of_a_warning_by_hand() {
 }
 
 #[test]
+fn every_sort_of_statement() {
+    let mut texts = Vec::new();
+    let areas = [GovernorateId::new("makkah").unwrap(), GovernorateId::new("taif").unwrap()];
+    let speaker = speaker(false);
+    crate::message::rehearsal::statements::every(&SCENE, &areas, |statement, story| {
+        for form in [Form::Text, Form::Post] {
+            let message = speaker.announce(statement, &BOOK, form, &Language::ALL).unwrap();
+            texts.push((format!("{story}, {}", form.name()), message.body));
+        }
+    });
+    golden("statements", &chapter(texts));
+}
+
+#[test]
 fn every_reason_for_a_correction() {
     let texts = Reason::ALL.iter().map(|reason| {
         let told = automatic(Change::Corrected, Hazard::FlashFlood, Severity::Red);
