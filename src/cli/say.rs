@@ -91,6 +91,6 @@ pub fn run(arguments: &Arguments) -> u8 {
             places: places.into_iter().collect(),
             link: arguments.link.clone(),
         };
-        Ok(Order::Say(Say { content, lasting: arguments.within, by: common.by.clone() }))
+        Ok(Order::Say(Box::new(Say { content, lasting: arguments.within, by: common.by.clone() })))
     })
 }

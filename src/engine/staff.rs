@@ -95,7 +95,7 @@ pub enum Order {
     /// Take back what was told.
     Correct(Correct),
     /// Say something beside warnings.
-    Say(Say),
+    Say(Box<Say>),
     /// Take back a statement.
     Unsay {
         /// Its number, without the edition.

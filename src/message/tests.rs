@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use geo::{Coord, MultiPolygon, Rect};
 
+use super::rehearsal;
 use super::rehearsal::bulletins::{Scene, words_in_both};
 use super::*;
 use crate::alert::{Status, Words};

@@ -48,7 +48,7 @@ fn every_sort_of_statement() {
     let mut texts = Vec::new();
     let areas = [GovernorateId::new("makkah").unwrap(), GovernorateId::new("taif").unwrap()];
     let speaker = speaker(false);
-    crate::message::rehearsal::statements::every(&SCENE, &areas, |statement, story| {
+    rehearsal::statements::every(&SCENE, &areas, |statement, story| {
         for form in [Form::Text, Form::Post] {
             let message = speaker.announce(statement, &BOOK, form, &Language::ALL).unwrap();
             texts.push((format!("{story}, {}", form.name()), message.body));
