@@ -24,6 +24,7 @@ pub mod run;
 mod service;
 pub mod silence;
 pub mod schema;
+pub mod sink;
 pub mod status;
 mod which;
 #[cfg(test)]
@@ -144,6 +145,9 @@ enum Command {
         after_help = "Examples:  nadhir sinks\n           nadhir sinks webhook\n\nExit codes: 0 shown, 2 no such kind."
     )]
     Sinks(kinds::Arguments),
+    /// Try out a program of one's own that is to be a channel.
+    #[command(after_help = "Example:  nadhir sink conform ./siren --zone west")]
+    Sink(sink::Arguments),
     /// Live through readings of the past with a set of rules, and score what would have been told by what really happened.
     #[command(after_help = backtest::HELP)]
     Backtest(backtest::Arguments),
@@ -201,6 +205,7 @@ pub fn main() -> ExitCode {
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Feeds(arguments) => kinds::feeds(&arguments, &mut anstream::stdout()),
         Command::Sinks(arguments) => kinds::sinks(&arguments, &mut anstream::stdout()),
+        Command::Sink(arguments) => sink::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),

@@ -20,6 +20,7 @@ use crate::time::{TimeDelta, Timestamp};
 pub mod console;
 pub mod discord;
 pub mod email;
+pub mod exec;
 pub mod file;
 mod hook;
 pub mod http;
@@ -251,6 +252,7 @@ pub const KINDS: &[Kind] = &[
     teams::KIND,
     x::KIND,
     email::KIND,
+    exec::KIND,
 ];
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::language::Language;
 use crate::message::Form;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
-use crate::sink::{KINDS, x};
 use crate::statement::Sort;
+use crate::sink::{KINDS, exec, x};
 
 /// The schema of the file.
 pub(super) fn schema() -> Value {
@@ -99,6 +99,14 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["keys"],
         ),
+        "exec" => (
+            vec![
+                ("program", program("the program, from the root; no shell reads it")),
+                ("args", arguments("its arguments, as they stand")),
+                timeout(),
+            ],
+            vec!["program"],
+        ),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,
     })
@@ -149,6 +157,17 @@ fn host(told: &str) -> Value {
 
 fn timeout() -> Key {
     ("timeout", usual(span("how long an answer is waited for, 60s at most"), "15s"))
+}
+
+/// The path of a program.
+fn program(told: &str) -> Value {
+    json!({ "type": "string", "pattern": r"^/([^\u0000]*[^/\u0000])$", "description": told })
+}
+
+/// Arguments of a program.
+fn arguments(told: &str) -> Value {
+    let one = json!({ "type": "string", "pattern": r"^[^\u0000]*$", "maxLength": exec::MAX_ARG_LEN });
+    json!({ "type": "array", "items": one, "maxItems": exec::MAX_ARGS, "description": told })
 }
 
 /// A chat of Telegram, by its name or its number.

@@ -2,6 +2,7 @@
 //! `conformance`; here is what one of them does alone.
 
 mod conformance;
+mod exec;
 mod mail;
 mod postoffice;
 mod receiver;
