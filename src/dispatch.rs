@@ -12,7 +12,7 @@ use crate::message::{Form, Message, MessageKey};
 use crate::notice::Notice;
 use crate::outbox::{NOTICE_URGENCY, NewDelivery, OnlyIf, StandsFor, Terms, urgency};
 use crate::route::manner::Going;
-use crate::route::{Audience, Listener, OnDuty, hears, hears_statement, may_hear, need_not_hear, stands_in};
+use crate::route::{Listener, OnDuty, hears, hears_statement, may_hear, need_not_hear, stands_in, takes_statements};
 use crate::statement::{Sort, Statement};
 use crate::time::Timestamp;
 
@@ -151,7 +151,7 @@ pub fn dispatch_statements<E>(
     for statement in statements {
         let heard_by = dispatch.heard_by.entry(statement.id.clone()).or_default();
         let is_for = |listener: &&Listener| match statement.is_withdrawn {
-            true => listener.audience != Audience::Drill,
+            true => takes_statements(listener),
             false => hears_statement(listener, statement),
         };
         for listener in listeners.iter().filter(is_for) {
@@ -196,6 +196,7 @@ mod tests {
 
     use super::*;
     use crate::hazard::Hazard;
+    use crate::route::Audience;
     use crate::notice::{LIFE, Side, Stage, Topic};
     use crate::route::manner::Manner;
 

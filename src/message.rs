@@ -6,12 +6,14 @@
 mod area;
 mod automatic;
 pub mod brief;
+pub mod cap;
 mod catalogue;
 mod evidence;
 mod json;
 mod notice;
 mod official;
 mod statement;
+mod outline;
 pub mod rehearsal;
 mod telling;
 #[cfg(test)]
@@ -53,11 +55,14 @@ pub enum Form {
     Chat,
     /// Plain text of all languages, within one message pushed to a telephone.
     Push,
+    /// A CAP 1.2 document for machines, with the texts in it.
+    Cap,
 }
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 7] = [Self::Text, Self::Json, Self::Post, Self::Sms, Self::Broadcast, Self::Chat, Self::Push];
+    pub const ALL: [Self; 8] =
+        [Self::Text, Self::Json, Self::Post, Self::Sms, Self::Broadcast, Self::Chat, Self::Push, Self::Cap];
 
     /// Its name in TOML and keys.
     pub fn name(self) -> &'static str {
@@ -69,14 +74,20 @@ impl Form {
             Self::Broadcast => "broadcast",
             Self::Chat => "chat",
             Self::Push => "push",
+            Self::Cap => "cap",
         }
+    }
+
+    /// True when no person reads it as it is.
+    pub fn is_for_machines(self) -> bool {
+        matches!(self, Self::Json | Self::Cap)
     }
 
     /// What it may hold, in each language where it has parts, else in all; none where there is room for all.
     pub fn budget(self) -> Option<Budget> {
         match self.shape() {
             Shape::Parts(budget) | Shape::One(budget) => Some(budget),
-            Shape::Text | Shape::Json => None,
+            Shape::Text | Shape::Json | Shape::Cap => None,
         }
     }
 
@@ -89,6 +100,7 @@ impl Form {
             Self::Broadcast => Shape::Parts(Budget::BROADCAST),
             Self::Chat => Shape::One(Budget::CHAT),
             Self::Push => Shape::One(Budget::PUSH),
+            Self::Cap => Shape::Cap,
         }
     }
 }
@@ -103,11 +115,14 @@ enum Shape {
     Parts(Budget),
     /// One text of all languages, within a budget.
     One(Budget),
+    /// One CAP document with the texts in it.
+    Cap,
 }
 
 /// What bodies are, as MIME types.
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const CAP: &str = "application/cap+xml; charset=utf-8";
 const PARTS: &str = "application/vnd.nadhir.parts+json";
 
 /// The name of one message: the bulletin, the form and the languages in order, `MKH-2025-000012.3/text/ar+en`.
@@ -220,7 +235,7 @@ impl Speaker {
     ) -> Result<Message, RenderError> {
         let speak = |language: &Language| Ok((*language, self.speak_notice(told, places, *language)?));
         let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
-        put_notice(told, form, &spoken)
+        self.put_notice(told, form, &spoken)
     }
 
     /// Renders a statement in a form, in the languages and the order given.
@@ -274,7 +289,20 @@ impl Speaker {
     ) -> Result<Message, RenderError> {
         let json = || json::whole(bulletin, places, &self.sources, spoken);
         let part = |language, _: &Spoken, budget| brief::speak(&self.telling(bulletin, places, language), budget);
-        message(&bulletin.id, form, spoken, json, part)
+        let cap = || {
+            let info = |(language, spoken)| cap::Info { telling: self.telling(bulletin, places, language), spoken };
+            let infos: Vec<cap::Info<'_>> = spoken.iter().map(|(language, spoken)| info((*language, spoken))).collect();
+            cap::whole(bulletin, &infos)
+        };
+        message(&bulletin.id, form, spoken, Whole { json, cap }, part)
+    }
+
+    /// A notice in a form, of what it is in each language.
+    fn put_notice(&self, told: &Notice, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
+        let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
+        let json = || json::of_notice(told, spoken);
+        let cap = || Ok(cap::of_notice(told, &self.issuer, self.style.zone, spoken));
+        message(&told.id, form, spoken, Whole { json, cap }, part)
     }
 
     fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {
@@ -283,10 +311,10 @@ impl Speaker {
     }
 }
 
-/// A notice in a form, of what it is in each language.
-fn put_notice(told: &Notice, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
-    let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
-    message(&told.id, form, spoken, || json::of_notice(told, spoken), part)
+/// How the forms are made that hold all languages in one document.
+struct Whole<J, C> {
+    json: J,
+    cap: C,
 }
 
 /// A statement in a form, of what it is in each language.
@@ -297,14 +325,22 @@ fn put_statement(
     spoken: &[(Language, Spoken)],
 ) -> Result<Message, RenderError> {
     let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
-    message(&told.id, form, spoken, || json::of_statement(told, places, spoken), part)
+    // CAP has no place for what is no alert; no channel that takes it hears of statements.
+    let refused = |language| WordingError {
+        key: "say".to_owned(),
+        language,
+        why: "a statement is no alert, and CAP has no other documents".to_owned(),
+        part: None,
+    };
+    let cap = || Err(refused(spoken.first().map_or(Language::Ar, |(language, _)| *language)));
+    message(&told.id, form, spoken, Whole { json: || json::of_statement(told, places, spoken), cap }, part)
 }
 
 fn message(
     id: &BulletinId,
     form: Form,
     spoken: &[(Language, Spoken)],
-    json: impl FnOnce() -> serde_json::Result<String>,
+    whole: Whole<impl FnOnce() -> serde_json::Result<String>, impl FnOnce() -> Result<String, WordingError>>,
     part: impl Fn(Language, &Spoken, Budget) -> Result<Part, WordingError>,
 ) -> Result<Message, RenderError> {
     let failed = |source| RenderError::Json { bulletin: id.clone(), source };
@@ -319,7 +355,8 @@ fn message(
                 if budget.holds(&whole) { whole } else { brief::in_one(&parts().collect::<Result<Vec<_>, _>>()?) };
             (TEXT, body)
         }
-        Shape::Json => (JSON, json().map_err(failed)?),
+        Shape::Json => (JSON, (whole.json)().map_err(failed)?),
+        Shape::Cap => (CAP, (whole.cap)()?),
         Shape::Parts(budget) => {
             let parts = spoken.iter().map(|(language, spoken)| part(*language, spoken, budget));
             (PARTS, brief::whole(&parts.collect::<Result<Vec<_>, _>>()?).map_err(failed)?)

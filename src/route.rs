@@ -202,11 +202,16 @@ pub fn stands_in(listener: &Listener, failing: &Listener, bulletin: &Bulletin) -
         && hearing_of_its_own(listener, bulletin).is_heard()
 }
 
+/// Whether a statement can be told at a channel at all: nobody rehearses there, and it takes other documents than alerts.
+pub fn takes_statements(listener: &Listener) -> bool {
+    listener.audience != Audience::Drill && listener.form != Form::Cap
+}
+
 /// Whether a channel hears a statement: it asks for its sort, nobody rehearses there, and one of its places is concerned.
 pub fn hears_statement(listener: &Listener, statement: &Statement) -> bool {
     let places = &statement.content.places;
     let is_near = |wanted: &BTreeSet<GovernorateId>| places.iter().any(|place| wanted.contains(place));
-    listener.audience != Audience::Drill
+    takes_statements(listener)
         && listener.manner.tells.contains(&statement.content.sort)
         && !listener.manner.is_standby
         && (places.is_empty() || listener.governorates.as_ref().is_none_or(is_near))

@@ -17,6 +17,7 @@ use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
+pub mod cap;
 pub mod console;
 pub mod discord;
 pub mod email;
@@ -253,6 +254,7 @@ pub const KINDS: &[Kind] = &[
     x::KIND,
     email::KIND,
     exec::KIND,
+    cap::KIND,
 ];
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::language::Language;
 use crate::language::measure::{Alphabet, Measure, Segments};
 use crate::message::brief::{self, Part};
 use crate::message::{Message, RenderError};
-use crate::route::{Audience, Listener, hearing, hears_statement};
+use crate::route::{Listener, hearing, hears_statement, takes_statements};
 use crate::statement::Statement;
 
 /// What `nadhir preview` takes.
@@ -110,7 +110,7 @@ pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>)
 /// What each channel would be sent of a statement: what is taken back goes to all that may have received it.
 pub(super) fn statements(statement: &Statement, config: &Config) -> Result<Vec<Preview>, Stopped> {
     let hears = |channel: &&ChannelConfig| match statement.is_withdrawn {
-        true => channel.listener.audience != Audience::Drill,
+        true => takes_statements(&channel.listener),
         false => hears_statement(&channel.listener, statement),
     };
     let shown = config.channels.iter().filter(hears).map(|channel| {

@@ -19,7 +19,7 @@ use crate::language::{Both, Language, Style};
 use crate::message::brief;
 use crate::message::text::Spoken;
 use crate::message::wording::{Said, Trial, WordingError};
-use crate::message::{Form, Issuer, Message, RenderError, Speaker, put_notice, put_statement};
+use crate::message::{Form, Issuer, Message, RenderError, Speaker, put_statement};
 use crate::problem::{Problem, Problems};
 
 /// All that is needed to try a wording.
@@ -118,7 +118,7 @@ impl Rehearsal {
                 look(
                     story,
                     language,
-                    self.in_every_form(language, spoken, |form, spoken| put_notice(notice, form, spoken)),
+                    self.in_every_form(language, spoken, |form, spoken| usual.put_notice(notice, form, spoken)),
                 );
             }
         });
@@ -152,7 +152,7 @@ impl Rehearsal {
                     faults.push((key, Fault::Unfillable { why, part }));
                 }
                 // The texts in it are those of the other form.
-                (Form::Json, Ok(_)) => {}
+                (Form::Json | Form::Cap, Ok(_)) => {}
                 (_, Err(why)) => {
                     faults.push((String::new(), Fault::Unfillable { why: why.to_string(), part: None }));
                 }

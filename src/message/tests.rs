@@ -1,6 +1,7 @@
 //! What people and machines will read: every change, every hazard, and every mixture of what the engine can make.
 
 mod brief;
+mod cap;
 mod every;
 mod golden;
 mod notices;

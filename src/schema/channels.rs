@@ -10,8 +10,8 @@ use crate::language::Language;
 use crate::message::Form;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
+use crate::sink::{KINDS, cap, exec, x};
 use crate::statement::Sort;
-use crate::sink::{KINDS, exec, x};
 
 /// The schema of the file.
 pub(super) fn schema() -> Value {
@@ -98,6 +98,14 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
                 timeout(),
             ],
             vec!["keys"],
+        ),
+        "cap" => (
+            vec![
+                ("path", line("the directory; in the state directory, unless it begins with /")),
+                ("keep", usual(span("documents are taken away after this time, 7d at least"), "30d")),
+                ("most", usual(integer("how many documents are kept", &cap::MOST_LIMITS), 1000)),
+            ],
+            vec!["path"],
         ),
         "exec" => (
             vec![

@@ -96,7 +96,7 @@ impl Opener for Settings {
     }
 
     fn takes(&self, form: Form) -> bool {
-        form != Form::Json
+        !form.is_for_machines()
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {

@@ -19,7 +19,7 @@ const TEXT: &str = "تحذير أحمر: أمطار غزيرة على جدة <!c
 
 fn parcel_for(form: Form, attempt: u32) -> Parcel {
     match form {
-        Form::Json => parcel(attempt),
+        Form::Json | Form::Cap => parcel(attempt),
         Form::Post => Parcel {
             body: body_of(form, TEXT.trim_end()).into(),
             content_type: "application/json".to_owned(),
@@ -34,7 +34,7 @@ fn parcel_for(form: Form, attempt: u32) -> Parcel {
 /// A text as the body of a form.
 fn body_of(form: Form, text: &str) -> String {
     match form {
-        Form::Text | Form::Json | Form::Chat | Form::Push => text.to_owned(),
+        Form::Text | Form::Json | Form::Cap | Form::Chat | Form::Push => text.to_owned(),
         Form::Post | Form::Sms | Form::Broadcast => {
             serde_json::json!({ "parts": [{ "language": "ar", "text": text }] }).to_string()
         }
@@ -96,8 +96,8 @@ impl Service {
 
 #[test]
 fn every_sink_of_the_web_is_held_to_its_promises() {
-    // Email has a table of its own, in `mail`, and programs have theirs in `exec`.
-    let offline = ["console", "file", "email", "exec"];
+    // Email has a table of its own in `mail`, programs have theirs in `exec`, and CAP as files in `cap`.
+    let offline = ["console", "file", "email", "exec", "cap"];
     let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).filter(|name| !offline.contains(name)).collect();
     let mut held: Vec<&str> = SERVICES.iter().map(|service| service.kind).collect();
     held.sort_by_key(|name| known.iter().position(|other| other == name));
