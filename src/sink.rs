@@ -27,6 +27,7 @@ mod hook;
 pub mod http;
 mod markdown;
 pub mod mattermost;
+pub mod mqtt;
 pub mod ntfy;
 pub mod signature;
 pub mod slack;
@@ -53,6 +54,8 @@ pub struct Parcel {
     pub loudness: Severity,
     /// What time it is.
     pub now: Timestamp,
+    /// Nobody is told after this: receivers that keep messages for others are to keep it no longer.
+    pub expires: Timestamp,
 }
 
 impl Parcel {
@@ -255,6 +258,7 @@ pub const KINDS: &[Kind] = &[
     email::KIND,
     exec::KIND,
     cap::KIND,
+    mqtt::KIND,
 ];
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ impl Courier {
                 content_type: claimed.content_type.clone(),
                 loudness: loudness(claimed.urgency),
                 now: begun,
+                expires: claimed.expires,
             };
             let sent = self.sink.send(&parcel).await;
             if let Err(why) = &sent {

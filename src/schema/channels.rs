@@ -99,6 +99,17 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["keys"],
         ),
+        "mqtt" => (
+            vec![
+                ("broker", broker("where it is: mqtts, or mqtt to this machine")),
+                ("prefix", prefix("what its topics begin with")),
+                ("user", line("who we are to it; left out: it asks nobody")),
+                ("password", secret("where the password is kept")),
+                ("ca", line("an authority to trust beside those of this machine, as a file of PEM")),
+                timeout(),
+            ],
+            vec!["broker", "prefix"],
+        ),
         "cap" => (
             vec![
                 ("path", line("the directory; in the state directory, unless it begins with /")),
@@ -165,6 +176,16 @@ fn host(told: &str) -> Value {
 
 fn timeout() -> Key {
     ("timeout", usual(span("how long an answer is waited for, 60s at most"), "15s"))
+}
+
+/// The address of a broker.
+fn broker(told: &str) -> Value {
+    json!({ "type": "string", "pattern": "^mqtts?://[^/@]+/?$", "description": told })
+}
+
+/// The first levels of topics.
+fn prefix(told: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[^$/+#][^/+#]*(/[^/+#]+)*$", "description": told })
 }
 
 /// The path of a program.

@@ -115,6 +115,7 @@ mod tests {
             content_type: "text/plain".to_owned(),
             loudness: crate::hazard::Severity::Red,
             now: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::UNIX_EPOCH,
         }
     }
 

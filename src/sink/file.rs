@@ -323,6 +323,7 @@ mod tests {
             content_type: content_type.to_owned(),
             loudness: crate::hazard::Severity::Red,
             now: Timestamp::from_timestamp(1_765_238_400, 0).unwrap(),
+            expires: Timestamp::from_timestamp(1_765_242_000, 0).unwrap(),
         }
     }
 

@@ -5,6 +5,7 @@ mod cap;
 mod conformance;
 mod exec;
 mod mail;
+mod mqtt;
 mod postoffice;
 mod receiver;
 mod services;
@@ -40,6 +41,7 @@ fn parcel(attempt: u32) -> Parcel {
         content_type: "application/json".to_owned(),
         loudness: Severity::Red,
         now: at(i64::from(attempt)),
+        expires: at(3600),
     }
 }
 

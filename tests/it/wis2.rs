@@ -30,23 +30,23 @@ use super::service::{Scene, stop};
 const TOPIC: &str = "cache/a/wis2/sa-ncm/data/core/weather/advisories-warnings/synthetic";
 
 /// A broker of its own on loopback; killed when dropped.
-struct Broker {
+pub(super) struct Broker {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
     dir: TempDir,
 }
 
 impl Broker {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self::with("")
     }
 
     /// A broker with more lines in its configuration, whose files lie in its directory.
-    fn with(more: &str) -> Self {
+    pub(super) fn with(more: &str) -> Self {
         Self::within(tempfile::tempdir().unwrap(), more)
     }
 
-    fn within(dir: TempDir, more: &str) -> Self {
+    pub(super) fn within(dir: TempDir, more: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = dir.path().display();
         let config = format!("listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{more}\n")
@@ -63,12 +63,12 @@ impl Broker {
     }
 
     /// As a power cut would.
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    fn again(&mut self) {
+    pub(super) fn again(&mut self) {
         self.child = mosquitto(self.dir.path());
         self.is_up();
     }

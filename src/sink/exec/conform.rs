@@ -13,10 +13,13 @@ use super::{Verdict, is_program, verdict};
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
 use crate::sink::Parcel;
-use crate::time::Timestamp;
+use crate::time::{TimeDelta, Timestamp};
 
 /// How long the text of the long message is in each language, in characters: a warning of many places, and more.
 const LONG: usize = 20_000;
+
+/// How long what is tried would be told.
+const LIFE: TimeDelta = TimeDelta::hours(1);
 
 /// The number of a warning that was never given.
 const NUMBER: &str = "TEST-0000-000000";
@@ -156,6 +159,7 @@ fn parcel(key: String, attempt: u32, body: &str, now: Timestamp) -> Parcel {
         content_type: "application/json".to_owned(),
         loudness: Severity::Advisory,
         now,
+        expires: now + LIFE,
     }
 }
 

@@ -108,6 +108,7 @@ mod tests {
             content_type: "application/json".to_owned(),
             loudness: Severity::Red,
             now: Timestamp::from_timestamp(1_765_238_400, 0).unwrap(),
+            expires: Timestamp::from_timestamp(1_765_242_000, 0).unwrap(),
         }
     }
 

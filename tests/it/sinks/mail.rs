@@ -34,6 +34,7 @@ fn edition(edition: u32, attempt: u32, order: &str) -> Parcel {
         content_type: "application/json".to_owned(),
         loudness: Severity::Red,
         now: at(i64::from(attempt)),
+        expires: at(3600),
     }
 }
 
