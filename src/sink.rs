@@ -35,6 +35,7 @@ pub mod teams;
 pub mod telegram;
 mod turn;
 pub mod webhook;
+pub mod webpush;
 pub mod x;
 
 /// One message on its way to one channel.
@@ -259,6 +260,7 @@ pub const KINDS: &[Kind] = &[
     exec::KIND,
     cap::KIND,
     mqtt::KIND,
+    webpush::KIND,
 ];
 
 #[cfg(test)]

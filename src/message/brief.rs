@@ -39,8 +39,8 @@ impl Budget {
     pub const SMS: Self = Self { measure: Measure::Segments, limit: SEGMENTS, is_for_telephones: true };
     /// One message of a chat. Telegram takes 4096 letters and Discord as many; some of them double when marks are made harmless.
     pub const CHAT: Self = Self { measure: Measure::Utf16, limit: 4000, is_for_telephones: false };
-    /// One message pushed to a telephone: ntfy takes less than 4096 bytes.
-    pub const PUSH: Self = Self { measure: Measure::Bytes, limit: 4000, is_for_telephones: false };
+    /// One message pushed to a telephone: ntfy takes less than 4096 bytes, and what is sealed for a browser has room for 3993.
+    pub const PUSH: Self = Self { measure: Measure::Bytes, limit: 3990, is_for_telephones: false };
     /// One cell broadcast.
     pub const BROADCAST: Self = Self { measure: Measure::Broadcast, limit: BROADCAST, is_for_telephones: true };
 

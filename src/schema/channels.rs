@@ -99,6 +99,16 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["keys"],
         ),
+        "webpush" => (
+            vec![
+                ("subscriptions", line("the file of subscriptions; in the state directory, unless it begins with /")),
+                ("keys", secret("where the two keys of VAPID are kept")),
+                ("contact", contact("whom a push service writes to: mailto: or https://")),
+                ("allow_private", flag("true: subscriptions may lead into this house; for tests", false)),
+                timeout(),
+            ],
+            vec!["subscriptions", "keys", "contact"],
+        ),
         "mqtt" => (
             vec![
                 ("broker", broker("where it is: mqtts, or mqtt to this machine")),
@@ -176,6 +186,11 @@ fn host(told: &str) -> Value {
 
 fn timeout() -> Key {
     ("timeout", usual(span("how long an answer is waited for, 60s at most"), "15s"))
+}
+
+/// A way to reach somebody.
+fn contact(told: &str) -> Value {
+    json!({ "type": "string", "pattern": "^(mailto:|https://).+$", "description": told })
 }
 
 /// The address of a broker.

@@ -9,6 +9,7 @@ mod mqtt;
 mod postoffice;
 mod receiver;
 mod services;
+mod webpush;
 mod x;
 
 use std::sync::Arc;
