@@ -43,6 +43,8 @@ pub struct Governorate {
 pub struct GovernorateBook {
     /// The region: «منطقة مكة المكرمة», "Makkah Region".
     pub region: Both<String>,
+    /// What must stand under a map that is drawn of the outlines; nothing when nobody asks for it.
+    pub credit: Option<String>,
     /// What lies outside this box is not in the region, whatever else it claims; degrees.
     pub bounds: Rect<f64>,
     list: Vec<Governorate>,
@@ -81,6 +83,7 @@ impl GovernorateBook {
         let hints = Hints::default();
         let mut book = Self {
             region,
+            credit: None,
             bounds,
             places: BTreeMap::new(),
             names,
@@ -197,6 +200,11 @@ impl GovernorateBook {
     /// The governorate that lists a geocode, by the very letters of both: the same number under another name is another place.
     pub fn geocoded(&self, name: &str, value: &str) -> Option<&Governorate> {
         self.geocodes.get(value).and_then(|names| names.get(name)).and_then(|place| self.list.get(*place))
+    }
+
+    /// The same book with what must stand under a map of it.
+    pub fn credited(self, credit: Option<String>) -> Self {
+        Self { credit, ..self }
     }
 
     /// The same book with the names of places beside it, which are of other regions; a name of ours stays ours.

@@ -20,6 +20,9 @@ pub const MAX_GOVERNORATES: usize = 10_000;
 /// The most names of places elsewhere.
 pub const MAX_ELSEWHERE: usize = 20_000;
 
+/// The longest `credit` of the outlines, in characters: it stands on one line under a map.
+pub const MAX_CREDIT_LEN: usize = 60;
+
 /// The most corners an outline may have.
 pub const MAX_CORNERS: usize = 20_000;
 
@@ -48,6 +51,7 @@ pub fn read(file: &Arc<SourceFile>, outlines: &Arc<SourceFile>, problems: &Probl
         root.finish();
         (region, bounds, list)
     });
+    let credit = outlines.credit.take();
     outlines.finish(&list, problems);
     let fallback = (region.clone(), bounds);
     let book = GovernorateBook::new(region, bounds, list).unwrap_or_else(|clashes| {
@@ -64,7 +68,7 @@ pub fn read(file: &Arc<SourceFile>, outlines: &Arc<SourceFile>, problems: &Probl
         problems.error(file, name.span.clone(), message, Some(help.to_owned()));
     }
     let names = elsewhere_names(&elsewhere, file, problems);
-    book.beside(&names)
+    book.beside(&names).credited(credit)
 }
 
 /// The names of places elsewhere; more than are read is a mistake.
@@ -235,13 +239,25 @@ fn read_seat(table: &Table<'_>, bounds: Rect<f64>) -> Option<Found<Coord<f64>>> 
 struct Outlines {
     file: Arc<SourceFile>,
     by_id: BTreeMap<String, MultiPolygon<f64>>,
+    /// Whose they are, as a map of them must say.
+    credit: Option<String>,
 }
 
 impl Outlines {
     fn read(file: &Arc<SourceFile>, problems: &Problems) -> Self {
         let mut by_id = BTreeMap::new();
+        let mut credit = None;
         match serde_json::from_str::<FeatureCollection>(&file.text) {
             Ok(collection) => {
+                let written = collection.foreign_members.as_ref().and_then(|members| members.get("credit"));
+                match written.map(|credit| credit.as_str().filter(|credit| is_credit(credit))) {
+                    Some(Some(text)) => credit = Some(text.trim().to_owned()),
+                    Some(None) => {
+                        let message = format!("`credit` is not a text of 1 to {MAX_CREDIT_LEN} characters on one line");
+                        problems.error(file, last_mention(&file.text, "credit"), message, None);
+                    }
+                    None => {}
+                }
                 for (place, feature) in collection.features.into_iter().enumerate() {
                     match outline(&feature) {
                         Ok((id, outline)) => {
@@ -259,7 +275,7 @@ impl Outlines {
                 problems.error(file, span, format!("not a GeoJSON FeatureCollection: {why}"), None);
             }
         }
-        Self { file: Arc::clone(file), by_id }
+        Self { file: Arc::clone(file), by_id, credit }
     }
 
     fn take(&mut self, id: &GovernorateId) -> Option<MultiPolygon<f64>> {
@@ -287,6 +303,10 @@ impl Outlines {
             problems.warning(&self.file, 0..0, message, Some(help));
         }
     }
+}
+
+fn is_credit(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= MAX_CREDIT_LEN && !text.chars().any(char::is_control)
 }
 
 fn outline(feature: &Feature) -> Result<(String, MultiPolygon<f64>), String> {
