@@ -196,8 +196,8 @@ mod tests {
 
     use super::*;
     use crate::hazard::Hazard;
-    use crate::route::Audience;
     use crate::notice::{LIFE, Side, Stage, Topic};
+    use crate::route::Audience;
     use crate::route::manner::Manner;
 
     fn listener(name: &str, audience: Audience) -> Listener {

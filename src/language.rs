@@ -27,6 +27,14 @@ impl Language {
     /// Both, in the order in which they are shown.
     pub const ALL: [Self; 2] = [Self::Ar, Self::En];
 
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Ar => Self::En,
+            Self::En => Self::Ar,
+        }
+    }
+
     /// The BCP 47 tag.
     pub fn tag(self) -> &'static str {
         match self {

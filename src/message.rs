@@ -7,6 +7,7 @@ mod area;
 mod automatic;
 pub mod brief;
 pub mod cap;
+pub mod card;
 mod catalogue;
 mod evidence;
 mod json;
@@ -174,6 +175,8 @@ pub struct Issuer {
     pub may_warn: bool,
     /// The number to call: 911 in the Makkah region.
     pub emergency_number: String,
+    /// Where a bulletin can be read, with `{id}` in place of its name; none when it can nowhere.
+    pub bulletins: Option<String>,
 }
 
 /// Why a bulletin could not be rendered. Wording that was compiled leaves no way to this that we know of.

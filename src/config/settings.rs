@@ -20,6 +20,9 @@ use crate::time::{TimeDelta, span_text};
 /// The longest text that is read as a name or number of the authority, in characters.
 pub const MAX_NAME_LEN: usize = 120;
 
+/// The longest `bulletins`: what it becomes still makes a code that telephones read from a card.
+pub const MAX_BULLETINS_LEN: usize = 80;
+
 /// The shortest span in `[warnings]`.
 pub const MIN_WARNING_SPAN: TimeDelta = TimeDelta::minutes(10);
 
@@ -59,7 +62,13 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
 }
 
 fn nobody() -> Issuer {
-    Issuer { code: String::new(), name: Both::default(), may_warn: false, emergency_number: String::new() }
+    Issuer {
+        code: String::new(),
+        name: Both::default(),
+        may_warn: false,
+        emergency_number: String::new(),
+        bulletins: None,
+    }
 }
 
 fn authority(table: Table<'_>) -> (Issuer, String) {
@@ -83,12 +92,14 @@ fn authority(table: Table<'_>) -> (Issuer, String) {
         if is_number { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a number to call, such as `911`")) }
     });
     let contact = table.need_text("contact", "\"mailto:…\"", address);
+    let bulletins = table.text("bulletins", place_of_bulletins);
     table.finish();
     let issuer = Issuer {
         code: code.map(|found| found.value).unwrap_or_default(),
         name: name.unwrap_or_default(),
         may_warn: may_warn.is_some_and(|found| found.value),
         emergency_number: emergency_number.map(|found| found.value).unwrap_or_default(),
+        bulletins: bulletins.map(|found| found.value),
     };
     (issuer, contact.map(|found| found.value).unwrap_or_default())
 }
@@ -126,6 +137,25 @@ fn address(text: &str) -> Result<String, String> {
     let is_web = matches!(url.scheme(), "https" | "http") && url.has_host();
     let is_plain = text.chars().all(|c| c.is_ascii_graphic());
     if (is_mail || is_web) && is_plain { Ok(url.into()) } else { Err(wrong()) }
+}
+
+/// A web address with one `{id}` in it, short enough for the code on a card.
+fn place_of_bulletins(text: &str) -> Result<String, String> {
+    let wrong = || format!("`{text}` does not say where a bulletin is: write `https://host/path/{{id}}`");
+    let whole = text.replace("{id}", "MKH-2025-000012.3");
+    let url = Url::parse(&whole).map_err(|_| wrong())?;
+    let is_web = url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none();
+    let has_place = text.matches("{id}").count() == 1 && !whole.contains(['{', '}']);
+    let is_plain = text.chars().all(|c| c.is_ascii_graphic());
+    if !(is_web && has_place && is_plain) {
+        return Err(wrong());
+    }
+    if MAX_BULLETINS_LEN < text.len() {
+        return Err(format!(
+            "the address is longer than {MAX_BULLETINS_LEN} characters: the code on a card would be too fine"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 fn zone(table: Option<Table<'_>>) -> Tz {
@@ -311,6 +341,27 @@ mod tests {
         let within = |span: &str| settings(&format!("{AUTHORITY}[warnings]\nflap_within = \"{span}\"\n"));
         assert_eq!(within("0s").unwrap().times.flap_within, TimeDelta::zero());
         assert_eq!(within("25h").unwrap_err(), ["`flap_within` is out of range: 0s to 1d"]);
+    }
+
+    #[test]
+    fn the_place_of_bulletins_is_a_short_web_address_with_one_name_in_it() {
+        let with =
+            |place: &str| settings(&AUTHORITY.replace("may_warn", &format!("bulletins = \"{place}\"\nmay_warn")));
+        assert_eq!(settings(AUTHORITY).unwrap().issuer.bulletins, None);
+        let own = with("https://example.org/b/{id}").unwrap();
+        assert_eq!(own.issuer.bulletins.as_deref(), Some("https://example.org/b/{id}"));
+        let long = format!("https://example.org/{}/{{id}}", "b".repeat(80));
+        for wrong in [
+            "https://example.org/b/",
+            "http://example.org/{id}",
+            "https://example.org/{id}/{id}",
+            "https://u:p@example.org/{id}",
+            "{id}",
+            "https://example.org/{name}/{id}",
+            long.as_str(),
+        ] {
+            assert_eq!(with(wrong).unwrap_err().len(), 1, "{wrong}");
+        }
     }
 
     #[test]

@@ -62,6 +62,34 @@ pub(super) fn counted(telling: &Telling<'_>, areas: &[GovernorateId]) -> Told {
     telling.say("places.counted", &[(Slot::Names, &names), (Slot::Region, &region)])
 }
 
+/// So many places by their names and the others by their number: «محافظات جدة، والليث، و٥ محافظات أخرى».
+pub(super) fn bounded(telling: &Telling<'_>, areas: &[GovernorateId], named: usize) -> Told {
+    let language = telling.language;
+    let (shown, hidden) = areas.split_at(named.min(areas.len()));
+    if hidden.is_empty() {
+        return told(telling, areas);
+    }
+    let number = Rounded::new(hidden.len() as f64, 0);
+    let others = telling.wording.count(language, telling.style, "places_count.others", &number)?;
+    let (mut counted, mut apart) = (Vec::new(), Vec::new());
+    for id in shown {
+        match telling.places.get(id).filter(|governorate| is_counted(governorate)) {
+            Some(governorate) => counted.push(isolate(language, governorate.name.get(language))),
+            None => apart.push(formal(telling, id)),
+        }
+    }
+    if counted.is_empty() {
+        apart.push(others);
+        return Ok(join(language, &apart));
+    }
+    counted.push(others);
+    let rest = telling.say("places.many", &[(Slot::Names, &join(language, &counted))])?;
+    if apart.is_empty() {
+        return Ok(rest);
+    }
+    telling.say("places.with_capital", &[(Slot::Capital, &join(language, &apart)), (Slot::Rest, &rest)])
+}
+
 fn governorates(telling: &Telling<'_>, areas: &[GovernorateId], counted: &[&GovernorateId]) -> Told {
     let language = telling.language;
     let told: BTreeSet<&GovernorateId> = areas.iter().collect();

@@ -224,7 +224,7 @@ fn clauses(telling: &Telling<'_>) -> Result<[Clause; PLACES], WordingError> {
 }
 
 /// What threatens whom: by the number of places alone, by their names, and in an authority's own words.
-fn heads(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
+pub(super) fn heads(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
     let section = Headlines::of(telling);
     let counted = area::counted(telling, &telling.bulletin.areas)?;
     let named = telling.areas(&telling.bulletin.areas)?;
@@ -236,7 +236,7 @@ fn heads(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
 }
 
 /// What to do: in few words, and where there is room in more of them. What an authority says itself is told in its own words.
-fn actions(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
+pub(super) fn actions(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
     let emergency = telling.emergency_number();
     match telling.bulletin.change {
         Change::Lifted => Ok(vec![telling.say("brief.lifted", &[])?]),
@@ -291,7 +291,7 @@ fn source(telling: &Telling<'_>) -> Told {
 }
 
 /// Which bulletin it is: by its name alone, and in words.
-fn numbers(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
+pub(super) fn numbers(telling: &Telling<'_>) -> Result<Vec<String>, WordingError> {
     let name = isolate(telling.language, telling.bulletin.id.as_str());
     Ok(vec![name, telling.number()?])
 }

@@ -162,7 +162,7 @@ pub(super) fn sections() -> Vec<Section> {
         plain("reach", each(hazards(), &[S::Places])),
         plain("where", each(hazards(), &[S::Reach])),
         plain("places", places()),
-        counted("places_count", vec!["governorate"]),
+        counted("places_count", vec!["governorate", "others"]),
         plain("banner", banners()),
         plain("headline", each(changes(), OWN_HEADLINE)),
         plain("automatic_headline", each(changes(), OWN_HEADLINE)),
@@ -172,6 +172,7 @@ pub(super) fn sections() -> Vec<Section> {
         plain("body", body()),
         plain("reason", each(Reason::ALL.iter().map(|reason| reason.name()).collect(), &[])),
         plain("brief", brief()),
+        plain("card", card()),
         plain("notice", notices()),
         plain("say", statements()),
         Section { name: "staff_headline", shape: staff_headlines(), may_be_empty: false },
@@ -322,6 +323,25 @@ fn statements() -> Vec<Entry> {
         ("link", &[S::Quote]),
         ("source", &[S::Issuer]),
         ("number", &[S::Number, S::Edition]),
+    ]
+}
+
+/// What only cards say.
+fn card() -> Vec<Entry> {
+    use Slot as S;
+    vec![
+        ("places", &[]),
+        ("period", &[]),
+        ("action", &[]),
+        ("raised", &[]),
+        ("lowered", &[]),
+        ("extended", &[]),
+        ("updated", &[]),
+        ("lifted", &[S::TheLevel]),
+        ("cancelled", &[S::TheLevel]),
+        ("expired", &[S::TheLevel]),
+        ("corrected", &[S::TheLevel]),
+        ("map", &[S::Region]),
     ]
 }
 

@@ -58,14 +58,18 @@ pub(super) fn instruction(words: &[Words], language: Language) -> Option<String>
     (!instruction.is_empty()).then_some(instruction)
 }
 
-/// The headline: the authority's own where it has one in this language and something is in force, else ours.
-pub(super) fn headline(telling: &Telling<'_>, source: Source<'_>) -> Told {
-    let theirs = in_language(source.words, telling.language)
+/// The authority's own headline, where it has one in this language and something is in force.
+pub(super) fn own_headline(telling: &Telling<'_>, words: &[Words]) -> Option<String> {
+    in_language(words, telling.language)
         .filter(|_| !telling.bulletin.change.is_end())
         .and_then(|words| words.headline.as_deref())
         .map(one_line)
-        .filter(|headline| !headline.is_empty());
-    match theirs {
+        .filter(|headline| !headline.is_empty())
+}
+
+/// The headline: the authority's own where there is one, else ours.
+pub(super) fn headline(telling: &Telling<'_>, source: Source<'_>) -> Told {
+    match own_headline(telling, source.words) {
         Some(headline) => Ok(headline),
         None => telling.headline(Headlines::Official),
     }

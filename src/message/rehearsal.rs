@@ -100,6 +100,10 @@ impl Rehearsal {
             };
             for language in Language::ALL {
                 let spoken = speaker.speak(bulletin, &self.places, language);
+                let spoken = spoken.and_then(|spoken| {
+                    speaker.say_card(bulletin, &self.places, language)?;
+                    Ok(spoken)
+                });
                 let put = |form, spoken: &[_]| speaker.put(bulletin, &self.places, form, spoken);
                 look(story, language, self.in_every_form(language, spoken, put));
             }

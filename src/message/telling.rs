@@ -130,7 +130,8 @@ impl Telling<'_> {
         self.reach_of(&self.areas(&self.bulletin.areas)?)
     }
 
-    fn reach_of(&self, places: &str) -> Told {
+    /// The same of places that were put into words before.
+    pub(super) fn reach_of(&self, places: &str) -> Told {
         self.say(&format!("reach.{}", self.bulletin.hazard), &[(Slot::Places, places)])
     }
 

@@ -113,6 +113,7 @@ fn issuer(may_warn: bool) -> Issuer {
         name: both("إمارة منطقة مكة المكرمة", "the Emirate of Makkah Region"),
         may_warn,
         emergency_number: "911".to_owned(),
+        bulletins: Some("https://example.org/b/{id}".to_owned()),
     }
 }
 

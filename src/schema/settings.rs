@@ -6,6 +6,7 @@ use super::words::{
     Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word, words,
 };
 use super::zone;
+use crate::config::settings::MAX_BULLETINS_LEN;
 use crate::hazard::{Hazard, Severity};
 
 /// The schema of `nadhir.toml`.
@@ -13,7 +14,9 @@ pub(super) fn settings() -> Value {
     let code = json!({ "type": "string", "pattern": "^[A-Z]{2,8}$" });
     let number = json!({ "type": "string", "pattern": "^[0-9+]{1,16}$" });
     let contact = json!({ "type": "string", "pattern": "^(mailto:|https?://)" });
-    let authority = vec![
+    let bulletins =
+        json!({ "type": "string", "pattern": "^https://[^{}]*\\{id\\}[^{}]*$", "maxLength": MAX_BULLETINS_LEN });
+    let mut authority = vec![
         (
             "code",
             about(code, "the prefix of bulletin numbers: two to eight capital letters; never change it in service"),
@@ -23,8 +26,9 @@ pub(super) fn settings() -> Value {
         ("emergency_number", about(number, "the number to call")),
         ("contact", about(contact, "whom owners of feeds can write to: mailto: or https:")),
     ];
-    let every: Vec<&str> = authority.iter().map(|(key, _)| *key).collect();
-    let authority = table("who speaks", authority.clone(), &every);
+    let needed: Vec<&str> = authority.iter().map(|(key, _)| *key).collect();
+    authority.push(("bulletins", about(bulletins, "where a bulletin can be read, with `{id}` in place of its name")));
+    let authority = table("who speaks", authority, &needed);
     let digits = usual(word("how numbers are written in Arabic: ٠١٢ or 012", ["arab", "latn"]), "arab");
     let warnings = vec![
         ("validity", usual(span("how long a warning made by a rule is given for at once, 10min to 3d"), "3h")),
