@@ -1,7 +1,9 @@
 //! `nadhir preview`: what each channel would be sent, byte for byte, and how much of its room that takes. It sends nothing.
 //!
-//! The texts come from the same function that freezes them when a bulletin is said; only the number differs, which a made-up
+//! With `--card` it writes the picture of the bulletin instead. The texts come from the same function that freezes them when a bulletin is said; only the number differs, which a made-up
 //! bulletin does not have yet.
+
+mod card;
 
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
@@ -32,6 +34,8 @@ pub struct Arguments {
     /// A JSON array of what each channel would be sent.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    card: card::Wanted,
 }
 
 /// Does what the arguments say, and returns the exit code.
@@ -41,11 +45,16 @@ pub fn run(arguments: &Arguments) -> u8 {
         Err(code) => return code,
     };
     let bulletin = arguments.which.bulletin(&config, arguments.dirs.state.as_deref(), Clock::System.now());
-    let shown = bulletin.and_then(|bulletin| previews(&bulletin, &config, arguments.channel.as_deref()));
+    let shown = bulletin.and_then(|bulletin| match &arguments.card.path {
+        Some(path) => arguments.card.write(path, &bulletin, &config),
+        None => {
+            let previews = previews(&bulletin, &config, arguments.channel.as_deref())?;
+            Ok(if arguments.json { json(&previews) } else { whole(&previews) })
+        }
+    });
     match shown {
-        Ok(previews) => {
+        Ok(text) => {
             use std::io::Write as _;
-            let text = if arguments.json { json(&previews) } else { whole(&previews) };
             // A reader that has gone away, such as `head`, is no fault.
             let _ = anstream::stdout().write_all(text.as_bytes());
             0

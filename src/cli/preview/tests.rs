@@ -46,6 +46,34 @@ fn what_is_shown_is_what_would_be_frozen_and_sent() {
 }
 
 #[test]
+fn a_card_is_written_as_what_its_name_says_and_told_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |file: &str, more: &str| {
+        let path = dir.path().join(file);
+        let line = format!(
+            "nadhir preview --hazard rain --severity red --governorate jeddah --card {} {more}",
+            path.display()
+        );
+        let Command::Preview(asked) = Nadhir::parse_from(line.split_whitespace()).command else { panic!("{line}") };
+        let config = config::from_files(BTreeMap::new()).unwrap().0;
+        let now = Timestamp::from_timestamp(1_765_227_600, 0).unwrap();
+        let bulletin = made_up(&asked.which, &config, now).map_err(|stopped| stopped.1).unwrap();
+        let told = asked.card.write(&path, &bulletin, &config);
+        told.map(|alt| (alt, std::fs::read(&path).unwrap())).map_err(|Stopped(code, why)| (code, why))
+    };
+    let (alt, image) = told("card.png", "").unwrap();
+    assert!(alt.starts_with("إنذار آلي أحمر: ") && image.starts_with(b"\x89PNG"), "{alt}");
+    let (alt, svg) = told("card.SVG", "--language en --size square").unwrap();
+    let svg = String::from_utf8(svg).unwrap();
+    assert!(
+        alt.starts_with("Automated red warning: ")
+            && svg.contains("viewBox=\"0 0 1080 1080\" role=\"img\" lang=\"en\"")
+    );
+    let (code, why) = told("card.jpg", "").unwrap_err();
+    assert!(code == crate::cli::EX_USAGE && why.ends_with("is neither .png nor .svg: name the picture so"), "{why}");
+}
+
+#[test]
 fn a_sheet_names_the_channel_the_room_and_the_hash() {
     let (shown, ..) = shown("--hazard dust --severity orange --governorate jeddah --channel telephones");
     let text = whole(&shown);
