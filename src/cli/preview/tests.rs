@@ -55,7 +55,7 @@ fn a_card_is_written_as_what_its_name_says_and_told_in_words() {
             path.display()
         );
         let Command::Preview(asked) = Nadhir::parse_from(line.split_whitespace()).command else { panic!("{line}") };
-        let config = config::from_files(BTreeMap::new()).unwrap().0;
+        let config = crate::config::from_files(BTreeMap::new()).unwrap().0;
         let now = Timestamp::from_timestamp(1_765_227_600, 0).unwrap();
         let bulletin = made_up(&asked.which, &config, now).map_err(|stopped| stopped.1).unwrap();
         let told = asked.card.write(&path, &bulletin, &config);
