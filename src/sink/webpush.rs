@@ -321,7 +321,7 @@ impl WebPush {
         let taken = tokio::task::spawn_blocking(move || subscriptions::take_away(&path, &gone)).await;
         match taken.map_err(std::io::Error::other).and_then(|taken| taken) {
             Ok(()) => {
-                tracing::info!(count, "{count} subscriptions are gone and were taken out of {}", self.path.display())
+                tracing::info!(count, "{count} subscriptions are gone and were taken out of {}", self.path.display());
             }
             // They are found gone again with the next message.
             Err(why) => tracing::warn!(error = %why, "{} cannot be written: {why}", self.path.display()),

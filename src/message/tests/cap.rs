@@ -93,7 +93,7 @@ fn only_what_was_lifted_is_all_clear() {
         let alert = only(&body, told.issued);
         assert_eq!(alert.msg_type, MsgType::Cancel);
         assert_eq!(alert.all_clear, *change == Change::Lifted, "{change:?}");
-        assert_eq!(body.contains("<instruction>"), false, "{change:?}");
+        assert!(!body.contains("<instruction>"), "{change:?}");
         assert!(body.contains("<urgency>Past</urgency>") && alert.expires == told.stale_after, "{body}");
     }
 }
@@ -223,7 +223,7 @@ fn whatever_can_be_told_becomes_a_document_in_the_order_of_the_schema() {
                 assert!(places.is_sorted(), "{story}\n{body}");
             }
         }
-        let texts = document.descendants().filter(|node| node.is_text());
+        let texts = document.descendants().filter(roxmltree::Node::is_text);
         assert!(texts.filter_map(|node| node.text()).all(|text| !text.contains(|c: char| c.is_control() && c != '\n')));
     });
     assert!(100 < count);

@@ -137,7 +137,7 @@ mod tests {
         let own = EphemeralPrivateKey::generate(&ECDH_P256, &random).unwrap();
         let key: [u8; POINT] = own.compute_public_key().unwrap().as_ref().try_into().unwrap();
         let browser = Browser { key, auth: [7; AUTH] };
-        let text = "سيول في جدة: ابتعدوا".repeat(100);
+        let text = "سيول في جدة: ابتعدوا".repeat(200);
         let text = &text.as_bytes()[..MAX_TEXT];
         let sealed = seal(&browser, text).unwrap();
         assert_eq!(sealed.len(), RECORD);

@@ -107,7 +107,7 @@ async fn a_machine_that_dies_between_the_document_and_the_memory_of_it_repeats_n
     let index = dir.path().join("out/cap/.published.jsonl");
     // Torn in the middle of its line.
     let line = std::fs::read_to_string(&index).unwrap();
-    std::fs::write(&index, &line[..line.len() / 2]).unwrap();
+    std::fs::write(&index, line.get(..line.len() / 2).unwrap()).unwrap();
     std::fs::write(dir.path().join("out/cap/.MKH-2025-000012.1.xml.part"), "<?xml").unwrap();
     let before = std::fs::metadata(dir.path().join("out/cap/MKH-2025-000012.1.xml")).unwrap().modified().unwrap();
     open(&dir).send(&first).await.unwrap();
