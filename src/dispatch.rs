@@ -8,6 +8,7 @@ use crate::bulletin::{Bulletin, Change};
 use crate::hazard::Severity;
 use crate::ids::{BulletinId, ChannelId};
 use crate::language::Language;
+use crate::message::card::Size;
 use crate::message::{Form, Message, MessageKey};
 use crate::notice::Notice;
 use crate::outbox::{NOTICE_URGENCY, NewDelivery, OnlyIf, StandsFor, Terms, urgency};
@@ -27,7 +28,7 @@ pub struct Dispatch {
     pub heard_by: BTreeMap<BulletinId, Vec<ChannelId>>,
 }
 
-/// Finds out who hears what, and renders it.
+/// Finds out who hears what, renders it, and draws what goes with it: what cannot be drawn holds up nothing.
 ///
 /// # Errors
 /// The first text that could not be rendered; then nothing may be committed.
@@ -36,11 +37,13 @@ pub fn dispatch<E>(
     listeners: &[Listener],
     now: Timestamp,
     render: impl Fn(&Bulletin, Form, &[Language]) -> Result<Message, E>,
+    draw: impl Fn(&Bulletin, Size, &[Language]) -> Option<Message>,
 ) -> Result<Dispatch, E> {
     let mut messages: BTreeMap<MessageKey, Message> = BTreeMap::new();
     let mut dispatch = Dispatch::default();
     for bulletin in bulletins {
         let heard_by = dispatch.heard_by.entry(bulletin.id.clone()).or_default();
+        let mut pictures: BTreeMap<(Size, &[Language]), Option<Message>> = BTreeMap::new();
         for (listener, stands_for) in hearers(bulletin, listeners) {
             let key = MessageKey::new(&bulletin.id, listener.form, &listener.languages);
             if !messages.contains_key(&key) {
@@ -49,6 +52,10 @@ pub fn dispatch<E>(
             if stands_for.is_none() {
                 heard_by.push(listener.channel.clone());
             }
+            let picture = listener.picture.and_then(|size| {
+                let languages = listener.languages.as_slice();
+                pictures.entry((size, languages)).or_insert_with(|| draw(bulletin, size, languages)).as_ref()
+            });
             let Going { due, hold } = listener.manner.going(bulletin, now);
             dispatch.deliveries.push(NewDelivery {
                 channel: listener.channel.clone(),
@@ -65,8 +72,10 @@ pub fn dispatch<E>(
                     only_if: only_if(bulletin.change),
                     stands_for,
                 },
+                picture: picture.map(|picture| picture.key.clone()),
             });
         }
+        messages.extend(pictures.into_values().flatten().map(|picture| (picture.key.clone(), picture)));
     }
     dispatch.messages = messages.into_values().collect();
     Ok(dispatch)
@@ -129,6 +138,7 @@ pub fn dispatch_notices<E>(
                 due: now,
                 expires: notice.stale_after,
                 terms: Terms::default(),
+                picture: None,
             });
         }
     }
@@ -173,6 +183,7 @@ pub fn dispatch_statements<E>(
                     only_if: if statement.is_withdrawn { OnlyIf::Reached } else { OnlyIf::Heard },
                     ..Terms::default()
                 },
+                picture: None,
             });
         }
     }
@@ -211,6 +222,7 @@ mod tests {
             hazards: Some(BTreeSet::from([Hazard::Dust])),
             governorates: Some(BTreeSet::new()),
             manner: Manner::default(),
+            picture: None,
         }
     }
 

@@ -15,6 +15,7 @@ mod notice;
 mod official;
 mod statement;
 mod outline;
+pub mod picture;
 pub mod rehearsal;
 mod telling;
 #[cfg(test)]

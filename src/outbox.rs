@@ -37,6 +37,8 @@ pub struct NewDelivery {
     pub expires: Timestamp,
     /// On which terms it is owed.
     pub terms: Terms,
+    /// The pictures that go with it, where the channel shows some and there are any.
+    pub picture: Option<MessageKey>,
 }
 
 /// Which channels an end is owed to.
@@ -122,6 +124,11 @@ pub struct Claimed {
     pub body: std::sync::Arc<str>,
     /// What they are.
     pub content_type: String,
+    /// The frozen pictures that go with it, as [`crate::message::picture::read`] takes them.
+    pub pictures: Option<std::sync::Arc<str>>,
+    /// What the other side said when it took the word that this one takes back; none when this takes nothing back, or nothing
+    /// arrived here.
+    pub corrects: Option<String>,
     /// What goes first, and what is told aloud. See [`urgency`] and [`loudness`].
     pub urgency: u8,
     /// Not after.
@@ -218,6 +225,11 @@ pub fn loudness(urgency: u8) -> Severity {
         14 => Severity::Orange,
         15.. => Severity::Red,
     }
+}
+
+/// Whether what has this urgency takes something back.
+pub fn is_correction(urgency: u8) -> bool {
+    CORRECTIONS <= urgency
 }
 
 /// From where on the urgency is that of corrections, which are as loud as what they take back.

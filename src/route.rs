@@ -8,6 +8,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::{ChannelId, GovernorateId};
 use crate::language::Language;
 use crate::message::Form;
+use crate::message::card::Size;
 use crate::statement::Statement;
 
 pub mod manner;
@@ -58,6 +59,8 @@ pub struct Listener {
     pub governorates: Option<BTreeSet<GovernorateId>>,
     /// How it is spoken to.
     pub manner: Manner,
+    /// Whether bulletins come with pictures of theirs, and in which shape.
+    pub picture: Option<Size>,
 }
 
 /// A channel of the people on duty, and surely no other: there is no way to it but [`OnDuty::of`], and a notice goes no other way.
@@ -320,6 +323,7 @@ mod tests {
             hazards: None,
             governorates: None,
             manner: Manner::default(),
+            picture: None,
         }
     }
 

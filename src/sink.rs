@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
+use crate::message::picture::Picture;
 use crate::message::{Form, brief};
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
@@ -29,6 +30,7 @@ mod markdown;
 pub mod mattermost;
 pub mod mqtt;
 pub mod ntfy;
+mod picture;
 pub mod signature;
 pub mod slack;
 pub mod teams;
@@ -57,6 +59,11 @@ pub struct Parcel {
     pub now: Timestamp,
     /// Nobody is told after this: receivers that keep messages for others are to keep it no longer.
     pub expires: Timestamp,
+    /// The pictures that go with it, one a language in the order of the channel; none where it shows none. They add nothing to the
+    /// text: one that cannot be shown holds up nothing.
+    pub pictures: Vec<Picture>,
+    /// What the receiver said when it took the word that this one takes back; none when this takes nothing back.
+    pub corrects: Option<String>,
 }
 
 impl Parcel {
@@ -220,6 +227,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     /// True when it can send this form; `nadhir check` refuses every other.
     fn takes(&self, _form: Form) -> bool {
         true
+    }
+    /// True when it can show pictures beside the text; `nadhir check` refuses them elsewhere.
+    fn shows_pictures(&self) -> bool {
+        false
     }
     /// The path that it writes to alone, when there is one: no two channels may have the same.
     fn own_path(&self) -> Option<&Path> {

@@ -17,6 +17,8 @@ use crate::ids::{BulletinId, ChannelId};
 use crate::language::Language;
 use crate::language::measure::{Alphabet, Measure, Segments};
 use crate::message::brief::{self, Part};
+use crate::message::card::Size;
+use crate::message::picture;
 use crate::message::{Message, RenderError};
 use crate::route::{Listener, hearing, hears_statement, takes_statements};
 use crate::statement::Statement;
@@ -80,9 +82,23 @@ pub(super) struct Preview {
     bytes: usize,
     /// The SHA-256 of the body, hexadecimal.
     sha256: String,
+    /// The picture that goes with it, where the channel shows one; `--card` writes it to a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<Shown>,
     /// The texts of a short form, each with its room; none of the others.
     parts: Vec<Room>,
     body: String,
+}
+
+/// A picture that goes with a message.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Shown {
+    /// Its shape.
+    size: &'static str,
+    /// The SHA-256 of what is frozen, hexadecimal.
+    sha256: String,
+    /// The same in words, a language each.
+    alt: Vec<String>,
 }
 
 /// How much of its room one text of a short form takes.
@@ -111,9 +127,23 @@ pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>)
     };
     let shown = config.channels.iter().filter(hears).map(|channel| {
         let Listener { form, languages, .. } = &channel.listener;
-        preview(channel, config.speaker.render(bulletin, &config.governorates, *form, languages))
+        let mut preview = preview(channel, config.speaker.render(bulletin, &config.governorates, *form, languages))?;
+        preview.picture = channel.listener.picture.and_then(|size| shown_picture(bulletin, config, size, languages));
+        Ok(preview)
     });
     shown.collect()
+}
+
+/// The picture that goes with a message, as it would be frozen.
+fn shown_picture(bulletin: &Bulletin, config: &Config, size: Size, languages: &[Language]) -> Option<Shown> {
+    let message = config.speaker.pictures(bulletin, &config.governorates, size, languages).ok()??;
+    let alt = picture::read(&message.body).into_iter().map(|picture| picture.alt).collect();
+    Some(Shown { size: size.name(), sha256: hex(&message.body), alt })
+}
+
+/// The SHA-256 of a body, hexadecimal.
+fn hex(body: &str) -> String {
+    digest(&SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What each channel would be sent of a statement: what is taken back goes to all that may have received it.
@@ -146,7 +176,8 @@ fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Re
         languages: listener.languages.clone(),
         content_type,
         bytes: body.len(),
-        sha256: digest(&SHA256, body.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(&body),
+        picture: None,
         parts,
         body,
     })
@@ -180,7 +211,7 @@ pub(super) fn whole(previews: &[Preview]) -> String {
 
 /// One channel with what it would be sent. Arabic lines are left to the terminal to turn: no mark is added to what is sent.
 fn sheet(preview: &Preview) -> String {
-    let Preview { channel, kind, audience, form, content_type, bytes, sha256, parts, body, .. } = preview;
+    let Preview { channel, kind, audience, form, content_type, bytes, sha256, parts, body, picture, .. } = preview;
     let mut text =
         format!("── {channel} ({kind}, {audience}) ── {form}, {content_type}, {bytes} bytes, SHA-256 {sha256}\n");
     if parts.is_empty() {
@@ -190,6 +221,9 @@ fn sheet(preview: &Preview) -> String {
     for Room { language, length, limit, unit, alphabet, text: part } in parts {
         let alphabet = alphabet.map(|alphabet| format!(", {alphabet}")).unwrap_or_default();
         text.push_str(&format!("· {}: {length} of {limit} {unit}{alphabet}\n{part}\n", language.tag()));
+    }
+    if let Some(Shown { size, sha256, alt }) = picture {
+        text.push_str(&format!("· with a {size} picture, SHA-256 {sha256}; in words:\n{}\n", alt.join("\n")));
     }
     text
 }

@@ -11,6 +11,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::ChannelId;
 use crate::language::Language;
 use crate::message::Form;
+use crate::message::card::Size;
 use crate::problem::{Problems, SourceFile};
 use crate::route::{Audience, Listener};
 use crate::sink::{KINDS, Kind, Opener};
@@ -107,8 +108,15 @@ fn read_whole(
     let listened = audience.as_ref().map_or(Audience::Public, |found| found.value);
     let (manner, named) = manner::read(&table, listened, house);
     *stand_in = named;
+    let picture = table.word("picture", &Size::ALL.map(|size| (size.name(), size)));
     let before = problems.count();
     let opener = (kind.parse)(&table);
+    if let (Some(picture), Some(opener)) = (&picture, &opener)
+        && !opener.shows_pictures()
+    {
+        let message = format!("`picture`: a channel of kind `{}` shows no pictures", kind.name);
+        table.error(&picture.span, message, Some("leave it out: the text says all that a picture does".to_owned()));
+    }
     if let (Some(form), Some(opener)) = (&form, &opener)
         && !opener.takes(form.value)
     {
@@ -130,6 +138,7 @@ fn read_whole(
         hazards,
         governorates,
         manner,
+        picture: picture.map(|found| found.value),
     };
     Some(ChannelConfig { listener, opener, kind: kind.name })
 }

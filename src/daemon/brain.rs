@@ -18,6 +18,7 @@ use crate::config::embedded;
 use crate::dispatch::{Dispatch, dispatch, dispatch_notices, dispatch_statements};
 use crate::engine::{self, Event, Outcome, State, StateError, desk, staff};
 use crate::ids::{BulletinId, FeedId};
+use crate::language::Language;
 use crate::message::Speaker;
 use crate::notice::Notice;
 use crate::outbox::Verdict;
@@ -206,15 +207,22 @@ impl Brain {
 
     fn dispatch(&self, bulletins: &[Bulletin], now: Timestamp) -> Result<Dispatch, BrainError> {
         let mind = &self.mind;
-        dispatch(bulletins, &mind.listeners, now, |bulletin, form, languages| {
-            let places = &mind.book.governorates;
+        let places = &mind.book.governorates;
+        let draw = |bulletin: &Bulletin, size, languages: &[Language]| {
+            mind.speaker.pictures(bulletin, places, size, languages).unwrap_or_else(|why| {
+                warn!("{} goes out without its picture: {why}", bulletin.id);
+                None
+            })
+        };
+        let render = |bulletin: &Bulletin, form, languages: &[Language]| {
             mind.speaker.render(bulletin, places, form, languages).or_else(|why| {
                 error!("{} is told in the built-in words, because the configured ones failed: {why}", bulletin.id);
                 let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
                 Speaker { wording, ..mind.speaker.clone() }.render(bulletin, places, form, languages)
             })
-        })
-        .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
+        };
+        dispatch(bulletins, &mind.listeners, now, render, draw)
+            .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
     }
 
     /// What is owed of statements. One that cannot be put into words must not hold up a warning, nor end the brain.

@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
+use crate::message::picture;
 use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing, loudness};
 use crate::route::Audience;
 use crate::sink::{Parcel, Sink, outcome};
@@ -92,6 +93,8 @@ impl Courier {
                 loudness: loudness(claimed.urgency),
                 now: begun,
                 expires: claimed.expires,
+                pictures: claimed.pictures.as_deref().map(picture::read).unwrap_or_default(),
+                corrects: claimed.corrects.clone(),
             };
             let sent = self.sink.send(&parcel).await;
             if let Err(why) = &sent {

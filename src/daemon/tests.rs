@@ -50,6 +50,7 @@ async fn owe(ground: &Ground, lease: Lease, version: u64, to: &ChannelId) {
         due: now,
         expires,
         terms: Terms::default(),
+        picture: None,
     };
     let commit = Commit { version, messages: vec![message], deliveries: vec![owed], ..Commit::default() };
     ground.store.commit(lease, commit).await.unwrap();

@@ -8,6 +8,7 @@ use super::{places, settings};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
 use crate::message::Form;
+use crate::message::card::Size;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
 use crate::sink::{KINDS, cap, exec, x};
@@ -38,6 +39,7 @@ fn common() -> Vec<Key> {
         ("quiet_hours", table("when it is left in peace, unless something is red", quiet_hours(), &["from", "until"])),
         ("fallback", table("who stands in for it when it fails", fallback(), &["channel"])),
         ("statements", words("what it hears beside warnings", Sort::ALL.iter().map(|sort| sort.name()))),
+        ("picture", word("bulletins come with their picture, where the kind can show one", Size::ALL.map(Size::name))),
         ("standby", flag("true: it only stands in for another", false)),
     ]
 }

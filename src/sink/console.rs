@@ -116,6 +116,8 @@ mod tests {
             loudness: crate::hazard::Severity::Red,
             now: Timestamp::UNIX_EPOCH,
             expires: Timestamp::UNIX_EPOCH,
+            pictures: Vec::new(),
+            corrects: None,
         }
     }
 

@@ -2,16 +2,19 @@
 //!
 //! The address of the webhook is itself the secret. Marks are written so that they stay letters, nobody is mentioned, and links get
 //! no preview. What does not fit into `content` goes whole into embeds, under its first line. Webhooks know no key for "seen
-//! it" (`nonce` with `enforce_nonce` is for bots alone): when an answer got lost, a second copy of the message may appear.
+//! it" (`nonce` with `enforce_nonce` is for bots alone): when an answer got lost, a second copy of the message may appear. Pictures are
+//! added to a message that stands already (`PATCH` of it).
 //!
-//! Sources: the Discord developer documentation: "Execute Webhook" (`wait`, `content`, `flags`), "Get Webhook with Token", "Embed
+//! Sources: the Discord developer documentation: "Execute Webhook" (`wait`, `content`, `flags`), "Edit Webhook Message",
+//! "Uploading Files", "Get Webhook with Token", "Embed
 //! Limits", "Allowed Mentions Object", "Rate Limits" (`retry_after` in seconds with a fraction), "JSON Error Codes".
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use reqwest::multipart::Form;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -19,7 +22,7 @@ use url::Url;
 use super::hook::{self, Hook};
 use super::http::{self, Receiver};
 use super::markdown::Dialect;
-use super::{Kind, Parcel, Receipt, SendError, Sink};
+use super::{Kind, Parcel, Receipt, SendError, Sink, picture};
 use crate::hazard::Severity;
 use crate::secret::SecretSource;
 use crate::time::TimeDelta;
@@ -54,13 +57,15 @@ kind = "discord"
 url = { file = "discord.url" }           # holds https://discord.com/api/webhooks/…; or { credential = "…" } with systemd
 timeout = "15s"                          # at most 60s
 "#,
-    parse: |table| hook::parse(table, |hook| Arc::new(Discord::new(hook))),
+    parse: |table| hook::parse_with_pictures(table, |hook| Arc::new(Discord::new(hook))),
 };
 
 struct Discord {
     receiver: Receiver,
     execute: Url,
     about: Url,
+    /// The query that names a thread, if there is one.
+    thread: Option<String>,
     source: SecretSource,
 }
 
@@ -72,8 +77,10 @@ impl Discord {
         let kept: Vec<_> =
             url.query_pairs().filter(|(key, _)| key != "wait").map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
         let mut execute = about.clone();
-        execute.query_pairs_mut().extend_pairs(kept).append_pair("wait", "true");
-        Self { receiver, execute, about, source }
+        let thread = (!kept.is_empty())
+            .then(|| url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&kept).finish());
+        execute.query_pairs_mut().extend_pairs(&kept).append_pair("wait", "true");
+        Self { receiver, execute, about, thread, source }
     }
 }
 
@@ -96,7 +103,10 @@ impl Sink for Discord {
             let answer = self.receiver.post_json(&self.execute, HeaderMap::new(), &body).await?;
             if answer.status.is_success() {
                 return match answer.json::<Named>() {
-                    Some(message) => Ok(Receipt(format!("message {}", message.id))),
+                    Some(Named { id }) => {
+                        let pictures = picture::shown(self.show(parcel, &id).await);
+                        Ok(Receipt(format!("message {id}{pictures}")))
+                    }
                     None => Err(self.receiver.unclear(&answer, "Discord")),
                 };
             }
@@ -123,6 +133,33 @@ impl Sink for Discord {
             }
             Err(format!("Discord did not show the webhook in {}: {}", self.source, answer.words))
         })
+    }
+}
+
+impl Discord {
+    /// Adds its pictures to a message that stands: it was told without waiting for them.
+    async fn show(&self, parcel: &Parcel, id: &str) -> Result<(), String> {
+        let images = picture::images(&parcel.pictures).await?;
+        if images.is_empty() {
+            return Ok(());
+        }
+        let mut url = self.about.clone();
+        let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        let mut path = url.path_segments_mut().map_err(|()| "the address of the webhook has no path")?;
+        path.extend(["messages", if is_number { id } else { "" }]);
+        drop(path);
+        url.set_query(self.thread.as_deref());
+        let attachments: Vec<Value> = images
+            .iter()
+            .enumerate()
+            .map(|(id, image)| json!({ "id": id, "filename": image.name, "description": image.alt }))
+            .collect();
+        let mut form = Form::new().text("payload_json", json!({ "attachments": attachments }).to_string());
+        for (id, image) in images.into_iter().enumerate() {
+            form = form.part(format!("files[{id}]"), image.part()?);
+        }
+        let answer = self.receiver.send_form((Method::PATCH, &url), HeaderMap::new(), form, picture::TIMEOUT).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(answer.words) }
     }
 }
 

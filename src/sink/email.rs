@@ -24,7 +24,7 @@ use url::{Host, Url};
 
 use self::letter::Sheet;
 use self::talk::{Line, Login, Security};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, http};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, http, picture};
 use crate::feed::keys;
 use crate::message::Form;
 use crate::secret::SecretSource;
@@ -236,6 +236,10 @@ impl Opener for Settings {
         form == Form::Json
     }
 
+    fn shows_pictures(&self) -> bool {
+        true
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let login = match &self.login {
             Some((user, source)) => {
@@ -292,7 +296,11 @@ struct Email {
 impl Sink for Email {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let letter = self.sheet.write(parcel).map_err(|why| SendError::Never { why })?;
+            let images = picture::images(&parcel.pictures).await.unwrap_or_else(|why| {
+                tracing::warn!(bulletin = %parcel.bulletin, "{} is written without its picture: {why}", parcel.bulletin);
+                Vec::new()
+            });
+            let letter = self.sheet.write(parcel, images).map_err(|why| SendError::Never { why })?;
             http::check_length("email", letter.len(), letter::MAX_BYTES, "bytes")?;
             self.line.deliver(&self.sheet.from.email, &self.to, &letter).await
         })

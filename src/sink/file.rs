@@ -324,6 +324,8 @@ mod tests {
             loudness: crate::hazard::Severity::Red,
             now: Timestamp::from_timestamp(1_765_238_400, 0).unwrap(),
             expires: Timestamp::from_timestamp(1_765_242_000, 0).unwrap(),
+            pictures: Vec::new(),
+            corrects: None,
         }
     }
 

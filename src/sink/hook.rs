@@ -32,13 +32,23 @@ struct Settings {
     url: SecretSource,
     timeout: Duration,
     make: Make,
+    shows_pictures: bool,
 }
 
 /// Reads `url` and `timeout`; faults are noted in the table.
 pub(super) fn parse(table: &Table<'_>, make: Make) -> Option<Arc<dyn Opener>> {
+    read(table, make, false)
+}
+
+/// As [`parse`], for a kind that can show pictures.
+pub(super) fn parse_with_pictures(table: &Table<'_>, make: Make) -> Option<Arc<dyn Opener>> {
+    read(table, make, true)
+}
+
+fn read(table: &Table<'_>, make: Make, shows_pictures: bool) -> Option<Arc<dyn Opener>> {
     let url = keys::secret(table, "url");
     let timeout = http::timeout(table);
-    Some(Arc::new(Settings { url: url?, timeout: timeout?, make }))
+    Some(Arc::new(Settings { url: url?, timeout: timeout?, make, shows_pictures }))
 }
 
 impl fmt::Debug for Settings {
@@ -54,6 +64,10 @@ impl Opener for Settings {
 
     fn takes(&self, form: Form) -> bool {
         !form.is_for_machines()
+    }
+
+    fn shows_pictures(&self) -> bool {
+        self.shows_pictures
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {

@@ -9,7 +9,8 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::multipart::Form;
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
@@ -225,6 +226,23 @@ impl Receiver {
     ) -> Result<Answer, SendError> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.post(url, headers, json.to_string().into_bytes()).await
+    }
+
+    /// Sends a form with files in it and waits for the answer, for a given time at most.
+    ///
+    /// # Errors
+    /// As [`Receiver::post`], in a sentence: what goes in forms is sent beside a message, not as one.
+    pub(super) async fn send_form(
+        &self,
+        (method, url): (Method, &Url),
+        headers: HeaderMap,
+        form: Form,
+        timeout: Duration,
+    ) -> Result<Answer, String> {
+        let request = self.http.request(method, url.clone()).timeout(timeout.min(self.timeout));
+        let response = request.headers(headers).multipart(form).send().await;
+        let response = response.map_err(|why| self.failure(why).to_string())?;
+        Ok(Answer::read(response, url, &self.place).await)
     }
 
     /// Asks something that changes nothing, for a probe.

@@ -1,10 +1,12 @@
 //! Telegram: each message as plain text in one chat, by a bot of one's own.
 //!
-//! It never lets Telegram read marks in a text (no `parse_mode`), shows no preview of links, and cuts nothing. Telegram knows no
-//! key for "seen it": when an answer got lost, a second copy of the message may appear in the chat.
+//! What takes an earlier word back answers it, and pictures stand beneath their text. It never lets Telegram read marks in a text (no
+//! `parse_mode`), shows no preview of links, and cuts nothing. Telegram knows no key for "seen it": when an answer got lost, a second
+//! copy of the message may appear in the chat.
 //!
-//! Sources: the Telegram Bot API (core.telegram.org/bots/api: "Making requests", `ResponseParameters`, `sendMessage`, `getChat`), and
-//! for the words of its refusals the source of the Bot API server (tdlib/telegram-bot-api).
+//! Sources: the Telegram Bot API (core.telegram.org/bots/api: "Making requests", `ResponseParameters`, `sendMessage`,
+//! `ReplyParameters`, `sendPhoto`, `sendMediaGroup`, `getChat`), and for the words of its refusals the source of the Bot API server
+//! (tdlib/telegram-bot-api).
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,18 +14,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use reqwest::multipart::Form;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use toml::de::DeValue;
 use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, picture};
 use crate::feed::keys;
 use crate::hazard::Severity;
-use crate::message::Form;
+use crate::message;
 use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 use crate::time::TimeDelta;
@@ -117,12 +120,16 @@ fn parse_chat(text: &str) -> Result<Chat, String> {
 }
 
 impl Opener for Settings {
-    fn form(&self) -> Form {
-        Form::Chat
+    fn form(&self) -> message::Form {
+        message::Form::Chat
     }
 
-    fn takes(&self, form: Form) -> bool {
+    fn takes(&self, form: message::Form) -> bool {
         !form.is_for_machines()
+    }
+
+    fn shows_pictures(&self) -> bool {
+        true
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
@@ -183,15 +190,19 @@ impl Sink for Telegram {
                 "link_preview_options": { "is_disabled": true },
                 "disable_notification": parcel.loudness == Severity::Advisory,
             });
-            if let (Some(thread), Some(body)) = (self.thread, body.as_object_mut()) {
-                body.insert("message_thread_id".to_owned(), thread.into());
+            if let Some(body) = body.as_object_mut() {
+                body.extend(self.thread.map(|thread| ("message_thread_id".to_owned(), thread.into())));
+                body.extend(parcel.corrects.as_deref().and_then(number_of).map(answers));
             }
             let answer = self.receiver.post_json(&self.method("sendMessage"), HeaderMap::new(), &body).await?;
             let said: Option<Said> = answer.json();
             if answer.status.is_success() {
                 let number = said.filter(|said| said.ok).and_then(|said| said.result?.get("message_id")?.as_i64());
                 return match number {
-                    Some(number) => Ok(Receipt(format!("message {number}"))),
+                    Some(number) => {
+                        let pictures = picture::shown(self.show(parcel, number).await);
+                        Ok(Receipt(format!("message {number}{pictures}")))
+                    }
                     None => Err(self.receiver.unclear(&answer, "Telegram")),
                 };
             }
@@ -242,6 +253,39 @@ impl Telegram {
         }
     }
 
+    /// Shows the pictures of a message beneath it, without a sound: the text has made one.
+    async fn show(&self, parcel: &Parcel, number: i64) -> Result<(), String> {
+        let images = picture::images(&parcel.pictures).await?;
+        let method = match images.len() {
+            0 => return Ok(()),
+            1 => "sendPhoto",
+            _ => "sendMediaGroup",
+        };
+        let (_, reply) = answers(number);
+        let chat = self.chat_id();
+        let mut form = Form::new()
+            .text("chat_id", chat.as_str().map_or_else(|| chat.to_string(), str::to_owned))
+            .text("disable_notification", "true")
+            .text("reply_parameters", reply.to_string());
+        if let Some(thread) = self.thread {
+            form = form.text("message_thread_id", thread.to_string());
+        }
+        let album: Vec<Value> = images
+            .iter()
+            .map(|image| json!({ "type": "photo", "media": format!("attach://{}", image.name) }))
+            .collect();
+        if 1 < images.len() {
+            form = form.text("media", Value::Array(album).to_string());
+        }
+        for image in images {
+            let name = if method == "sendPhoto" { "photo".to_owned() } else { image.name.clone() };
+            form = form.part(name, image.part()?);
+        }
+        let url = self.method(method);
+        let answer = self.receiver.send_form((Method::POST, &url), HeaderMap::new(), form, picture::TIMEOUT).await?;
+        if answer.json::<Said>().is_some_and(|said| said.ok) { Ok(()) } else { Err(answer.words) }
+    }
+
     /// What a person may do about a refusal.
     fn hint(&self, answer: &Answer, moved: Option<i64>) -> String {
         if let Some(number) = moved {
@@ -257,6 +301,16 @@ impl Telegram {
             _ => String::new(),
         }
     }
+}
+
+/// How a message says which one it answers. Should that one be gone by then, it stands by itself.
+fn answers(number: i64) -> (String, Value) {
+    ("reply_parameters".to_owned(), json!({ "message_id": number, "allow_sending_without_reply": true }))
+}
+
+/// The number of a message in its receipt.
+fn number_of(receipt: &str) -> Option<i64> {
+    receipt.strip_prefix("message ")?.split(';').next()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! content"), and the account is read once more. While the account cannot be read, the answer is "not known" and nothing is posted:
 //! a warning that comes twice, hours apart and with other news between, says something false about when it was given. What surely did
 //! not arrive (no connection, 4xx) needs no reading back. That part of a thread which stands is remembered, and is not posted again.
+//! What takes an earlier thread back answers its first post.
 //!
 //! Sources: docs.x.com ("Create Post", "Get my User", "Get Posts" of a user, "Response codes and errors", "Rate limits"). The headers
 //! `x-app-limit-24hour-*` and `x-user-limit-24hour-*` stand on no page; X sends them with the answers to posts.
@@ -32,6 +33,7 @@ use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 mod budget;
+mod media;
 mod memory;
 mod oauth;
 mod timeline;
@@ -105,6 +107,10 @@ impl Opener for Settings {
 
     fn takes(&self, form: Form) -> bool {
         form == Form::Post
+    }
+
+    fn shows_pictures(&self) -> bool {
+        true
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
@@ -229,7 +235,9 @@ impl X {
             if thread.posts.is_empty() {
                 self.check_budget(parcel, parts.len())?;
             }
-            self.post(parcel, parts, part, thread.posts.last().map(String::as_str)).await?;
+            let answered = self.answered(parcel);
+            let after = thread.posts.last().map(String::as_str).or(answered.as_deref());
+            self.post(parcel, parts, part, after).await?;
         }
     }
 
@@ -237,8 +245,10 @@ impl X {
     async fn post(&self, parcel: &Parcel, parts: &[Part], part: &Part, after: Option<&str>) -> Result<(), SendError> {
         let url = self.method("tweets");
         let mut body = json!({ "text": part.text });
-        if let (Some(before), Some(body)) = (after, body.as_object_mut()) {
-            body.insert("reply".to_owned(), json!({ "in_reply_to_tweet_id": before }));
+        let picture = self.upload(parcel, part).await;
+        if let Some(body) = body.as_object_mut() {
+            body.extend(after.map(|before| ("reply".to_owned(), json!({ "in_reply_to_tweet_id": before }))));
+            body.extend(picture.map(|id| ("media".to_owned(), json!({ "media_ids": [id] }))));
         }
         self.memory().begin(parcel);
         let headers = self.headers("POST", &url, parcel.now);
@@ -264,12 +274,24 @@ impl X {
         if !answer.status.is_server_error() && answer.status != StatusCode::REQUEST_TIMEOUT {
             self.memory().refused(parcel);
         }
+        let is_answer = after.is_some() && self.thread(parcel).posts.is_empty();
+        if is_answer && answer.status == StatusCode::FORBIDDEN && !self.memory().thread(parcel).stands_alone {
+            // What it takes back may have been deleted by hand: then it stands by itself, and is posted at once.
+            self.memory().thread(parcel).stands_alone = true;
+            return Ok(());
+        }
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE || detail.contains("text is too long") {
             return Err(self.receiver.refuses(&answer));
         }
         let settled =
             self.receiver.settle(&answer, parcel.now, asked_wait(&answer, parcel.now), &self.hint(answer.status));
         settled.map(drop)
+    }
+
+    /// The post that this one answers: the first of the thread that it takes back.
+    fn answered(&self, parcel: &Parcel) -> Option<String> {
+        let first = memory::first_post(parcel.corrects.as_deref()?)?;
+        (!self.memory().thread(parcel).stands_alone).then(|| first.to_owned())
     }
 
     /// X says that the same text stands already: it is ours, or the account does not show it.
@@ -302,7 +324,7 @@ impl X {
             return Err(format!("{} lets nobody read it until {}", self.name, clock(until)));
         }
         let account = self.account(parcel.now).await?;
-        let thread = self.thread(parcel);
+        let (thread, answered) = (self.thread(parcel), self.answered(parcel));
         let mut posts = Vec::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
@@ -312,7 +334,9 @@ impl X {
             let mut found: Vec<String> = Vec::new();
             for part in parts.iter().skip(thread.posts.len()) {
                 let after = found.last().or(thread.posts.last()).map(String::as_str);
-                match (Search { text: &part.text, after, since: thread.since }).find(&posts) {
+                let search = |after| Search { text: &part.text, after, since: thread.since }.find(&posts);
+                let as_answer = || answered.as_deref().filter(|_| after.is_none()).and_then(|one| search(Some(one)));
+                match search(after).or_else(as_answer) {
                     Some(post) => found.push(post.id.clone()),
                     None => break,
                 }

@@ -311,6 +311,7 @@ mod tests {
             due: at(0),
             expires: at(3600),
             terms: Terms::default(),
+            picture: None,
         };
         let message = Message { key, bulletin, content_type: "text/plain", body: "stay away from the wadi".to_owned() };
         let commit = Commit { messages: vec![message], deliveries: vec![delivery], ..Commit::default() };
@@ -353,6 +354,7 @@ mod tests {
                 due,
                 expires,
                 terms: Terms::default(),
+                picture: None,
             });
         }
         store.commit(lease, commit).await.unwrap();

@@ -187,6 +187,42 @@ async fn a_correction_goes_to_all_that_received_it_or_may_have_and_to_nobody_els
 }
 
 #[tokio::test]
+async fn a_correction_knows_what_the_receiver_said_of_the_word_it_takes_back_and_nothing_else_does() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        store.commit(lease, said(0, NUMBER, 1, &["public"])).await.unwrap();
+        assert_eq!(claimed(&*store, "public", 1).await.len(), 1);
+        store.commit(lease, said(1, NUMBER, 2, &["public"])).await.unwrap();
+        let next = store.claim(channel("public"), 8, at(2), LEASE).await.unwrap();
+        assert_eq!(next[0].corrects, None);
+        store.settle(vec![delivered(&next[0])]).await.unwrap();
+        let back = on_terms(2, 3, &["public"], |owed| owed.urgency = 15);
+        store.commit(lease, back).await.unwrap();
+        let back = store.claim(channel("public"), 8, at(3), LEASE).await.unwrap();
+        assert_eq!(back[0].corrects.as_deref(), Some("200 OK"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pictures_go_with_the_message_that_they_were_frozen_for() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        let mut commit = said(0, NUMBER, 1, &["shows", "reads"]);
+        let text = commit.messages[0].clone();
+        let key: nadhir::message::MessageKey = serde_json::from_str("\"MKH-2025-000001.1/card-wide/ar+en\"").unwrap();
+        commit.messages.push(nadhir::message::Message { key: key.clone(), body: "[]".to_owned(), ..text });
+        commit.deliveries[0].picture = Some(key);
+        store.commit(lease, commit).await.unwrap();
+        let shows = store.claim(channel("shows"), 8, at(1), LEASE).await.unwrap();
+        assert_eq!(shows[0].pictures.as_deref(), Some("[]"));
+        let reads = store.claim(channel("reads"), 8, at(1), LEASE).await.unwrap();
+        assert_eq!((reads[0].pictures.as_deref(), &reads[0].body), (None, &shows[0].body));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_correction_of_what_took_the_place_of_another_warning_reaches_who_heard_of_that() {
     on_every_store(|store| async move {
         let lease = store.lead(at(0)).await.unwrap();

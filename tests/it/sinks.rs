@@ -6,6 +6,7 @@ mod conformance;
 mod exec;
 mod mail;
 mod mqtt;
+mod pictures;
 mod postoffice;
 mod receiver;
 mod services;
@@ -43,6 +44,8 @@ fn parcel(attempt: u32) -> Parcel {
         loudness: Severity::Red,
         now: at(i64::from(attempt)),
         expires: at(3600),
+        pictures: Vec::new(),
+        corrects: None,
     }
 }
 

@@ -71,6 +71,7 @@ fn delivery(to: &str, number: &str, edition: u32) -> NewDelivery {
         due: at(0),
         expires: at(3600),
         terms: Terms::default(),
+        picture: None,
     }
 }
 

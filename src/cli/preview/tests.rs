@@ -34,7 +34,8 @@ fn what_is_shown_is_what_would_be_frozen_and_sent() {
     let render = |bulletin: &Bulletin, form, languages: &[Language]| {
         config.speaker.render(bulletin, &config.governorates, form, languages)
     };
-    let frozen = dispatch(std::slice::from_ref(&bulletin), &listeners, bulletin.issued, render).unwrap();
+    let frozen =
+        dispatch(std::slice::from_ref(&bulletin), &listeners, bulletin.issued, render, |_, _, _| None).unwrap();
     let mut sent: Vec<&str> = frozen.messages.iter().map(|message| message.body.as_str()).collect();
     let mut told: Vec<&str> = shown.iter().map(|one| one.body.as_str()).collect();
     sent.sort_unstable();

@@ -1,5 +1,5 @@
-//! The page of a letter: what mail programs show of HTML, which is tables with styles on every cell. It has no script, no picture
-//! and no address to load anything from; every letter of the bulletin is text in it, never a mark.
+//! The page of a letter: what mail programs show of HTML, which is tables with styles on every cell. It has no script and no
+//! address to load anything from: a picture lies in the letter itself; every letter of the bulletin is text in it, never a mark.
 
 use std::fmt::Write as _;
 
@@ -15,6 +15,8 @@ pub(super) struct Speech<'a> {
     pub(super) headline: &'a str,
     /// Paragraphs, an empty line between them.
     pub(super) body: &'a str,
+    /// The picture that lies in the letter itself, if there is one: its name, and what it shows in words.
+    pub(super) picture: Option<(String, &'a str)>,
 }
 
 /// How a language is set.
@@ -85,6 +87,15 @@ fn card(mark: Mark, speech: &Speech<'_>) -> String {
         writeln!(text, "<p style=\"margin:0 0 12px 0;{paragraph}\">{}</p>", marked_up(one))
             .expect("writing to a text cannot fail");
     }
+    if let Some((name, alt)) = &speech.picture {
+        writeln!(
+            text,
+            "<img src=\"cid:{}\" alt=\"{}\" width=\"600\" style=\"display:block;width:100%;max-width:600px;height:auto;border:0\">",
+            escape(name),
+            escape(alt)
+        )
+        .expect("writing to a text cannot fail");
+    }
     text.push_str("</td></tr>\n</table>\n");
     text
 }
@@ -129,6 +140,7 @@ mod tests {
             language: Language::En,
             headline: "<script>alert(1)</script>",
             body: "a & b\n\"x\" <img src=https://evil.example/p.png>\n\n\n\n'y'",
+            picture: None,
         };
         let page = page("</title><b>", Mark::Level(Severity::Red), &[speech]);
         for wrong in ["<script", "<img", "</title><b>"] {

@@ -2,12 +2,12 @@
 //! the message does not, and the same message always gives the same letter but for its date.
 //!
 //! Sources: RFC 5322 (letters), RFC 2046 (`multipart/alternative`), RFC 3834 (`Auto-Submitted`), RFC 2156 (`Importance`, `Priority`),
-//! RFC 2919 (`List-Id`), RFC 2369 and RFC 8058 (`List-Unsubscribe`).
+//! RFC 2387 and RFC 2392 (pictures in a letter), RFC 2919 (`List-Id`), RFC 2369 and RFC 8058 (`List-Unsubscribe`).
 
 use lettre::Message;
 use lettre::address::Envelope;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, MessageBuilder, MultiPart, SinglePart};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use url::Url;
@@ -19,6 +19,7 @@ use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
 use crate::sink::Parcel;
+use crate::sink::picture::Image;
 
 /// The largest letter, in bytes; far more than any bulletin, and far less than mail servers take.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -79,7 +80,7 @@ impl Texts {
             Language::Ar => self.ar.as_ref(),
             Language::En => self.en.as_ref(),
         };
-        text.map(|text| Speech { language, headline: &text.headline, body: &text.body })
+        text.map(|text| Speech { language, headline: &text.headline, body: &text.body, picture: None })
     }
 }
 
@@ -88,19 +89,35 @@ impl Sheet {
     ///
     /// # Errors
     /// A sentence when the message is none that a letter can be made of.
-    pub(super) fn write(&self, parcel: &Parcel) -> Result<Vec<u8>, String> {
+    pub(super) fn write(&self, parcel: &Parcel, images: Vec<Image>) -> Result<Vec<u8>, String> {
         let wrong = |why: String| format!("no letter can be made of {}: {why}", parcel.bulletin);
         let Envelop { data } = serde_json::from_str(&parcel.body).map_err(|why| wrong(why.to_string()))?;
-        let speeches: Vec<Speech<'_>> =
-            order(&parcel.key).into_iter().filter_map(|language| data.text.speech(language)).collect();
+        let shown: Vec<(Language, String, &str)> = parcel
+            .pictures
+            .iter()
+            .zip(&images)
+            .map(|(picture, image)| {
+                (picture.language, format!("{}.{}", hash(&parcel.key), image.name), picture.alt.as_str())
+            })
+            .collect();
+        let picture = |wanted| {
+            let found = shown.iter().find(|(language, _, _)| *language == wanted);
+            found.map(|(_, name, alt)| (name.clone(), *alt))
+        };
+        let speak = |language| data.text.speech(language).map(|speech| Speech { picture: picture(language), ..speech });
+        let speeches: Vec<Speech<'_>> = order(&parcel.key).into_iter().filter_map(speak).collect();
         let Some(first) = speeches.first() else { return Err(wrong("it has no text".to_owned())) };
         let mark = mark(data.status, data.change, data.severity);
         let brief = Brief { mark, hazard: data.hazard, bulletin: parcel.bulletin.as_str() };
         let subject = subject(first, &brief);
+        let page = SinglePart::html(page(&subject, mark, &speeches));
         let parts = MultiPart::alternative()
             .boundary(format!("nadhir-{}", hash(&parcel.key)))
-            .singlepart(SinglePart::plain(plain(&speeches)))
-            .singlepart(SinglePart::html(page(&subject, mark, &speeches)));
+            .singlepart(SinglePart::plain(plain(&speeches)));
+        let parts = match images.is_empty() {
+            true => parts.singlepart(page),
+            false => parts.multipart(with_images(page, &hash(&parcel.key), images)),
+        };
         let letter = self.head(parcel).subject(subject).multipart(parts).map_err(|why| wrong(why.to_string()))?;
         Ok(letter.formatted())
     }
@@ -145,6 +162,15 @@ impl Sheet {
             head.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value))
         })
     }
+}
+
+/// A page and the images that lie beside it.
+fn with_images(page: SinglePart, hash: &str, images: Vec<Image>) -> MultiPart {
+    let whole = MultiPart::related().boundary(format!("nadhir-{hash}-page")).singlepart(page);
+    images.into_iter().fold(whole, |whole, Image { name, bytes, .. }| {
+        let kind = ContentType::parse("image/png").expect("it is a type of MIME");
+        whole.singlepart(Attachment::new_inline_with_name(format!("{hash}.{name}"), name).body(bytes, kind))
+    })
 }
 
 /// The languages in the order of the channel, which the name of the message holds: `MKH-2025-000012.3/json/ar+en/desk`.
@@ -221,7 +247,7 @@ mod tests {
     fn told(language: Language, headline: &str) -> String {
         let brief =
             Brief { mark: Mark::Level(Severity::Red), hazard: Some(Hazard::Rain), bulletin: "MKH-2025-000012.3" };
-        subject(&Speech { language, headline, body: "" }, &brief)
+        subject(&Speech { language, headline, body: "", picture: None }, &brief)
     }
 
     #[test]

@@ -160,6 +160,8 @@ fn parcel(key: String, attempt: u32, body: &str, now: Timestamp) -> Parcel {
         loudness: Severity::Advisory,
         now,
         expires: now + LIFE,
+        pictures: Vec::new(),
+        corrects: None,
     }
 }
 

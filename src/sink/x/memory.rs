@@ -34,6 +34,8 @@ pub(super) struct Thread {
     pub(super) is_in_doubt: bool,
     /// None of them was posted before this.
     pub(super) since: Timestamp,
+    /// Set when X did not let it answer what it takes back.
+    pub(super) stands_alone: bool,
 }
 
 impl Memory {
@@ -53,7 +55,7 @@ impl Memory {
                 if MAX_THREADS <= self.threads.len() {
                     self.threads.pop_front();
                 }
-                let thread = Thread { posts: Vec::new(), is_in_doubt: was_tried, since };
+                let thread = Thread { posts: Vec::new(), is_in_doubt: was_tried, since, stands_alone: false };
                 self.threads.push_back_mut((parcel.key.clone(), thread))
             }
         };
@@ -93,6 +95,13 @@ impl Memory {
     }
 }
 
+/// The first post of a thread in its receipt: `posts 17, 18`, or `post 17`.
+pub(super) fn first_post(receipt: &str) -> Option<&str> {
+    let numbers = receipt.strip_prefix("posts ").or_else(|| receipt.strip_prefix("post "))?;
+    let first = numbers.split(", ").next()?;
+    (!first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit())).then_some(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +118,8 @@ mod tests {
             loudness: Severity::Red,
             now: Timestamp::from_timestamp(1_765_238_400, 0).unwrap(),
             expires: Timestamp::from_timestamp(1_765_242_000, 0).unwrap(),
+            pictures: Vec::new(),
+            corrects: None,
         }
     }
 

@@ -54,6 +54,8 @@ struct Entities {
 /// An address in a text.
 #[derive(Debug, Deserialize)]
 struct Address {
+    /// The picture that it leads to, where X itself put the address behind the text for one.
+    media_key: Option<String>,
     /// As X shortened it.
     url: String,
     /// As it was written.
@@ -89,9 +91,12 @@ impl Search<'_> {
 impl Post {
     fn plain(&self) -> String {
         let unescaped = self.text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-        let long = self.entities.urls.iter().fold(unescaped, |text, address| match &address.expanded_url {
-            Some(expanded) => text.replace(&address.url, expanded),
-            None => text,
+        let long = self.entities.urls.iter().fold(unescaped, |text, address| {
+            match (&address.media_key, &address.expanded_url) {
+                (Some(_), _) => text.replace(&address.url, ""),
+                (None, Some(expanded)) => text.replace(&address.url, expanded),
+                (None, None) => text,
+            }
         });
         plain(&long)
     }
@@ -134,6 +139,8 @@ mod tests {
     fn a_text_is_known_in_the_letters_that_x_gives_back() {
         assert!(stands(OURS, None, &post(THEIRS, URLS)));
         assert!(stands(&format!("{OURS}\n"), None, &post(OURS, "")));
+        let with_picture = URLS.replace("]}", r#",{"url":"https://t.co/cccccccccc","expanded_url":"https://x.com/a/status/7/photo/1","media_key":"3_7"}]}"#);
+        assert!(stands(OURS, None, &post(&format!("{THEIRS} https://t.co/cccccccccc"), &with_picture)));
         assert!(stands("a &lt; b", None, &post("a &amp;lt; b", "")), "what looks escaped is escaped once more");
     }
 

@@ -10,7 +10,7 @@ use super::audience::NOT_AGAIN;
 use super::held::{self, Going};
 use super::values::{code, hold_code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
-use crate::message::Message;
+use crate::message::{Message, MessageKey};
 use crate::outbox::{NewDelivery, Standing};
 use crate::record::Entry;
 use crate::route::manner::Hold;
@@ -171,7 +171,7 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
     let message = match known.messages.get(new.message.as_str()) {
         Some(row) => *row,
         None => {
-            let row = message_row(db, new)?;
+            let row = message_row(db, &new.message, new)?;
             known.messages.insert(new.message.as_str(), row);
             row
         }
@@ -184,8 +184,10 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
     let due = new.due.timestamp_millis();
     let is_owed = held::is_owed(db, channel, new)?;
     let Going { hold, due: going, stands_for, lag } = held::going(db, channel, new)?;
-    let put = "INSERT INTO deliveries (channel, message, number, edition, urgency, due, expires, hold, stands_for, lag)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (channel, message) DO NOTHING";
+    let picture = new.picture.as_ref().map(|picture| message_row(db, picture, new)).transpose()?;
+    let put = "INSERT INTO deliveries
+            (channel, message, number, edition, urgency, due, expires, hold, stands_for, lag, picture)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (channel, message) DO NOTHING";
     let is_new = is_owed
         && 0 < db.prepare_cached(put)?.execute((
             channel,
@@ -198,6 +200,7 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
             hold_code(hold),
             stands_for,
             lag,
+            picture,
         ))?;
     if is_new || !is_owed {
         // There is no other clock in a commit than the moment from which the newer edition may go out. What is kept back takes the
@@ -260,16 +263,16 @@ pub(super) fn channel_row(db: &Connection, name: &str) -> Result<i64, StoreError
     Ok(db.prepare_cached("SELECT id FROM channels WHERE name = ?1")?.query_row([name], |row| row.get(0))?)
 }
 
-fn message_row(db: &Connection, new: &NewDelivery) -> Result<i64, StoreError> {
+fn message_row(db: &Connection, message: &MessageKey, new: &NewDelivery) -> Result<i64, StoreError> {
     let row: Option<i64> = db
         .prepare_cached("SELECT id FROM messages WHERE key = ?1 AND bulletin = ?2")?
-        .query_row([new.message.as_str(), new.bulletin.as_str()], |row| row.get(0))
+        .query_row([message.as_str(), new.bulletin.as_str()], |row| row.get(0))
         .optional()?;
     row.ok_or_else(|| StoreError::Refused {
         why: format!(
             "a delivery to {} names message {} of bulletin {}, which is not there",
             new.channel,
-            new.message.as_str(),
+            message.as_str(),
             new.bulletin
         ),
     })

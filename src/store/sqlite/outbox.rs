@@ -11,7 +11,7 @@ use super::audience::NOT_AGAIN;
 use super::held;
 use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::ChannelId;
-use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing};
+use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing, is_correction};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -58,6 +58,8 @@ pub(super) fn claim(
             continue;
         };
         hold.execute((delivery.id, token, until))?;
+        let pictures = delivery.picture.map(|picture| frozen(db, picture)).transpose()?.flatten();
+        let corrects = if is_correction(delivery.urgency) { arrived_before(db, row, delivery.id)? } else { None };
         claimed.push(Claimed {
             id: delivery.id,
             token,
@@ -68,11 +70,22 @@ pub(super) fn claim(
             bulletin: name(text.bulletin)?,
             body: text.body,
             content_type: text.content_type,
+            pictures: pictures.map(|pictures| pictures.body),
+            corrects,
             urgency: delivery.urgency,
             expires: moment(delivery.expires)?,
         });
     }
     Ok(claimed)
+}
+
+/// What the other side said when it took the newest older edition of what a delivery is of.
+fn arrived_before(db: &Connection, channel: i64, delivery: i64) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT o.note FROM deliveries d JOIN deliveries o
+            ON o.channel = d.channel AND o.number = d.number AND o.edition < d.edition AND o.standing = ?3
+        WHERE d.id = ?2 AND d.channel = ?1 ORDER BY o.edition DESC LIMIT 1";
+    let of = (channel, delivery, code(Standing::Delivered));
+    Ok(db.prepare_cached(sql)?.query_row(of, |row| row.get(0)).optional()?.flatten())
 }
 
 /// Brings back what was put off while the clock ran ahead: what then seemed a moment away would lie as far off as the clock was
@@ -126,6 +139,7 @@ struct Due {
     attempts: u32,
     urgency: u8,
     expires: i64,
+    picture: Option<i64>,
 }
 
 /// Holds for a delivery `d` unless a newer edition of its number is owed to the channel too, has arrived there, or has run
@@ -141,7 +155,7 @@ const NEXT_URGENCY: &str = "SELECT max(urgency) FROM deliveries
 
 fn due_sql() -> String {
     format!(
-        "SELECT id, message, attempts, urgency, expires FROM deliveries d
+        "SELECT id, message, attempts, urgency, expires, picture FROM deliveries d
         WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND urgency = ?2 AND due <= ?3 AND hold = 0 AND {IS_NEWEST}
         ORDER BY due, id LIMIT ?4"
     )
@@ -167,8 +181,8 @@ fn due_rows(db: &Connection, channel: i64, now: i64, limit: usize) -> Result<Vec
     {
         let room = (limit - due.len()) as i64;
         let found = rows.query_map((channel, urgency, now, room), |row| {
-            let (attempts, urgency, expires) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok(Due { id: row.get(0)?, message: row.get(1)?, attempts, urgency, expires })
+            let (attempts, urgency, expires, picture) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+            Ok(Due { id: row.get(0)?, message: row.get(1)?, attempts, urgency, expires, picture })
         })?;
         for delivery in found {
             due.push(delivery?);

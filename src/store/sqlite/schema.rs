@@ -13,7 +13,7 @@ use super::super::StoreError;
 const APPLICATION_ID: i32 = 0x4e41_4452;
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i32 = 3;
+const SCHEMA_VERSION: i32 = 4;
 
 /// From version 1 to 2: who listens at each channel, which for those that are known is not known, and whether a try is the last.
 const FROM_1_TO_2: &str = "
@@ -28,6 +28,11 @@ ALTER TABLE deliveries ADD COLUMN stands_for INTEGER REFERENCES channels (id);
 ALTER TABLE deliveries ADD COLUMN lag INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX kept ON deliveries (channel, hold, due) WHERE standing = 0 AND hold > 0;
 CREATE INDEX standing_in ON deliveries (channel, due) WHERE standing = 0 AND stands_for IS NOT NULL;
+";
+
+/// From version 3 to 4: the pictures that go with a message.
+const FROM_3_TO_4: &str = "
+ALTER TABLE deliveries ADD COLUMN picture INTEGER REFERENCES messages (id);
 ";
 
 /// How long a statement waits for another process that holds the file.
@@ -81,6 +86,7 @@ CREATE TABLE deliveries (
     attempts INTEGER NOT NULL DEFAULT 0, standing INTEGER NOT NULL DEFAULT 0,
     token INTEGER, lease_until INTEGER, settled_at INTEGER, note TEXT, is_last INTEGER NOT NULL DEFAULT 0,
     hold INTEGER NOT NULL DEFAULT 0, stands_for INTEGER REFERENCES channels (id), lag INTEGER NOT NULL DEFAULT 0,
+    picture INTEGER REFERENCES messages (id),
     UNIQUE (channel, message)
 ) STRICT;
 CREATE INDEX free ON deliveries (channel, urgency DESC, due, id) WHERE standing = 0 AND lease_until IS NULL;
@@ -203,10 +209,9 @@ fn set_up(db: &Connection, make: Make) -> rusqlite::Result<()> {
         )),
         Make::Of(SCHEMA_VERSION) => Ok(()),
         Make::Of(older) => {
-            let steps = match older {
-                1 => format!("{FROM_1_TO_2}{FROM_2_TO_3}"),
-                _ => FROM_2_TO_3.to_owned(),
-            };
+            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4];
+            let done = usize::try_from(older.saturating_sub(1)).unwrap_or(0);
+            let steps: String = steps.into_iter().skip(done).collect();
             tracing::info!(
                 "The store is brought from version {older} to version {SCHEMA_VERSION}; nothing in it is lost"
             );
@@ -263,9 +268,17 @@ mod tests {
         assert!(why(&path).contains("newer nadhir"));
     }
 
-    /// The tables of version 2 where they were otherwise.
+    /// The tables of version 3 where they were otherwise.
+    fn tables_of_version_3() -> String {
+        let tables = TABLES.replace("    picture INTEGER REFERENCES messages (id),\n", "");
+        assert!(!tables.contains("picture"));
+        tables
+    }
+
+    /// Those of version 2.
     fn tables_of_version_2() -> String {
-        let (tables, _) = TABLES.split_once("CREATE INDEX kept").unwrap();
+        let whole = tables_of_version_3();
+        let (tables, _) = whole.split_once("CREATE INDEX kept").unwrap();
         let columns = "    hold INTEGER NOT NULL DEFAULT 0, stands_for INTEGER REFERENCES channels (id), lag INTEGER NOT NULL DEFAULT 0,\n";
         let tables = tables.replace(columns, "");
         assert!(!tables.contains("hold") && !tables.contains("stands_for") && !tables.contains("lag "));
@@ -298,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_file_of_an_older_version_is_looked_at_as_it_is_and_brought_forward_when_it_is_opened() {
-        for (older, tables) in [(1, tables_of_version_1()), (2, tables_of_version_2())] {
+        let known = [(1, tables_of_version_1()), (2, tables_of_version_2()), (3, tables_of_version_3())];
+        for (older, tables) in known {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("nadhir.db");
             of_version(older, &tables, &path);

@@ -19,7 +19,7 @@ const EN: &str = "Automated warning raised to red: heavy rain in Jeddah Governor
 const EN_BODY: &str = "Measured: 51 mm <b>& more</b>.\n\nDanger to life: stay in a safe place.\n.\n.. a line of dots";
 
 /// A bulletin's edition on the channel `desk`.
-fn edition(edition: u32, attempt: u32, order: &str) -> Parcel {
+pub(super) fn edition(edition: u32, attempt: u32, order: &str) -> Parcel {
     let bulletin = BulletinId::new("MKH-2025-000012", edition);
     let body = serde_json::json!({ "type": "warning.raised", "timestamp": "2025-12-09T00:05:00Z", "data": {
         "id": bulletin, "number": "MKH-2025-000012", "edition": edition, "change": "raised", "status": "Actual",
@@ -35,6 +35,8 @@ fn edition(edition: u32, attempt: u32, order: &str) -> Parcel {
         loudness: Severity::Red,
         now: at(i64::from(attempt)),
         expires: at(3600),
+        pictures: Vec::new(),
+        corrects: None,
     }
 }
 
@@ -307,6 +309,14 @@ fn letter_heard(server: &Scripted) -> Vec<u8> {
     let begin = heard.iter().position(|line| line == "DATA").unwrap() + 1;
     let lines = heard.iter().skip(begin).take_while(|line| *line != ".");
     lines.map(|line| format!("{}\r\n", line.strip_prefix('.').unwrap_or(line))).collect::<String>().into_bytes()
+}
+
+/// The letter that a message becomes.
+pub(super) async fn written(parcel: &Parcel) -> Vec<u8> {
+    let server = Scripted::start(&[]).await;
+    let (sink, _dir) = in_the_open(&server, "security = \"none\"").await;
+    sink.send(parcel).await.unwrap();
+    letter_heard(&server)
 }
 
 /// Bulletins as they are really told, from the golden file of the JSON form, and an exercise and an end made of the first.

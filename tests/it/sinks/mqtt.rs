@@ -30,6 +30,8 @@ fn message(number: &str, edition: u32, more: &Value, minutes: i64) -> Parcel {
         body: json!({ "type": "warning.issued", "data": data }).to_string().into(),
         now,
         expires: now + TimeDelta::minutes(minutes),
+        pictures: Vec::new(),
+        corrects: None,
         ..parcel(1)
     }
 }

@@ -1,0 +1,64 @@
+//! Pictures on X: they are handed over before the post that shows them. One that X does not take is left out, and the post goes
+//! without it.
+//!
+//! Sources: docs.x.com, "Upload media" (`media`, `media_category`; 5 MB an image) and "Create Media metadata" (`alt_text`, 1000
+//! characters at most).
+
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::multipart::Form;
+use serde_json::json;
+
+use super::{X, number_of};
+use crate::message::brief::Part;
+use crate::sink::{Parcel, picture};
+
+/// How long a picture may keep its post waiting.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+impl X {
+    /// Hands over the picture of a post in its language, described in words; gives its number, or none when X does not have it in
+    /// time. A picture is tried with the first try alone: after it, the text is late enough.
+    pub(super) async fn upload(&self, parcel: &Parcel, part: &Part) -> Option<String> {
+        let picture = parcel.pictures.iter().find(|picture| picture.language == part.language)?;
+        if 1 < parcel.attempt {
+            return None;
+        }
+        let handed_over = tokio::time::timeout(TIMEOUT, self.hand_over(parcel, std::slice::from_ref(picture)));
+        let late = || Err(format!("it was not taken in {} s", TIMEOUT.as_secs()));
+        match handed_over.await.unwrap_or_else(|_| late()) {
+            Ok(id) => Some(id),
+            Err(why) => {
+                tracing::warn!(bulletin = %parcel.bulletin, "{} is posted without its picture: {why}", parcel.bulletin);
+                None
+            }
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        parcel: &Parcel,
+        pictures: &[crate::message::picture::Picture],
+    ) -> Result<String, String> {
+        let image = picture::images(pictures).await?.into_iter().next().ok_or("there is none")?;
+        let url = self.method("media/upload");
+        let alt = image.alt.clone();
+        let form = Form::new()
+            .text("media_category", "tweet_image")
+            .text("media_type", "image/png")
+            .part("media", image.part()?);
+        let headers = self.headers("POST", &url, parcel.now);
+        let answer = self.receiver.send_form((Method::POST, &url), headers, form, TIMEOUT).await?;
+        let id = number_of(&answer).filter(|_| answer.status.is_success()).ok_or(answer.words)?;
+        let url = self.method("media/metadata");
+        let described = json!({ "id": id, "metadata": { "alt_text": { "text": alt } } });
+        let headers = self.headers("POST", &url, parcel.now);
+        let answer = self.receiver.post_json(&url, headers, &described).await.map_err(|why| why.to_string())?;
+        // A picture that cannot be described says nothing to those who do not see it; the text says it all, so it is shown.
+        if !answer.status.is_success() {
+            tracing::debug!("X did not take the description of a picture: {}", answer.words);
+        }
+        Ok(id)
+    }
+}
