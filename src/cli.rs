@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 pub mod backtest;
 pub mod check;
+pub mod channel;
 mod columns;
 pub mod demo;
 pub mod desk;
@@ -148,6 +149,9 @@ enum Command {
     /// Try out a program of one's own that is to be a channel.
     #[command(after_help = "Example:  nadhir sink conform ./siren --zone west")]
     Sink(sink::Arguments),
+    /// Try a channel of the people on duty, or of a drill, with a message that says that it is a test.
+    #[command(after_help = channel::HELP)]
+    Channel(channel::Arguments),
     /// Live through readings of the past with a set of rules, and score what would have been told by what really happened.
     #[command(after_help = backtest::HELP)]
     Backtest(backtest::Arguments),
@@ -205,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Feed(arguments) => feed::run(&arguments),
         Command::Feeds(arguments) => kinds::feeds(&arguments, &mut anstream::stdout()),
         Command::Sinks(arguments) => kinds::sinks(&arguments, &mut anstream::stdout()),
+        Command::Channel(arguments) => channel::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),

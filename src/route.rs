@@ -95,6 +95,35 @@ impl<'a> OnDuty<'a> {
     }
 }
 
+/// A channel at which a test may be told, and surely none of the public: there is no way to it but [`OnTrial::of`].
+#[derive(Debug, Clone, Copy)]
+pub struct OnTrial<'a>(&'a Listener);
+
+impl<'a> OnTrial<'a> {
+    /// The channel, if the people on duty listen there, or those of a drill.
+    pub fn of(listener: &'a Listener) -> Option<Self> {
+        match listener.audience {
+            Audience::Staff | Audience::Drill => Some(Self(listener)),
+            Audience::Public => None,
+        }
+    }
+
+    /// The shape it takes.
+    pub fn form(self) -> Form {
+        self.0.form
+    }
+
+    /// The languages it takes, in order.
+    pub fn languages(self) -> &'a [Language] {
+        &self.0.languages
+    }
+
+    /// The shape of the pictures that it shows, if it shows some.
+    pub fn picture(self) -> Option<Size> {
+        self.0.picture
+    }
+}
+
 /// Why a channel does not hear a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Deaf {

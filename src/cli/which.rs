@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId};
 use crate::store::sqlite::read_bulletins;
-use crate::time::Timestamp;
+use crate::time::{TimeDelta, Timestamp};
 
 /// The name of a bulletin, or what one would be like.
 #[derive(Debug, clap::Args)]
@@ -112,17 +112,29 @@ pub(super) fn made_up(asked: &Which, config: &Config, now: Timestamp) -> Result<
         }
         (_, _) => Origin::Automatic { evidence: Vec::new() },
     };
-    Ok(Bulletin {
+    let validity = config.rules.times.validity;
+    let plain = plain(hazard, severity, areas, (now, validity));
+    Ok(Bulletin { change, status, reach: Reach::new(hazard, worst), origin, ..plain })
+}
+
+/// A made-up warning as a rule would first give it, for a time from now on.
+pub(super) fn plain(
+    hazard: Hazard,
+    severity: Severity,
+    areas: Vec<GovernorateId>,
+    (now, life): (Timestamp, TimeDelta),
+) -> Bulletin {
+    Bulletin {
         id: BulletinId::new(MADE_UP, 1),
         number: MADE_UP.to_owned(),
         edition: 1,
         replaces: Vec::new(),
-        change,
-        status,
+        change: Change::Issued,
+        status: Status::Actual,
         hazard,
         severity,
         was: None,
-        reach: Reach::new(hazard, worst),
+        reach: Reach::new(hazard, severity),
         areas,
         left: Vec::new(),
         doubtful: Vec::new(),
@@ -130,13 +142,13 @@ pub(super) fn made_up(asked: &Which, config: &Config, now: Timestamp) -> Result<
         same_since: None,
         issued: now,
         onset: now,
-        until: now + config.rules.times.validity,
-        stale_after: now + config.rules.times.validity,
+        until: now + life,
+        stale_after: now + life,
         silent_since: None,
         by_hand: ByHand::default(),
         only_in: Vec::new(),
-        origin,
-    })
+        origin: Origin::Automatic { evidence: Vec::new() },
+    }
 }
 
 /// The number of a bulletin that was never said.

@@ -9,6 +9,8 @@ mod backtest;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod channel;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod crash;
