@@ -282,7 +282,9 @@ impl Crew {
         }
         for (channel, (audience, sink)) in sinks {
             let (store, sights) = (Arc::clone(&ground.store), ground.sights.clone());
-            let courier = Courier::new(channel.clone(), audience, sink, store, sights);
+            let listener = config.channels.iter().map(|one| &one.listener).find(|one| one.channel == channel);
+            let pace = listener.and_then(|listener| listener.manner.pace);
+            let courier = Courier::new(channel.clone(), audience, sink, store, sights).at(pace);
             let courier = Arc::new(courier);
             let (bell, stop) = (bells.of(&channel), crew.stop_delivering.clone());
             let name = format!("courier of {channel}");

@@ -12,6 +12,7 @@ use crate::message::card::Size;
 use crate::statement::Statement;
 
 pub mod manner;
+pub mod pace;
 
 use manner::Manner;
 

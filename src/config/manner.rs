@@ -10,6 +10,7 @@ use crate::hazard::Severity;
 use crate::ids::ChannelId;
 use crate::route::Audience;
 use crate::route::manner::{Fallback, LONGEST_WHILE, Manner, QuietHours, Release, usual};
+use crate::route::pace::Pace;
 use crate::statement::Sort;
 use crate::table::{Found, Table};
 use crate::time::{TimeDelta, parse_span, span_text};
@@ -83,7 +84,8 @@ pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> 
         table.error(&named.span, message, Some("take `fallback` or `standby` out".to_owned()));
     }
     let tells = tells(table);
-    (Manner { releases, quiet, fallback, is_standby, tells }, named)
+    let pace = table.text("rate", Pace::parse).map(|found| found.value);
+    (Manner { releases, quiet, fallback, is_standby, tells, pace }, named)
 }
 
 /// Which statements it hears.

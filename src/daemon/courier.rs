@@ -4,7 +4,7 @@
 //! is the outbox's to say, and nothing is sent after its time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::Notify;
@@ -17,6 +17,7 @@ use crate::ids::ChannelId;
 use crate::message::picture;
 use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing, loudness};
 use crate::route::Audience;
+use crate::route::pace::{Meter, Pace};
 use crate::sink::{Parcel, Sink, outcome};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
@@ -34,6 +35,8 @@ pub struct Courier {
     sink: Arc<dyn Sink>,
     store: Arc<dyn Store>,
     sights: Sights,
+    /// How many messages the channel takes in a time, and what has gone out of late.
+    pace: Option<(Pace, Mutex<Meter>)>,
 }
 
 /// What one turn of a courier came to.
@@ -54,7 +57,13 @@ impl Courier {
         store: Arc<dyn Store>,
         sights: Sights,
     ) -> Self {
-        Self { channel, audience, sink, store, sights }
+        Self { channel, audience, sink, store, sights, pace: None }
+    }
+
+    /// The same at a pace. What has gone out before a reload is not counted.
+    #[must_use]
+    pub fn at(self, pace: Option<Pace>) -> Self {
+        Self { pace: pace.map(|pace| (pace, Mutex::default())), ..self }
     }
 
     /// Claims, sends and settles once. The time is asked for at each of these, since a send may take long.
@@ -62,9 +71,19 @@ impl Courier {
     /// # Errors
     /// When the store failed; what was sent and not settled is sent again later under the same key.
     pub async fn turn(&self, now: &(dyn Fn() -> Timestamp + Sync)) -> Result<Turn, StoreError> {
-        let claimed = self.store.claim(self.channel.clone(), IN_HAND, now(), LEASE).await?;
+        let room = match &self.pace {
+            Some((pace, meter)) => lock(meter).room(*pace, now()),
+            None => Ok(IN_HAND),
+        };
+        // Without room nothing is taken in hand; what has run out of time is ended all the same.
+        let limit = room.unwrap_or(0).min(IN_HAND);
+        let claimed = self.store.claim(self.channel.clone(), limit, now(), LEASE).await?;
         if claimed.is_empty() {
-            return Ok(Turn::Idle(self.store.next_due(self.channel.clone()).await?));
+            let due = self.store.next_due(self.channel.clone()).await?;
+            return Ok(Turn::Idle(due.map(|due| room.err().map_or(due, |free| due.max(free)))));
+        }
+        if let Some((pace, meter)) = &self.pace {
+            lock(meter).count(*pace, claimed.len(), now());
         }
         let is_mine = |claimed: &Claimed| claimed.audience.is_none_or(|audience| audience == self.audience);
         if !claimed.iter().all(is_mine) {
@@ -169,6 +188,11 @@ impl Courier {
             }
         }
     }
+}
+
+fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
+    // A meter is changed in one piece, so that what a panic left behind is whole.
+    meter.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Gives back what is meant for others than a courier carries to. The channel has been given to another audience, and the courier is

@@ -126,6 +126,34 @@ async fn a_courier_carries_nothing_that_is_meant_for_others_than_its_own() {
     assert!(handed.try_recv().is_ok());
 }
 
+#[tokio::test]
+async fn a_channel_is_given_no_more_than_it_takes_and_the_rest_when_there_is_room() {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
+    let start = Clock::System.now();
+    let ground = Ground {
+        store: Arc::clone(&store),
+        clock: Clock::System,
+        tick: TICK,
+        dir: PathBuf::new(),
+        sights: Sights::default(),
+    };
+    let desk = ChannelId::new("desk").unwrap();
+    let lease = store.lead(start).await.unwrap();
+    for version in 0..3 {
+        owe(&ground, lease, version, &desk).await;
+    }
+    let (to, mut handed) = mpsc::channel(8);
+    let sink = Arc::new(Receiver(to, false));
+    let pace = crate::route::pace::Pace::parse("2/min").ok();
+    let courier = Courier::new(desk, Audience::Staff, sink, Arc::clone(&store), Sights::default()).at(pace);
+    let later = |seconds| start + TimeDelta::seconds(seconds);
+    assert_eq!(courier.turn(&|| later(1)).await.unwrap(), courier::Turn::Busy);
+    assert_eq!(courier.turn(&|| later(1)).await.unwrap(), courier::Turn::Idle(Some(later(31))));
+    assert!(handed.try_recv().is_ok() && handed.try_recv().is_ok() && handed.try_recv().is_err());
+    assert_eq!(courier.turn(&|| later(31)).await.unwrap(), courier::Turn::Busy);
+    assert!(handed.try_recv().is_ok());
+}
+
 /// A configuration without feeds, in which the people on duty or everyone listens at the desk.
 fn with_desk(audience: &str, channel: &str) -> Config {
     let text = format!("[desk]\naudience = \"{audience}\"\n{channel}\n");

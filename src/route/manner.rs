@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::Audience;
+use super::pace::Pace;
 use crate::alert::Status;
 use crate::bulletin::{Bulletin, Change, Origin};
 use crate::hazard::Severity;
@@ -95,6 +96,8 @@ pub struct Manner {
     pub is_standby: bool,
     /// Which statements it hears; none, when it does not ask for them.
     pub tells: BTreeSet<Sort>,
+    /// How many messages it takes in a time, when that is not any number.
+    pub pace: Option<Pace>,
 }
 
 /// When something goes out, and whether somebody has to say yes first.

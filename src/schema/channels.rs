@@ -40,8 +40,13 @@ fn common() -> Vec<Key> {
         ("fallback", table("who stands in for it when it fails", fallback(), &["channel"])),
         ("statements", words("what it hears beside warnings", Sort::ALL.iter().map(|sort| sort.name()))),
         ("picture", word("bulletins come with their picture, where the kind can show one", Size::ALL.map(Size::name))),
+        ("rate", rate("how many messages it takes in a time, one a minute at least: 20/min")),
         ("standby", flag("true: it only stands in for another", false)),
     ]
+}
+
+fn rate(told: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[0-9]+ */ *(s|min|h)$", "description": told })
 }
 
 fn quiet_hours() -> Vec<Key> {
