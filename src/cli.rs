@@ -18,6 +18,7 @@ pub mod logs;
 pub mod pending;
 pub mod place;
 pub mod preview;
+pub mod reach;
 pub mod reload;
 pub mod route;
 pub mod say;
@@ -158,6 +159,9 @@ enum Command {
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
+    /// Show how many messages reached whom, how fast, and of what.
+    #[command(after_help = reach::HELP)]
+    Reach(reach::Arguments),
     /// Show who would hear a bulletin, and why every other channel would not.
     #[command(after_help = "Example:  nadhir route explain --hazard rain --severity red --governorate jeddah")]
     Route(route::Arguments),
@@ -213,6 +217,7 @@ pub fn main() -> ExitCode {
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
+        Command::Reach(arguments) => reach::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments, &mut anstream::stdout()),

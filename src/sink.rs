@@ -218,6 +218,10 @@ pub trait Sink: Send + Sync {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>>;
     /// Finds out whether it could send, without sending.
     fn probe(&self) -> BoxFuture<'_, Result<(), String>>;
+    /// How many people follow it, where its service tells; none where nobody can know. Bounded in time by the sink itself.
+    fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// The settings of a sink, read and checked; opening it touches the world.

@@ -163,6 +163,21 @@ pub struct DeliveryRow {
     pub note: Option<String>,
 }
 
+/// What became of one message at one channel, for those who count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReachRow {
+    /// To whom.
+    pub channel: String,
+    /// What.
+    pub message: MessageKey,
+    /// Of which bulletin, statement or notice.
+    pub bulletin: BulletinId,
+    /// Where it stands.
+    pub standing: Standing,
+    /// When it came to its end; none while it is owed.
+    pub settled_at: Option<Timestamp>,
+}
+
 /// The most rows that [`Archive`] lists at once; whoever has more asks for the tally.
 pub const MAX_LISTED: usize = 200_000;
 

@@ -310,6 +310,11 @@ impl Sink for Email {
     fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(self.line.probe())
     }
+
+    /// Those on the envelope; how many are behind a mailing list, its server knows.
+    fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
+        Box::pin(async { Ok(Some(self.to.len() as u64)) })
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! copy of the message may appear in the chat.
 //!
 //! Sources: the Telegram Bot API (core.telegram.org/bots/api: "Making requests", `ResponseParameters`, `sendMessage`,
-//! `ReplyParameters`, `sendPhoto`, `sendMediaGroup`, `getChat`), and for the words of its refusals the source of the Bot API server
+//! `ReplyParameters`, `sendPhoto`, `sendMediaGroup`, `getChat`, `getChatMemberCount`), and for the words of its refusals the source of the Bot API server
 //! (tdlib/telegram-bot-api).
 
 use std::fmt;
@@ -234,9 +234,22 @@ impl Sink for Telegram {
             Ok(())
         })
     }
+
+    /// The members of the chat.
+    fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
+        Box::pin(self.count())
+    }
 }
 
 impl Telegram {
+    async fn count(&self) -> Result<Option<u64>, String> {
+        let mut url = self.method("getChatMemberCount");
+        url.query_pairs_mut().append_pair("chat_id", &self.chat.to_string());
+        let answer = self.receiver.get(&url, HeaderMap::new()).await?;
+        let count = answer.json::<Said>().filter(|said| said.ok).and_then(|said| said.result?.as_u64());
+        count.map(Some).ok_or(answer.words)
+    }
+
     fn method(&self, name: &str) -> Url {
         let mut url = self.api.clone();
         url.set_path(&format!("{}bot{}/{name}", self.api.path(), self.token.expose()));

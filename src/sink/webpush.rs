@@ -217,6 +217,15 @@ impl Sink for WebPush {
             self.subscribed(now).await.map(drop).map_err(|why| why.to_string())
         })
     }
+
+    /// The browsers that are subscribed.
+    fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
+        Box::pin(async {
+            let now = std::time::SystemTime::now().into();
+            let (subscribed, _) = self.subscribed(now).await.map_err(|why| why.to_string())?;
+            Ok(Some(subscribed.len() as u64))
+        })
+    }
 }
 
 impl Tally {

@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
@@ -192,6 +192,18 @@ impl Sink for X {
         Box::pin(async move {
             // A signature is held against the clock of X and belongs to no story.
             self.ask_account(SystemTime::now().into()).await.map(drop)
+        })
+    }
+
+    /// The followers of the account.
+    fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
+        Box::pin(async move {
+            let mut url = self.method("users/me");
+            url.query_pairs_mut().append_pair("user.fields", "public_metrics");
+            let answer = self.ask(&url, SystemTime::now().into()).await?;
+            let count =
+                answer.json::<Value>().and_then(|said| said.pointer("/data/public_metrics/followers_count")?.as_u64());
+            count.map(Some).ok_or_else(|| self.unread(&answer))
         })
     }
 }

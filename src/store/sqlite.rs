@@ -11,7 +11,8 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Archive, Commit, Decision, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, Readdressed, Saved, StoreError, Tally,
+    Archive, Commit, Decision, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, ReachRow, Readdressed, Saved,
+    StoreError, Tally,
 };
 use crate::bulletin::Bulletin;
 use crate::ids::ChannelId;
@@ -67,6 +68,17 @@ pub fn read_kept(path: &Path) -> Result<(Vec<Kept>, Vec<Bulletin>), StoreError> 
         }
     }
     Ok((kept, bulletins))
+}
+
+/// What became of all messages since a moment, and the bulletins since then, of a store that another nadhir may be running on. Changes
+/// nothing.
+///
+/// # Errors
+/// As [`read_journal`], and when there is more than can be listed.
+pub fn read_reach(path: &Path, since: Timestamp) -> Result<(Vec<ReachRow>, Vec<Bulletin>), StoreError> {
+    let mut db = schema::look(path)?;
+    let at_once = db.transaction()?;
+    Ok((archive::reach(&at_once, since)?, archive::bulletins_since(&at_once, since)?))
 }
 
 /// What a store holds that another nadhir may be running on. Changes nothing. `since` is from when on what was given up counts.

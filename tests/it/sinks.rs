@@ -4,6 +4,7 @@
 mod cap;
 mod conformance;
 mod exec;
+mod followers;
 mod mail;
 mod mqtt;
 mod pictures;

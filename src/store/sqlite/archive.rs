@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::super::{DeliveryRow, Entry, MAX_LISTED, Queue, StoreError};
+use super::super::{DeliveryRow, Entry, MAX_LISTED, Queue, ReachRow, StoreError};
 use super::values::{code, moment, name, standing};
 use crate::bulletin::Bulletin;
 use crate::outbox::Standing;
@@ -18,14 +18,9 @@ pub(super) fn journal(db: &Connection, limit: usize) -> Result<Vec<Entry>, Store
 
 /// All bulletins, or those of one number, in the order of their making.
 pub(super) fn bulletins(db: &Connection, number: Option<&str>) -> Result<Vec<Bulletin>, StoreError> {
-    let read = |row: &Row<'_>| {
-        let json: String = row.get(0)?;
-        serde_json::from_str(&json)
-            .map_err(|why| StoreError::Failed { why: format!("a stored bulletin cannot be read: {why}") })
-    };
     match number {
-        Some(number) => list(db, "SELECT json FROM bulletins WHERE number = ?1 ORDER BY seq", [number], read),
-        None => list(db, "SELECT json FROM bulletins ORDER BY seq", [], read),
+        Some(number) => list(db, "SELECT json FROM bulletins WHERE number = ?1 ORDER BY seq", [number], bulletin),
+        None => list(db, "SELECT json FROM bulletins ORDER BY seq", [], bulletin),
     }
 }
 
@@ -45,6 +40,34 @@ pub(super) fn deliveries(db: &Connection) -> Result<Vec<DeliveryRow>, StoreError
             note: row.get(6)?,
         })
     })
+}
+
+/// What became of all that was to go out from a moment on, in the order of its making.
+pub(super) fn reach(db: &Connection, since: Timestamp) -> Result<Vec<ReachRow>, StoreError> {
+    let sql = "SELECT c.name, m.key, m.bulletin, d.standing, d.settled_at
+        FROM deliveries d JOIN channels c ON c.id = d.channel JOIN messages m ON m.id = d.message
+        WHERE ?1 <= d.due ORDER BY d.id";
+    list(db, sql, [since.timestamp_millis()], |row| {
+        let settled_at: Option<i64> = row.get(4)?;
+        Ok(ReachRow {
+            channel: row.get(0)?,
+            message: name(row.get(1)?)?,
+            bulletin: name(row.get(2)?)?,
+            standing: standing(row.get(3)?)?,
+            settled_at: settled_at.map(moment).transpose()?,
+        })
+    })
+}
+
+/// The bulletins that were given from a moment on, in the order of their making.
+pub(super) fn bulletins_since(db: &Connection, since: Timestamp) -> Result<Vec<Bulletin>, StoreError> {
+    list(db, "SELECT json FROM bulletins WHERE ?1 <= issued ORDER BY seq", [since.timestamp_millis()], bulletin)
+}
+
+fn bulletin(row: &Row<'_>) -> Result<Bulletin, StoreError> {
+    let json: String = row.get(0)?;
+    serde_json::from_str(&json)
+        .map_err(|why| StoreError::Failed { why: format!("a stored bulletin cannot be read: {why}") })
 }
 
 /// Reads all rows of a question, and refuses to cut the answer short in silence.
