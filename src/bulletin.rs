@@ -265,3 +265,39 @@ pub struct Bulletin {
     #[serde(default, skip_serializing_if = "ByHand::is_nothing")]
     pub by_hand: ByHand,
 }
+
+impl Bulletin {
+    /// A warning as a rule would first give it, with nothing known beside what threatens whom from when until when.
+    pub fn plain(
+        number: &str,
+        (hazard, severity): (Hazard, Severity),
+        areas: Vec<GovernorateId>,
+        (issued, until): (Timestamp, Timestamp),
+    ) -> Self {
+        Self {
+            id: BulletinId::new(number, 1),
+            number: number.to_owned(),
+            edition: 1,
+            replaces: Vec::new(),
+            change: Change::Issued,
+            status: Status::Actual,
+            hazard,
+            severity,
+            was: None,
+            reach: Reach::new(hazard, severity),
+            areas,
+            left: Vec::new(),
+            doubtful: Vec::new(),
+            parted: Vec::new(),
+            same_since: None,
+            issued,
+            onset: issued,
+            until,
+            stale_after: until,
+            silent_since: None,
+            by_hand: ByHand::default(),
+            only_in: Vec::new(),
+            origin: Origin::Automatic { evidence: Vec::new() },
+        }
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! A text is rendered once and frozen; channels that take the same form and languages share it.
 
+pub mod reminders;
+
 use std::collections::BTreeMap;
 
 use crate::bulletin::{Bulletin, Change};

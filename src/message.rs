@@ -139,6 +139,11 @@ impl MessageKey {
         Self(format!("{bulletin}/{}/{}", form.name(), tags.join("+")))
     }
 
+    /// The name of the same message told once more.
+    pub fn reminder(&self, count: u32) -> Self {
+        Self(format!("{}/reminder-{count}", self.0))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -221,9 +226,29 @@ impl Speaker {
         form: Form,
         languages: &[Language],
     ) -> Result<Message, RenderError> {
-        let speak = |language: &Language| Ok((*language, self.speak(bulletin, places, *language)?));
+        self.tell(Told { bulletin, places, reminder: None }, form, languages)
+    }
+
+    /// Renders a bulletin that was told before and still holds once more, for the how-manieth time.
+    ///
+    /// # Errors
+    /// As [`Speaker::render`].
+    pub fn remind(
+        &self,
+        bulletin: &Bulletin,
+        places: &GovernorateBook,
+        form: Form,
+        languages: &[Language],
+        count: u32,
+    ) -> Result<Message, RenderError> {
+        let message = self.tell(Told { bulletin, places, reminder: Some(count) }, form, languages)?;
+        Ok(Message { key: message.key.reminder(count), ..message })
+    }
+
+    fn tell(&self, told: Told<'_>, form: Form, languages: &[Language]) -> Result<Message, RenderError> {
+        let speak = |language: &Language| Ok((*language, self.speak(told, *language)?));
         let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
-        self.put(bulletin, places, form, &spoken)
+        self.put(told, form, &spoken)
     }
 
     /// Renders a notice to the people on duty in a form, in the languages and the order given.
@@ -269,8 +294,8 @@ impl Speaker {
     }
 
     /// A bulletin in the words of one language.
-    fn speak(&self, bulletin: &Bulletin, places: &GovernorateBook, language: Language) -> Result<Spoken, WordingError> {
-        text::speak(&self.telling(bulletin, places, language))
+    fn speak(&self, told: Told<'_>, language: Language) -> Result<Spoken, WordingError> {
+        text::speak(&self.telling_of(told, language))
     }
 
     /// A notice in the words of one language.
@@ -284,17 +309,12 @@ impl Speaker {
     }
 
     /// A bulletin in a form, of what it is in each language.
-    fn put(
-        &self,
-        bulletin: &Bulletin,
-        places: &GovernorateBook,
-        form: Form,
-        spoken: &[(Language, Spoken)],
-    ) -> Result<Message, RenderError> {
-        let json = || json::whole(bulletin, places, &self.sources, spoken);
-        let part = |language, _: &Spoken, budget| brief::speak(&self.telling(bulletin, places, language), budget);
+    fn put(&self, told: Told<'_>, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
+        let Told { bulletin, places, reminder } = told;
+        let json = || json::whole(bulletin, places, &self.sources, spoken, reminder);
+        let part = |language, _: &Spoken, budget| brief::speak(&self.telling_of(told, language), budget);
         let cap = || {
-            let info = |(language, spoken)| cap::Info { telling: self.telling(bulletin, places, language), spoken };
+            let info = |(language, spoken)| cap::Info { telling: self.telling_of(told, language), spoken };
             let infos: Vec<cap::Info<'_>> = spoken.iter().map(|(language, spoken)| info((*language, spoken))).collect();
             cap::whole(bulletin, &infos)
         };
@@ -310,9 +330,22 @@ impl Speaker {
     }
 
     fn telling<'a>(&'a self, bulletin: &'a Bulletin, places: &'a GovernorateBook, language: Language) -> Telling<'a> {
-        let Self { issuer, style, wording, sources } = self;
-        Telling { bulletin, places, issuer, style, wording, sources, language, dates: Dates::Whole }
+        self.telling_of(Told { bulletin, places, reminder: None }, language)
     }
+
+    fn telling_of<'a>(&'a self, Told { bulletin, places, reminder }: Told<'a>, language: Language) -> Telling<'a> {
+        let Self { issuer, style, wording, sources } = self;
+        let (dates, is_reminder) = (Dates::Whole, reminder.is_some());
+        Telling { bulletin, places, issuer, style, wording, sources, language, dates, is_reminder }
+    }
+}
+
+/// A bulletin that is told, for the first time or once more.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    bulletin: &'a Bulletin,
+    places: &'a GovernorateBook,
+    reminder: Option<u32>,
 }
 
 /// How the forms are made that hold all languages in one document.

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use crate::bulletin::Bulletin;
+use crate::dispatch::reminders::Reminder;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing, Verdict};
@@ -197,6 +198,9 @@ pub trait Ledger: Send + Sync {
     ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>>;
     /// Lets out what is kept back of a bulletin, holds it or ends it, as somebody on duty says; tells at how many channels it was.
     fn decide(&self, lease: Lease, decision: Decision) -> BoxFuture<'_, Result<u64, StoreError>>;
+    /// Owes reminders to the channels that received the word itself and are owed no newer one; one that is owed already is nothing new.
+    /// Tells which are.
+    fn remind(&self, lease: Lease, reminders: Vec<Reminder>) -> BoxFuture<'_, Result<Vec<MessageKey>, StoreError>>;
     /// Commits one step: all of it, durably, or nothing.
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>>;
 }
@@ -227,6 +231,8 @@ pub trait Archive: Send + Sync {
     fn journal(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>>;
     /// All bulletins, or those of one warning's number, in the order of their making.
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>>;
+    /// What was last said of each warning, where that was said since a moment and nothing has taken its place.
+    fn last_words(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>>;
     /// What is kept back now, the oldest first.
     fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>>;
     /// All deliveries in the order of their making, [`MAX_LISTED`] at most.

@@ -7,12 +7,12 @@ use anyhow::Context;
 use super::check::EX_NOINPUT;
 use super::{EX_UNAVAILABLE, EX_USAGE, explain, place};
 use crate::alert::{Identity, Status};
-use crate::bulletin::{Bulletin, ByHand, Change, Origin, Reach};
+use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::config::Config;
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{BulletinId, FeedId, GovernorateId};
+use crate::ids::{FeedId, GovernorateId};
 use crate::store::sqlite::read_bulletins;
-use crate::time::{TimeDelta, Timestamp};
+use crate::time::Timestamp;
 
 /// The name of a bulletin, or what one would be like.
 #[derive(Debug, clap::Args)]
@@ -112,43 +112,8 @@ pub(super) fn made_up(asked: &Which, config: &Config, now: Timestamp) -> Result<
         }
         (_, _) => Origin::Automatic { evidence: Vec::new() },
     };
-    let validity = config.rules.times.validity;
-    let plain = plain(hazard, severity, areas, (now, validity));
+    let plain = Bulletin::plain(MADE_UP, (hazard, severity), areas, (now, now + config.rules.times.validity));
     Ok(Bulletin { change, status, reach: Reach::new(hazard, worst), origin, ..plain })
-}
-
-/// A made-up warning as a rule would first give it, for a time from now on.
-pub(super) fn plain(
-    hazard: Hazard,
-    severity: Severity,
-    areas: Vec<GovernorateId>,
-    (now, life): (Timestamp, TimeDelta),
-) -> Bulletin {
-    Bulletin {
-        id: BulletinId::new(MADE_UP, 1),
-        number: MADE_UP.to_owned(),
-        edition: 1,
-        replaces: Vec::new(),
-        change: Change::Issued,
-        status: Status::Actual,
-        hazard,
-        severity,
-        was: None,
-        reach: Reach::new(hazard, severity),
-        areas,
-        left: Vec::new(),
-        doubtful: Vec::new(),
-        parted: Vec::new(),
-        same_since: None,
-        issued: now,
-        onset: now,
-        until: now + life,
-        stale_after: now + life,
-        silent_since: None,
-        by_hand: ByHand::default(),
-        only_in: Vec::new(),
-        origin: Origin::Automatic { evidence: Vec::new() },
-    }
 }
 
 /// The number of a bulletin that was never said.

@@ -124,6 +124,11 @@ fn read_whole(
         let help = format!("leave it out, which means `{}`", opener.form().name());
         table.error(&form.span, message, Some(help));
     }
+    let form_of = |opener: &Arc<dyn Opener>| form.as_ref().map_or_else(|| opener.form(), |found| found.value);
+    if !manner.reminds.is_empty() && opener.as_ref().map(form_of) == Some(Form::Cap) {
+        let help = "take it out: whoever reads CAP sees by itself until when an alert holds".to_owned();
+        table.error(&table.span_of("remind"), "`remind`: CAP has no reminders", Some(help));
+    }
     // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
     if opener.is_some() || before < problems.count() {
         table.finish();

@@ -20,6 +20,9 @@ const USUAL_AFTER: TimeDelta = TimeDelta::minutes(2);
 /// The shortest and the longest time that it may have: within less it would seldom have been tried twice.
 const AFTER: std::ops::RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=TimeDelta::minutes(60);
 
+/// The shortest and the longest time between two words of the same.
+const REMIND: std::ops::RangeInclusive<TimeDelta> = TimeDelta::minutes(15)..=TimeDelta::hours(24);
+
 /// What is said of all channels.
 pub(super) struct House<'a> {
     /// In which zone hours are told.
@@ -85,7 +88,23 @@ pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> 
     }
     let tells = tells(table);
     let pace = table.text("rate", Pace::parse).map(|found| found.value);
-    (Manner { releases, quiet, fallback, is_standby, tells, pace }, named)
+    let reminds = table.table("remind").map(reminds).unwrap_or_default();
+    (Manner { releases, quiet, fallback, is_standby, tells, pace, reminds }, named)
+}
+
+/// After which time it is told once more of what still holds, by severity.
+fn reminds(table: Table<'_>) -> BTreeMap<Severity, TimeDelta> {
+    let mut reminds = BTreeMap::new();
+    for severity in Severity::ALL {
+        let Some(every) = table.span_of_time(severity.name()) else { continue };
+        if !REMIND.contains(&every.value) {
+            let (least, most) = (span_text(*REMIND.start()), span_text(*REMIND.end()));
+            table.error(&every.span, format!("`{}` is out of range: {least} to {most}", severity.name()), None);
+        }
+        reminds.insert(*severity, every.value);
+    }
+    table.finish();
+    reminds
 }
 
 /// Which statements it hears.

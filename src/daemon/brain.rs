@@ -2,6 +2,9 @@
 //!
 //! Whoever brings it an event is answered after the commit, so that nothing is taken for done that could still be lost.
 
+mod lines;
+mod speech;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,23 +13,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::lines::{announced, given_over, noticed, said};
 use super::bells::Bells;
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::bulletin::{Bulletin, Change, Reason};
-use crate::config::embedded;
-use crate::dispatch::{Dispatch, dispatch, dispatch_notices, dispatch_statements};
+use crate::dispatch::Dispatch;
+use crate::dispatch::reminders::Reminded;
 use crate::engine::{self, Event, Outcome, State, StateError, desk, staff};
 use crate::ids::{BulletinId, FeedId};
-use crate::language::Language;
 use crate::message::Speaker;
-use crate::notice::Notice;
 use crate::outbox::Verdict;
 use crate::record::Entry;
 use crate::route::Listener;
 use crate::rule::RuleBook;
-use crate::statement::Statement;
-use crate::store::{Commit, Decision, Lease, Readdressed, Store, StoreError};
+use crate::store::{Commit, Decision, Lease, Store, StoreError};
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// How many events may wait for the brain; whoever brings more waits with it.
@@ -113,6 +114,8 @@ pub struct Brain {
     sights: Sights,
     /// The statements of the last commit.
     stated: Vec<BulletinId>,
+    /// Who was reminded of what how often; what is forgotten at a restart the store remembers.
+    reminded: Reminded,
 }
 
 impl Brain {
@@ -129,7 +132,16 @@ impl Brain {
     ) -> Result<Self, BrainError> {
         let lease = store.lead(now).await?;
         let state = State::restore(&store.load().await?)?;
-        let mut brain = Self { store, lease, state, mind: Arc::clone(&mind), bells, sights, stated: Vec::new() };
+        let mut brain = Self {
+            store,
+            lease,
+            state,
+            mind: Arc::clone(&mind),
+            bells,
+            sights,
+            stated: Vec::new(),
+            reminded: Reminded::new(),
+        };
         let journal = brain.readdress(&mind, now).await?;
         if !journal.is_empty() {
             brain.write(journal, now).await?;
@@ -205,63 +217,6 @@ impl Brain {
         Ok(bulletins)
     }
 
-    fn dispatch(&self, bulletins: &[Bulletin], now: Timestamp) -> Result<Dispatch, BrainError> {
-        let mind = &self.mind;
-        let places = &mind.book.governorates;
-        let draw = |bulletin: &Bulletin, size, languages: &[Language]| {
-            mind.speaker.pictures(bulletin, places, size, languages).unwrap_or_else(|why| {
-                warn!("{} goes out without its picture: {why}", bulletin.id);
-                None
-            })
-        };
-        let render = |bulletin: &Bulletin, form, languages: &[Language]| {
-            mind.speaker.render(bulletin, places, form, languages).or_else(|why| {
-                error!("{} is told in the built-in words, because the configured ones failed: {why}", bulletin.id);
-                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
-                Speaker { wording, ..mind.speaker.clone() }.render(bulletin, places, form, languages)
-            })
-        };
-        dispatch(bulletins, &mind.listeners, now, render, draw)
-            .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
-    }
-
-    /// What is owed of statements. One that cannot be put into words must not hold up a warning, nor end the brain.
-    fn dispatch_statements(&self, statements: &[Statement], now: Timestamp) -> Dispatch {
-        let mind = &self.mind;
-        let told = dispatch_statements(statements, &mind.listeners, now, |statement, form, languages| {
-            let places = &mind.book.governorates;
-            mind.speaker.announce(statement, places, form, languages).or_else(|why| {
-                error!("{} is told in the built-in words, because the configured ones failed: {why}", statement.id);
-                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
-                Speaker { wording, ..mind.speaker.clone() }.announce(statement, places, form, languages)
-            })
-        });
-        told.unwrap_or_else(|why| {
-            error!("A statement could not be put into words, and goes to nobody: {why}");
-            Dispatch::default()
-        })
-    }
-
-    /// What is owed to the people on duty. That a notice cannot be put into words must not hold up a warning of the same step: it
-    /// is then told in the log and the journal alone.
-    fn dispatch_notices(&self, notices: &[Notice], now: Timestamp) -> Dispatch {
-        let mind = &self.mind;
-        let told = dispatch_notices(notices, &mind.listeners, now, |notice, form, languages| {
-            let places = &mind.book.governorates;
-            mind.speaker.notify(notice, places, form, languages).or_else(|why| {
-                error!("{} is told in the built-in words, because the configured ones failed: {why}", notice.id);
-                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
-                Speaker { wording, ..mind.speaker.clone() }.notify(notice, places, form, languages)
-            })
-        });
-        told.unwrap_or_else(|why| {
-            error!(
-                "A notice to the people on duty could not be put into words, and is told in the journal alone: {why}"
-            );
-            Dispatch::default()
-        })
-    }
-
     fn show(&self, journal: &[Entry], bulletins: &[Bulletin]) {
         for entry in journal {
             match entry.kind.as_str() {
@@ -307,6 +262,7 @@ impl Brain {
                 biased;
                 () = tokio::time::sleep_until(look), if !stop.is_cancelled() => {
                     self.insist(&Event::Tick, &clock, &pulse, &stop).await?;
+                    self.remind(clock.now()).await?;
                     look = tokio::time::Instant::now() + clock.real(tick);
                     continue;
                 }
@@ -497,63 +453,6 @@ impl Brain {
             }
         }
     }
-}
-
-/// The journal's line of a channel at which others listen than before.
-fn given_over(one: &Readdressed, now: Timestamp) -> Entry {
-    let Readdressed { channel, from, to, ended, on_their_way } = one;
-    let text = format!(
-        "{channel} was for {} and is for {} now: of what was owed there, {ended} are not sent and {on_their_way} that are on their \
-         way are not tried again",
-        from.name(),
-        to.name()
-    );
-    Entry { at: now, kind: "audience".to_owned(), subject: channel.to_string(), text }
-}
-
-/// The journal's line of a bulletin.
-fn said(bulletin: &Bulletin, dispatch: &Dispatch, now: Timestamp) -> Entry {
-    let join = |names: Vec<String>| names.join(", ");
-    let areas = join(bulletin.areas.iter().map(ToString::to_string).collect());
-    let heard_by = dispatch.heard_by.get(&bulletin.id).map(Vec::as_slice).unwrap_or_default();
-    let channels = match heard_by {
-        [] => "nobody: no channel hears it".to_owned(),
-        channels => join(channels.iter().map(ToString::to_string).collect()),
-    };
-    let spared = match bulletin.same_since {
-        Some(_) => "; who has the edition before it and listens for none but these places is spared it",
-        None => "",
-    };
-    let text = format!(
-        "{} {} {} in {areas} until {}, owed to {channels}{spared}",
-        bulletin.change.name(),
-        bulletin.hazard,
-        bulletin.severity,
-        bulletin.until.format("%F %H:%M UTC"),
-    );
-    Entry { at: now, kind: "bulletin".to_owned(), subject: bulletin.id.to_string(), text }
-}
-
-/// The journal's line of a statement.
-fn announced(statement: &Statement, dispatch: &Dispatch, now: Timestamp) -> Entry {
-    let channels = match dispatch.heard_by.get(&statement.id).map(Vec::as_slice).unwrap_or_default() {
-        [] => "nobody: no channel hears it".to_owned(),
-        channels => channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    };
-    let done = if statement.is_withdrawn { "withdrawn" } else { statement.content.sort.name() };
-    let text = format!("{done}, owed to {channels}");
-    Entry { at: now, kind: "statement".to_owned(), subject: statement.id.to_string(), text }
-}
-
-/// The journal's line of a notice.
-fn noticed(notice: &Notice, dispatch: &Dispatch, now: Timestamp) -> Entry {
-    let heard_by = dispatch.heard_by.get(&notice.id).map(Vec::as_slice).unwrap_or_default();
-    let owed = match heard_by {
-        [] => "owed to nobody: no channel of audience staff hears it".to_owned(),
-        channels => format!("owed to {}", channels.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-    };
-    let text = format!("{}, {owed}", notice.sentence());
-    Entry { at: now, kind: "notice".to_owned(), subject: notice.id.to_string(), text }
 }
 
 #[cfg(test)]

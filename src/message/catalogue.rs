@@ -164,6 +164,7 @@ pub(super) fn sections() -> Vec<Section> {
         plain("places", places()),
         counted("places_count", vec!["governorate", "others"]),
         plain("banner", banners()),
+        plain("reminder", vec![("headline", &[S::Headline]), ("still", &[])]),
         plain("headline", each(changes(), OWN_HEADLINE)),
         plain("automatic_headline", each(changes(), OWN_HEADLINE)),
         plain("desk_headline", each(changes(), OWN_HEADLINE)),

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! `doubtful` stands at the end, in the shape of `left`, where a warning may still hold in a place that it held in before and nobody
-//! knows whether it does. `parted` stands there, in the same shape, where nothing is new but that the bulletin no longer speaks of
+//! knows whether it does. `reminder` counts how often what is still in force was told once more, under the same id. `parted` stands there, in the same shape, where nothing is new but that the bulletin no longer speaks of
 //! some places.
 //!
 //! A notice to the people on duty comes in the same envelope under types of its own, `notice.begun`, `notice.continues` and
@@ -90,6 +90,9 @@ struct Data<'a> {
     /// Why it is taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    /// The how-manieth time it is told once more; left out the first time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminder: Option<u32>,
 }
 
 /// A feed and what the public reads in its place; none when it is not configured any more.
@@ -209,6 +212,7 @@ pub(super) fn whole(
     places: &GovernorateBook,
     names: &BTreeMap<FeedId, Both<String>>,
     spoken: &[(Language, Spoken)],
+    reminder: Option<u32>,
 ) -> Result<String, serde_json::Error> {
     let source = source(&bulletin.origin);
     let sources = source.feeds.iter().map(|id| Named { id, name: names.get(*id) }).collect();
@@ -240,6 +244,7 @@ pub(super) fn whole(
             parted: areas(&bulletin.parted, places),
             by_hand: !bulletin.by_hand.is_nothing(),
             reason: bulletin.by_hand.reason,
+            reminder,
         },
     })
 }

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use self::bulletins::{Scene, Voice};
 use self::faults::{Fault, Filling, MAX_HEADLINE_LEN, MAX_TEXT_LEN};
+use crate::bulletin::Change;
 use crate::governorate::GovernorateBook;
 use crate::ids::{FeedId, GovernorateId};
 use crate::language::{Both, Language, Style};
 use crate::message::brief;
 use crate::message::text::Spoken;
 use crate::message::wording::{Said, Trial, WordingError};
-use crate::message::{Form, Issuer, Message, RenderError, Speaker, put_statement};
+use crate::message::{self, Form, Issuer, Message, RenderError, Speaker, put_statement};
 use crate::problem::{Problem, Problems};
 
 /// All that is needed to try a wording.
@@ -63,6 +64,13 @@ struct Met {
     texts: usize,
 }
 
+/// In which languages a bulletin is told, and how often: what holds on is told once more as well.
+fn tellings(change: Change) -> Vec<(Language, Option<u32>)> {
+    let reminder = (change == Change::Extended).then_some(Some(1));
+    let times = std::iter::once(None).chain(reminder);
+    times.flat_map(|reminder| Language::ALL.map(|language| (language, reminder))).collect()
+}
+
 impl Rehearsal {
     /// Tells everything once, notes what is wrong, and returns how many texts were told.
     pub fn run(&self, problems: &Problems) -> usize {
@@ -98,13 +106,14 @@ impl Rehearsal {
                 Voice::Usual => &usual,
                 Voice::Other => &other,
             };
-            for language in Language::ALL {
-                let spoken = speaker.speak(bulletin, &self.places, language);
+            for (language, reminder) in tellings(bulletin.change) {
+                let told = message::Told { bulletin, places: &self.places, reminder };
+                let spoken = speaker.speak(told, language);
                 let spoken = spoken.and_then(|spoken| {
                     speaker.say_card(bulletin, &self.places, language)?;
                     Ok(spoken)
                 });
-                let put = |form, spoken: &[_]| speaker.put(bulletin, &self.places, form, spoken);
+                let put = |form, spoken: &[_]| speaker.put(told, form, spoken);
                 look(story, language, self.in_every_form(language, spoken, put));
             }
         });

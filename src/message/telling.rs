@@ -34,6 +34,8 @@ pub(super) struct Telling<'a> {
     pub(super) language: Language,
     /// How days are written.
     pub(super) dates: Dates,
+    /// Whether it was told before and is told once more, since it still holds.
+    pub(super) is_reminder: bool,
 }
 
 /// How days are written.
@@ -221,8 +223,12 @@ impl Telling<'_> {
         self.say(key, &[]).map(Some)
     }
 
-    /// The headline, marked when it is not meant for everyone.
+    /// The headline, marked when it is told once more, and when it is not meant for everyone.
     pub(super) fn marked(&self, headline: String) -> Told {
+        let headline = match self.is_reminder {
+            true => self.say("reminder.headline", &[(Slot::Headline, &headline)])?,
+            false => headline,
+        };
         match self.banner()? {
             None => Ok(headline),
             Some(banner) => self.say("banner.headline", &[(Slot::Banner, &banner), (Slot::Headline, &headline)]),

@@ -30,6 +30,9 @@ pub(super) fn headline(telling: &Telling<'_>) -> Told {
 /// Headline and body of a bulletin in one language.
 pub(super) fn speak(telling: &Telling<'_>) -> Result<Spoken, WordingError> {
     let mut paragraphs: Vec<String> = telling.banner()?.into_iter().collect();
+    if telling.is_reminder {
+        paragraphs.push(telling.say("reminder.still", &[])?);
+    }
     paragraphs.extend(match &telling.bulletin.origin {
         Origin::Automatic { .. } | Origin::Desk => automatic::paragraphs(telling)?,
         Origin::Official { identity, words, .. } => official::paragraphs(telling, Source { identity, words })?,

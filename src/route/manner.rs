@@ -98,6 +98,8 @@ pub struct Manner {
     pub tells: BTreeSet<Sort>,
     /// How many messages it takes in a time, when that is not any number.
     pub pace: Option<Pace>,
+    /// After which time it is told once more of what still holds, by severity; never where nothing is said.
+    pub reminds: BTreeMap<Severity, TimeDelta>,
 }
 
 /// When something goes out, and whether somebody has to say yes first.

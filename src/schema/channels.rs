@@ -40,9 +40,15 @@ fn common() -> Vec<Key> {
         ("fallback", table("who stands in for it when it fails", fallback(), &["channel"])),
         ("statements", words("what it hears beside warnings", Sort::ALL.iter().map(|sort| sort.name()))),
         ("picture", word("bulletins come with their picture, where the kind can show one", Size::ALL.map(Size::name))),
+        ("remind", table("after which time what still holds is told once more, by severity", reminds(), &[])),
         ("rate", rate("how many messages it takes in a time, one a minute at least: 20/min")),
         ("standby", flag("true: it only stands in for another", false)),
     ]
+}
+
+fn reminds() -> Vec<Key> {
+    let every = |severity: &Severity| (severity.name(), span("15min to 24h"));
+    Severity::ALL.iter().map(every).collect()
 }
 
 fn rate(told: &str) -> Value {

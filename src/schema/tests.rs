@@ -175,7 +175,7 @@ fn whole() -> Vec<(&'static str, String)> {
     let nadhir = format!("{}\n[store]\n", embedded::text("nadhir.toml").unwrap().replace("[store]", ""));
     let channels =
         "[a]\nkind = \"console\"\naudience = \"public\"\ngovernorates = { tags = [\"coastal\"] }\n\
-        release = { red = \"approval\" }\nquiet_hours = { from = \"22:00\", until = \"06:00\" }\n\
+        release = { red = \"approval\" }\nremind = { red = \"1h\" }\nquiet_hours = { from = \"22:00\", until = \"06:00\" }\n\
         fallback = { channel = \"b\", after = \"2min\" }\n[b]\nkind = \"console\"\naudience = \"public\"\nstandby = true\nstatements = [\"news\"]\n".to_owned();
     let seasons = "[hajj]\nfrom = \"1 June\"\nto = \"3 June\"\n[nights]\ncron = \"* 22-23 * * *\"\n".to_owned();
     vec![

@@ -15,7 +15,9 @@ use super::{
     StoreError, Tally,
 };
 use crate::bulletin::Bulletin;
+use crate::dispatch::reminders::Reminder;
 use crate::ids::ChannelId;
+use crate::message::MessageKey;
 use crate::outbox::{Claimed, Kept, Settlement};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
@@ -25,6 +27,7 @@ mod audience;
 mod held;
 mod ledger;
 mod outbox;
+mod reminders;
 mod schema;
 mod values;
 mod writer;
@@ -181,6 +184,10 @@ impl Ledger for SqliteStore {
         self.ask(move |db| held::decide(db, lease, &decision))
     }
 
+    fn remind(&self, lease: Lease, reminders: Vec<Reminder>) -> BoxFuture<'_, Result<Vec<MessageKey>, StoreError>> {
+        self.ask(move |db| reminders::remind(db, lease, &reminders))
+    }
+
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
         self.ask(move |db| ledger::commit(db, lease, &commit))
     }
@@ -217,6 +224,10 @@ impl Archive for SqliteStore {
 
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
         self.ask(move |db| archive::bulletins(db, number.as_deref()))
+    }
+
+    fn last_words(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
+        self.ask(move |db| reminders::last_words(db, since))
     }
 
     fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {

@@ -13,9 +13,11 @@ use nadhir::daemon::Sights;
 use nadhir::daemon::bells::Bells;
 use nadhir::daemon::brain::{Brain, Mind};
 use nadhir::daemon::courier::{Courier, Turn};
+use nadhir::dispatch::reminders::Reminder;
 use nadhir::engine::{Event, Heard};
 use nadhir::feed::Batch;
 use nadhir::ids::{ChannelId, GovernorateId};
+use nadhir::message::MessageKey;
 use nadhir::outbox::{Claimed, Kept, Settlement, Standing};
 use nadhir::reading::{Basis, Reading};
 use nadhir::route::Audience;
@@ -89,6 +91,9 @@ impl Ledger for Mortal {
     fn decide(&self, lease: Lease, decision: Decision) -> BoxFuture<'_, Result<u64, StoreError>> {
         self.live(|store| store.decide(lease, decision))
     }
+    fn remind(&self, lease: Lease, reminders: Vec<Reminder>) -> BoxFuture<'_, Result<Vec<MessageKey>, StoreError>> {
+        self.live(|store| store.remind(lease, reminders))
+    }
     fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
         self.live(|store| store.commit(lease, commit))
     }
@@ -121,6 +126,9 @@ impl Archive for Mortal {
     }
     fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
         self.store.bulletins(number)
+    }
+    fn last_words(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
+        self.store.last_words(since)
     }
     fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {
         self.store.kept()

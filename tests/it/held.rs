@@ -1,9 +1,11 @@
 //! What is kept back before it goes out, who stands in for whom, and whom a correction reaches, as every store has to take it.
 
+use nadhir::dispatch::reminders::Reminder;
 use nadhir::ids::BulletinId;
+use nadhir::message::Message;
 use nadhir::outbox::{Kept, NewDelivery, OnlyIf, Standing, StandsFor, Terms, Verdict};
 use nadhir::route::manner::Hold;
-use nadhir::store::{Commit, Decision, Entry, Lease, Store};
+use nadhir::store::{Commit, Decision, Entry, Lease, Store, StoreError};
 use nadhir::time::TimeDelta;
 
 use super::stores::{LEASE, again, at, channel, delivered, on_every_store, rows, said, standings};
@@ -204,6 +206,46 @@ async fn a_correction_knows_what_the_receiver_said_of_the_word_it_takes_back_and
     .await;
 }
 
+/// A reminder of an edition at a channel.
+fn reminder(to: &str, edition: u32, body: &str) -> Reminder {
+    let said = said(0, NUMBER, edition, &[to]);
+    let (message, delivery) = (said.messages[0].clone(), said.deliveries[0].clone());
+    let key = message.key.reminder(1);
+    Reminder {
+        message: Message { key: key.clone(), body: body.to_owned(), ..message },
+        delivery: NewDelivery { message: key, ..delivery },
+    }
+}
+
+#[tokio::test]
+async fn only_who_has_the_word_and_is_owed_no_newer_one_is_reminded_and_once_under_each_name() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        store.commit(lease, said(0, NUMBER, 1, &["has", "waits"])).await.unwrap();
+        assert_eq!(claimed(&*store, "has", 1).await.len(), 1);
+        let of = |body: &'static str| ["has", "waits", "new"].map(|to| reminder(to, 1, body)).to_vec();
+        let told = store.remind(lease, of("Reminder: stay in")).await.unwrap();
+        assert_eq!(told, [reminder("has", 1, "").message.key]);
+        // After a change of the wording and a restart the same is owed once, in the words that are frozen.
+        assert_eq!(store.remind(lease, of("Stay in!")).await.unwrap(), []);
+        let again = store.claim(channel("has"), 8, at(2), LEASE).await.unwrap();
+        assert_eq!((again.len(), &*again[0].body), (1, "Reminder: stay in"));
+        store.settle(vec![delivered(&again[0])]).await.unwrap();
+        store.commit(lease, said(1, NUMBER, 2, &["has"])).await.unwrap();
+        let next = Reminder {
+            message: Message { key: reminder("has", 1, "").message.key.reminder(2), ..reminder("has", 1, "x").message },
+            ..reminder("has", 1, "x")
+        };
+        assert_eq!(store.remind(lease, vec![next]).await.unwrap(), [], "a newer word is on its way");
+        let last: Vec<String> = store.last_words(at(-60)).await.unwrap().iter().map(|one| one.id.to_string()).collect();
+        assert_eq!(last, ["MKH-2025-000001.2"]);
+        assert_eq!(store.last_words(at(86_400)).await.unwrap(), [], "what was said before is of the past");
+        store.lead(at(3)).await.unwrap();
+        assert!(matches!(store.remind(lease, Vec::new()).await, Err(StoreError::Fenced { .. })));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn pictures_go_with_the_message_that_they_were_frozen_for() {
     on_every_store(|store| async move {
@@ -211,7 +253,7 @@ async fn pictures_go_with_the_message_that_they_were_frozen_for() {
         let mut commit = said(0, NUMBER, 1, &["shows", "reads"]);
         let text = commit.messages[0].clone();
         let key: nadhir::message::MessageKey = serde_json::from_str("\"MKH-2025-000001.1/card-wide/ar+en\"").unwrap();
-        commit.messages.push(nadhir::message::Message { key: key.clone(), body: "[]".to_owned(), ..text });
+        commit.messages.push(Message { key: key.clone(), body: "[]".to_owned(), ..text });
         commit.deliveries[0].picture = Some(key);
         store.commit(lease, commit).await.unwrap();
         let shows = store.claim(channel("shows"), 8, at(1), LEASE).await.unwrap();

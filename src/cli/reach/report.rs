@@ -112,7 +112,7 @@ impl Reach {
         let mut arrived: BTreeMap<&BulletinId, u64> = BTreeMap::new();
         let mut spoken: BTreeMap<&str, (BTreeSet<&BulletinId>, u64)> = BTreeMap::new();
         for row in rows {
-            let languages = row.message.as_str().splitn(3, '/').nth(2).unwrap_or_default();
+            let languages = row.message.as_str().split('/').nth(2).unwrap_or_default();
             let count = counts.entry((&row.channel, languages)).or_default();
             *count.standings.entry(row.standing).or_default() += 1;
             let (Standing::Delivered, Some(bulletin)) = (row.standing, said.get(&row.bulletin)) else { continue };
@@ -190,7 +190,6 @@ fn percent(part: u64, all: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::which::plain;
     use crate::hazard::{Hazard, Severity};
     use crate::ids::GovernorateId;
     use crate::time::TimeDelta;
@@ -201,8 +200,7 @@ mod tests {
 
     fn bulletin(number: &str, hazard: Hazard, places: &[&str]) -> Bulletin {
         let areas = places.iter().map(|place| GovernorateId::new(place).unwrap()).collect();
-        let id = BulletinId::new(number, 1);
-        Bulletin { id, ..plain(hazard, Severity::Yellow, areas, (at(0), TimeDelta::hours(3))) }
+        Bulletin::plain(number, (hazard, Severity::Yellow), areas, (at(0), at(10_800)))
     }
 
     /// One delivery: channel, languages, bulletin, where it stands and when that was.

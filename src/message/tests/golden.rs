@@ -68,6 +68,27 @@ fn every_reason_for_a_correction() {
 }
 
 #[test]
+fn what_still_holds_is_told_once_more_as_a_reminder() {
+    let speaker = speaker(false);
+    let told = [
+        ("automatic", automatic(Change::Issued, Hazard::FlashFlood, Severity::Red)),
+        ("official", official(Change::Extended, Severity::Red, words_in_both())),
+    ];
+    let mut texts = Vec::new();
+    for (name, bulletin) in &told {
+        for form in [Form::Text, Form::Post, Form::Sms] {
+            let message = speaker.remind(bulletin, &BOOK, form, &Language::ALL, 2).unwrap();
+            assert!(message.key.as_str().ends_with("/ar+en/reminder-2"));
+            texts.push((format!("{name}, {}", form.name()), message.body));
+        }
+    }
+    let json = speaker.remind(&told[0].1, &BOOK, Form::Json, &Language::ALL, 2).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json.body).unwrap();
+    assert_eq!((&json["data"]["reminder"], &json["data"]["id"]), (&2.into(), &told[0].1.id.as_str().into()));
+    golden("reminders", &chapter(texts));
+}
+
+#[test]
 fn an_official_warning_in_one_language_is_quoted_in_the_other() {
     let [ar, en] = words_in_both().try_into().unwrap();
     let texts = [("arabic only", vec![ar]), ("english only", vec![en]), ("no words", Vec::new())]

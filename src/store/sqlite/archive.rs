@@ -64,7 +64,8 @@ pub(super) fn bulletins_since(db: &Connection, since: Timestamp) -> Result<Vec<B
     list(db, "SELECT json FROM bulletins WHERE ?1 <= issued ORDER BY seq", [since.timestamp_millis()], bulletin)
 }
 
-fn bulletin(row: &Row<'_>) -> Result<Bulletin, StoreError> {
+/// Reads a bulletin.
+pub(super) fn bulletin(row: &Row<'_>) -> Result<Bulletin, StoreError> {
     let json: String = row.get(0)?;
     serde_json::from_str(&json)
         .map_err(|why| StoreError::Failed { why: format!("a stored bulletin cannot be read: {why}") })

@@ -69,7 +69,7 @@ pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(
     }
     let mut known = Known::default();
     for delivery in &commit.deliveries {
-        write_delivery(db, delivery, &mut known)?;
+        owe(db, delivery, &mut known)?;
     }
     for bulletin in &commit.bulletins {
         overtake_others(db, bulletin, commit)?;
@@ -129,7 +129,7 @@ fn write_bulletin(db: &Connection, bulletin: &Bulletin) -> Result<(), StoreError
 
 /// Freezes a message. The same bytes again are nothing new; other bytes under the same name are refused, since some may
 /// already have received the first.
-fn write_message(db: &Connection, message: &Message) -> Result<(), StoreError> {
+pub(super) fn write_message(db: &Connection, message: &Message) -> Result<(), StoreError> {
     let frozen: Option<(String, String, String)> = db
         .prepare_cached("SELECT bulletin, content_type, body FROM messages WHERE key = ?1")?
         .query_row([message.key.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
@@ -159,7 +159,12 @@ struct Known<'a> {
     messages: BTreeMap<&'a str, i64>,
 }
 
-fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'a>) -> Result<(), StoreError> {
+/// Owes one message to one channel; true when that is new.
+pub(super) fn write_delivery(db: &Connection, new: &NewDelivery) -> Result<bool, StoreError> {
+    owe(db, new, &mut Known::default())
+}
+
+fn owe<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'a>) -> Result<bool, StoreError> {
     let channel = match known.channels.get(new.channel.as_str()) {
         Some(row) => *row,
         None => {
@@ -179,7 +184,7 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
     if let Some(since) = new.terms.unless_has
         && stands_by(db, channel, new, since)?
     {
-        return Ok(());
+        return Ok(false);
     }
     let due = new.due.timestamp_millis();
     let is_owed = held::is_owed(db, channel, new)?;
@@ -211,7 +216,7 @@ fn write_delivery<'a>(db: &Connection, new: &'a NewDelivery, known: &mut Known<'
         let (standing, least) = (code(Standing::Superseded), if is_owed { hold_code(hold) } else { 0 });
         db.prepare_cached(supersede)?.execute((channel, &new.number, new.edition, standing, due, note, least))?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Whether the newest older edition that was ever owed to a channel has arrived there and is not older than another one. What is

@@ -30,8 +30,9 @@ CREATE INDEX kept ON deliveries (channel, hold, due) WHERE standing = 0 AND hold
 CREATE INDEX standing_in ON deliveries (channel, due) WHERE standing = 0 AND stands_for IS NOT NULL;
 ";
 
-/// From version 3 to 4: the pictures that go with a message.
+/// From version 3 to 4: the pictures that go with a message, and the bulletins of late.
 const FROM_3_TO_4: &str = "
+CREATE INDEX issued ON bulletins (issued);
 ALTER TABLE deliveries ADD COLUMN picture INTEGER REFERENCES messages (id);
 ";
 
@@ -69,6 +70,7 @@ CREATE TABLE bulletins (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, number TEXT NOT NULL, edition INTEGER NOT NULL,
     issued INTEGER NOT NULL, json TEXT NOT NULL, UNIQUE (number, edition)
 ) STRICT;
+CREATE INDEX issued ON bulletins (issued);
 
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, bulletin TEXT NOT NULL, content_type TEXT NOT NULL,
@@ -271,7 +273,8 @@ mod tests {
     /// The tables of version 3 where they were otherwise.
     fn tables_of_version_3() -> String {
         let tables = TABLES.replace("    picture INTEGER REFERENCES messages (id),\n", "");
-        assert!(!tables.contains("picture"));
+        let tables = tables.replace("CREATE INDEX issued ON bulletins (issued);\n", "");
+        assert!(!tables.contains("picture") && !tables.contains("INDEX issued"));
         tables
     }
 
