@@ -73,6 +73,11 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             vec![
                 ("url", line("where it is sent: https, or http to this machine")),
                 ("secret", secret("where the secret of its signature is kept")),
+                ("authorization", secret("where the value of that header is kept, if the receiver asks for one")),
+                (
+                    "headers",
+                    json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": "more headers" }),
+                ),
                 timeout(),
             ],
             vec!["url", "secret"],

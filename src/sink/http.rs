@@ -143,7 +143,7 @@ impl Place {
         secrets.iter().copied().fold(place, Self::hush)
     }
 
-    fn hush(mut self, part: &str) -> Self {
+    pub(super) fn hush(mut self, part: &str) -> Self {
         if MIN_HUSHED_LEN <= part.len() {
             self.hushed.push(Secret::new(part));
         }

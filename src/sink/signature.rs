@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
 use ring::hmac;
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
 use crate::secret::Secret;
 use crate::time::{TimeDelta, Timestamp};
@@ -36,11 +37,16 @@ const KEY_LEN: std::ops::RangeInclusive<usize> = 24..=64;
 const PREFIX: &str = "whsec_";
 const VERSION: &str = "v1,";
 
+/// How a key begins of which receivers know the public half alone, and how that half and its signatures begin.
+const PRIVATE: &str = "whsk_";
+const PUBLIC: &str = "whpk_";
+const ASYMMETRIC: &str = "v1a,";
+
 /// Why a text is not a signing secret; never shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotASecret {
     /// Another prefix or none.
-    #[error("a signing secret begins with `whsec_`; make one with: echo whsec_$(openssl rand -base64 32)")]
+    #[error("a signing secret begins with `whsec_` (or `whsk_`); make one with: echo whsec_$(openssl rand -base64 32)")]
     Prefix,
     /// Not base64.
     #[error("what follows `whsec_` is not base64; make one with: echo whsec_$(openssl rand -base64 32)")]
@@ -53,6 +59,14 @@ pub enum NotASecret {
         /// How many bytes it holds.
         len: usize,
     },
+    /// No key of Ed25519.
+    #[error(
+        "what follows `whsk_` is no key of Ed25519: 32 bytes, or 64 with its public half; make one with: echo whsk_$(openssl rand -base64 32)"
+    )]
+    Ed25519,
+    /// The public half, with which nobody signs.
+    #[error("`whpk_` is the public half, for receivers; to sign, give the one that begins with `whsk_`")]
+    Public,
     /// None, or too many.
     #[error("one to {MAX_SECRETS} signing secrets are taken, apart by white space; found {count}")]
     Count {
@@ -86,8 +100,72 @@ pub enum VerifyError {
 
 /// Signs with one or more secrets.
 pub struct Signer {
-    keys: Vec<hmac::Key>,
+    keys: Vec<Key>,
 }
+
+/// A key to sign with.
+enum Key {
+    /// Both sides know it: HMAC-SHA256.
+    Shared(hmac::Key),
+    /// Receivers know its public half: Ed25519.
+    Own(Box<Ed25519KeyPair>),
+}
+
+impl Key {
+    fn read(text: &str) -> Result<Self, NotASecret> {
+        if text.starts_with(PUBLIC) {
+            return Err(NotASecret::Public);
+        }
+        let Some(rest) = text.strip_prefix(PRIVATE) else { return shared(text).map(Self::Shared) };
+        let bytes = secrecy::SecretSlice::from(STANDARD.decode(rest).map_err(|_| NotASecret::Ed25519)?);
+        let bytes = secrecy::ExposeSecret::expose_secret(&bytes);
+        let pair = match bytes.split_at_checked(SEED_LEN) {
+            Some((seed, [])) => Ed25519KeyPair::from_seed_unchecked(seed),
+            Some((seed, public)) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
+            None => return Err(NotASecret::Ed25519),
+        };
+        pair.map(|pair| Self::Own(Box::new(pair))).map_err(|_| NotASecret::Ed25519)
+    }
+
+    fn sign(&self, content: &[u8]) -> String {
+        match self {
+            Self::Shared(key) => format!("{VERSION}{}", STANDARD.encode(hmac::sign(key, content))),
+            Self::Own(pair) => format!("{ASYMMETRIC}{}", STANDARD.encode(pair.sign(content))),
+        }
+    }
+}
+
+/// What a receiver holds a signature against.
+enum Check {
+    Shared(hmac::Key),
+    Public(Vec<u8>),
+}
+
+impl Check {
+    fn read(text: &str) -> Result<Self, NotASecret> {
+        if let Some(rest) = text.strip_prefix(PUBLIC) {
+            return STANDARD.decode(rest).map(Self::Public).map_err(|_| NotASecret::Ed25519);
+        }
+        Ok(match Key::read(text)? {
+            Key::Shared(key) => Self::Shared(key),
+            Key::Own(pair) => Self::Public(pair.public_key().as_ref().to_vec()),
+        })
+    }
+
+    /// Whether one signature is of this content.
+    fn fits(&self, content: &[u8], signature: &str) -> bool {
+        let tag = |version| STANDARD.decode(signature.strip_prefix(version)?).ok();
+        match self {
+            Self::Shared(key) => tag(VERSION).is_some_and(|tag| hmac::verify(key, content, &tag).is_ok()),
+            Self::Public(key) => {
+                tag(ASYMMETRIC).is_some_and(|tag| UnparsedPublicKey::new(&ED25519, key).verify(content, &tag).is_ok())
+            }
+        }
+    }
+}
+
+/// The length of a private key, in bytes.
+const SEED_LEN: usize = 32;
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,20 +180,27 @@ impl Signer {
         if texts.is_empty() || MAX_SECRETS < texts.len() {
             return Err(NotASecret::Count { count: texts.len() });
         }
-        let keys = texts.into_iter().map(key).collect::<Result<_, _>>()?;
+        let keys = texts.into_iter().map(Key::read).collect::<Result<_, _>>()?;
         Ok(Self { keys })
     }
 
     /// The value of [`SIGNATURE`] for a message sent now.
     pub fn sign(&self, id: &str, now: Timestamp, body: &[u8]) -> String {
         let content = content(id, now.timestamp(), body);
-        let signatures: Vec<String> =
-            self.keys.iter().map(|key| format!("{VERSION}{}", STANDARD.encode(hmac::sign(key, &content)))).collect();
-        signatures.join(" ")
+        self.keys.iter().map(|key| key.sign(&content)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The public halves that receivers hold its signatures against; none of a secret that both sides know.
+    pub fn public_keys(&self) -> Vec<String> {
+        let public = |key: &Key| match key {
+            Key::Shared(_) => None,
+            Key::Own(pair) => Some(format!("{PUBLIC}{}", STANDARD.encode(pair.public_key().as_ref()))),
+        };
+        self.keys.iter().filter_map(public).collect()
     }
 }
 
-/// Makes sure that a request was signed with the secret (or one of several), less than `tolerance` away from now.
+/// Makes sure that a request was signed with the secret (or one of several, or of the private half of a `whpk_…`), less than `tolerance` away from now.
 pub fn verify(
     secret: &Secret,
     headers: &HeaderMap,
@@ -123,7 +208,11 @@ pub fn verify(
     now: Timestamp,
     tolerance: TimeDelta,
 ) -> Result<(), VerifyError> {
-    let signer = Signer::new(secret)?;
+    let texts: Vec<&str> = secret.expose().split_whitespace().collect();
+    if texts.is_empty() || MAX_SECRETS < texts.len() {
+        return Err(NotASecret::Count { count: texts.len() }.into());
+    }
+    let checks = texts.into_iter().map(Check::read).collect::<Result<Vec<_>, _>>()?;
     let id = header(headers, ID)?;
     let written = header(headers, TIMESTAMP)?;
     let signatures = header(headers, SIGNATURE)?;
@@ -134,15 +223,12 @@ pub fn verify(
         return Err(VerifyError::Stale { apart_s });
     }
     let content = content(id, second, body);
-    let fits = signatures
-        .split(' ')
-        .filter_map(|signature| STANDARD.decode(signature.strip_prefix(VERSION)?).ok())
-        .take(MAX_SIGNATURES)
-        .any(|tag| signer.keys.iter().any(|key| hmac::verify(key, &content, &tag).is_ok()));
+    let mut signatures = signatures.split(' ').take(MAX_SIGNATURES);
+    let fits = signatures.any(|signature| checks.iter().any(|check| check.fits(&content, signature)));
     if fits { Ok(()) } else { Err(VerifyError::Mismatch) }
 }
 
-fn key(text: &str) -> Result<hmac::Key, NotASecret> {
+fn shared(text: &str) -> Result<hmac::Key, NotASecret> {
     let bytes = STANDARD.decode(text.strip_prefix(PREFIX).ok_or(NotASecret::Prefix)?);
     let bytes = secrecy::SecretSlice::from(bytes.map_err(|_| NotASecret::Base64)?);
     let bytes = secrecy::ExposeSecret::expose_secret(&bytes);
@@ -242,12 +328,43 @@ mod tests {
         }
     }
 
+    /// The first key pair of RFC 8032, section 7.1, and its signature of nothing.
+    const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    const HALF: &str = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
+    #[test]
+    fn a_receiver_that_knows_the_public_half_alone_can_tell_what_is_ours() {
+        let signer = Signer::new(&Secret::new(&format!("whsk_{SEED}"))).unwrap();
+        assert_eq!(signer.public_keys(), [HALF]);
+        let whole = STANDARD.encode([STANDARD.decode(SEED).unwrap(), STANDARD.decode(&HALF[5..]).unwrap()].concat());
+        assert_eq!(Signer::new(&Secret::new(&format!("whsk_{whole}"))).unwrap().public_keys(), [HALF]);
+        let signature = signer.sign(MESSAGE, at(0), BODY);
+        assert!(signature.starts_with("v1a,"));
+        let signed = headers(MESSAGE, "1614265330", &signature);
+        assert_eq!(check(HALF, &signed, BODY, at(0)), Ok(()));
+        assert_eq!(check(HALF, &signed, b"{}", at(0)), Err(VerifyError::Mismatch));
+        assert_eq!(check(SECRET, &signed, BODY, at(0)), Err(VerifyError::Mismatch));
+        let both = Signer::new(&Secret::new(&format!("whsk_{SEED} {SECRET}"))).unwrap().sign(MESSAGE, at(0), BODY);
+        for known in [HALF, SECRET] {
+            assert_eq!(check(known, &headers(MESSAGE, "1614265330", &both), BODY, at(0)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_standard_signs_as_the_standard_of_ed25519_says() {
+        let Ok(Key::Own(pair)) = Key::read(&format!("whsk_{SEED}")) else { panic!() };
+        let expected = "5VZDAMNgrHKQhuLMgG6CioSHfx645dl02HPgZSJJAVVfuIIVkKM7rMYeOXAc+bRr0lv18FlbviRlUUFDjnoQCw==";
+        assert_eq!(STANDARD.encode(pair.sign(b"")), expected);
+    }
+
     #[test]
     fn a_weak_or_mistyped_secret_is_refused_and_never_shown() {
         let new = |text: &str| Signer::new(&Secret::new(text)).unwrap_err();
         assert_eq!(new("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), NotASecret::Prefix);
         assert_eq!(new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaL*Sw"), NotASecret::Base64);
         assert_eq!(new("whsec_MfKQ9r8G"), NotASecret::Length { len: 6 });
+        assert_eq!([new("whsk_MfKQ9r8G"), new(&format!("whsk_{SEED}AAAA"))], [NotASecret::Ed25519; 2]);
+        assert_eq!(new(HALF), NotASecret::Public);
         assert_eq!(new(""), NotASecret::Count { count: 0 });
         assert_eq!(new(&[SECRET; 5].join(" ")), NotASecret::Count { count: 5 });
         assert!(!new("whsec_MfKQ9r8G").to_string().contains("MfKQ9r8G"));

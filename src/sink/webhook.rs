@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue};
 use url::Url;
 
 use super::http::{self, Place, Receiver};
@@ -26,7 +26,10 @@ pub const KIND: Kind = Kind {
     example: r#"[civil-defence-desk]
 kind = "webhook"
 url = "https://desk.example/nadhir"      # https; http only to this machine
-secret = { file = "desk.secret" }        # holds whsec_…; or { credential = "desk" } with systemd
+secret = { file = "desk.secret" }        # or { credential = "desk" } with systemd; holds whsec_…, or whsk_… whose public half the
+                                         # log tells at the start; up to four, the newest first, while receivers change over
+authorization = { file = "desk.auth" }   # the whole value of that header, where the receiver asks for one
+headers = { "x-source" = "nadhir" }      # more headers, none of them secret
 timeout = "15s"                          # at most 60s
 "#,
     parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
@@ -36,13 +39,40 @@ timeout = "15s"                          # at most 60s
 struct Settings {
     url: Url,
     secret: SecretSource,
+    authorization: Option<SecretSource>,
+    headers: HeaderMap,
     timeout: Duration,
 }
+
+/// The most headers that a channel may add.
+const MAX_HEADERS: usize = 16;
+
+/// The longest value of one, in bytes.
+const MAX_VALUE_LEN: usize = 1024;
+
+/// Headers that HTTP or this kind writes itself.
+const OWN: &[&str] = &[
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
 
 impl fmt::Debug for Settings {
     /// Without the query of the address, which may hold a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, secret, timeout } = self;
+        let Self { url, secret, timeout, .. } = self;
         write!(f, "Settings({}, {secret}, {timeout:?})", http::shown(url))
     }
 }
@@ -50,8 +80,49 @@ impl fmt::Debug for Settings {
 fn parse(table: &Table<'_>) -> Option<Settings> {
     let url = table.need_text("url", "\"https://…\"", http::parse_url);
     let secret = keys::secret(table, "secret");
+    let before = table.faults();
+    let authorization = match table.has("authorization") {
+        true => keys::secret(table, "authorization"),
+        // Asked for all the same, so that the key counts as known.
+        false => table.table("authorization").and(None),
+    };
+    let headers = table.table("headers").map(headers).unwrap_or_default();
     let timeout = http::timeout(table);
-    Some(Settings { url: url?.value, secret: secret?, timeout: timeout? })
+    if before < table.faults() {
+        return None;
+    }
+    Some(Settings { url: url?.value, secret: secret?, authorization, headers, timeout: timeout? })
+}
+
+/// Reads headers that are added as they stand.
+fn headers(table: Table<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let named = table.keys();
+    if MAX_HEADERS < named.len() {
+        table.error(&table.span, format!("`headers` names {}: at most {MAX_HEADERS} are sent", named.len()), None);
+    }
+    for name in named {
+        let lower = name.value.to_ascii_lowercase();
+        let Ok(read) = HeaderName::try_from(&lower) else {
+            table.error(&name.span, format!("`{}` is not the name of a header", name.value), None);
+            continue;
+        };
+        if lower.starts_with("webhook-") || OWN.contains(&lower.as_str()) {
+            let help = (lower == "authorization").then(|| "write `authorization = { file = \"…\" }`".to_owned());
+            table.error(&name.span, format!("`{}` is written by nadhir itself", name.value), help);
+            continue;
+        }
+        let Some(text) = table.text_of(&name.value) else { continue };
+        match HeaderValue::from_str(&text.value) {
+            Ok(value) if text.value.len() <= MAX_VALUE_LEN => drop(headers.insert(read, value)),
+            _ => table.error(
+                &text.span,
+                format!("`{}` cannot be sent: up to {MAX_VALUE_LEN} letters of ASCII in one line", name.value),
+                None,
+            ),
+        }
+    }
+    headers
 }
 
 impl Opener for Settings {
@@ -62,8 +133,21 @@ impl Opener for Settings {
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let source = &self.secret;
         let signer = Signer::new(&world.secret(source)?).map_err(|why| format!("{source}: {why}"))?;
-        let receiver = Receiver::new(world, Place::open(&self.url), self.timeout);
-        Ok(Arc::new(Webhook { receiver, url: self.url.clone(), signer }))
+        for key in signer.public_keys() {
+            tracing::info!("Receivers at {} hold signatures against {key}", http::shown(&self.url));
+        }
+        let mut headers = self.headers.clone();
+        let mut place = Place::open(&self.url);
+        if let Some(source) = &self.authorization {
+            let secret = world.secret(source)?;
+            let value = HeaderValue::from_str(secret.expose()).ok();
+            let mut value = value.ok_or_else(|| format!("{source} holds no header: letters of ASCII in one line"))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+            place = secret.expose().split_whitespace().fold(place, Place::hush);
+        }
+        let receiver = Receiver::new(world, place, self.timeout);
+        Ok(Arc::new(Webhook { receiver, url: self.url.clone(), signer, headers }))
     }
 }
 
@@ -71,6 +155,8 @@ struct Webhook {
     receiver: Receiver,
     url: Url,
     signer: Signer,
+    /// What the channel adds.
+    headers: HeaderMap,
 }
 
 impl Sink for Webhook {
@@ -92,7 +178,7 @@ impl Sink for Webhook {
 impl Webhook {
     fn headers(&self, parcel: &Parcel) -> Result<HeaderMap, InvalidHeaderValue> {
         let signature = self.signer.sign(&parcel.key, parcel.now, parcel.body.as_bytes());
-        let mut headers = HeaderMap::new();
+        let mut headers = self.headers.clone();
         headers.insert(ID, HeaderValue::from_str(&parcel.key)?);
         headers.insert(TIMESTAMP, HeaderValue::from(parcel.now.timestamp()));
         headers.insert(SIGNATURE, HeaderValue::from_str(&signature)?);
@@ -169,6 +255,19 @@ mod tests {
         check("url = \"https://a.b/\"\nsecret = { credential = \"../x\" }", &["not a path"]);
         check("url = \"https://a.b/\"\nsecret = { file = \"x\", credential = \"y\" }", &["keep one"]);
         check("url = \"https://a.b/\"\nsecret = 7", &["expected a table"]);
+    }
+
+    #[test]
+    fn a_header_that_others_write_is_refused() {
+        let with = |headers: &str| format!("url = \"https://a.b/\"\n{SECRET}\nheaders = {{ {headers} }}");
+        check(&with("\"x-source\" = \"nadhir\", X-Team = \"1\""), &[]);
+        for own in ["Webhook-Id", "webhook-signature", "Content-Type", "host", "Authorization"] {
+            check(&with(&format!("\"{own}\" = \"x\"")), &["is written by nadhir itself"]);
+        }
+        check(
+            &with("\"a b\" = \"x\", x-b = \"ت\\n\", x-c = 7"),
+            &["is not the name of a header", "cannot be sent", "expected"],
+        );
     }
 
     #[test]

@@ -93,6 +93,29 @@ async fn every_try_of_a_webhook_has_the_same_key_and_a_fresh_signature() {
 }
 
 #[tokio::test]
+async fn a_webhook_carries_the_headers_of_its_channel_and_hides_the_secret_one() {
+    let mut receiver = Receiver::start(&["200 OK", "echo"]).await;
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [("desk.secret", SECRET), ("desk.auth", "Bearer swordfish-7")] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let text = format!(
+        "url = \"{}/\"\nsecret = {{ file = \"desk.secret\" }}\nauthorization = {{ file = \"desk.auth\" }}\n\
+         headers = {{ X-Source = \"nadhir\" }}\n",
+        receiver.base
+    );
+    let sink = read("webhook", &text).open(&World::new(dir.path().to_owned()).unwrap()).unwrap();
+    sink.send(&parcel(1)).await.unwrap();
+    let request = receiver.next().await;
+    assert_eq!(
+        (&request.headers["authorization"], &request.headers["x-source"]),
+        (&"Bearer swordfish-7".parse().unwrap(), &"nadhir".parse().unwrap())
+    );
+    let Err(why) = sink.send(&parcel(2)).await else { panic!() };
+    assert!(why.to_string().contains("no such thing") && !why.to_string().contains("swordfish"), "{why}");
+}
+
+#[tokio::test]
 async fn a_group_that_moved_within_telegram_is_followed_at_the_next_try() {
     let moved = "400 Bad Request\r\n\r\n{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: group chat was upgraded to a supergroup chat\",\"parameters\":{\"migrate_to_chat_id\":-1001999}}";
     let taken = "200 OK\r\n\r\n{\"ok\":true,\"result\":{\"message_id\":7}}";
