@@ -18,21 +18,28 @@ use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
+pub mod alertmanager;
 pub mod cap;
 pub mod console;
 pub mod discord;
 pub mod email;
 pub mod exec;
+mod facts;
 pub mod file;
 mod hook;
 pub mod http;
 mod markdown;
+pub mod mastodon;
 pub mod mattermost;
 pub mod mqtt;
 pub mod ntfy;
+pub mod pagerduty;
 mod picture;
+pub mod price;
 pub mod signature;
 pub mod slack;
+pub mod sms;
+mod spread;
 pub mod teams;
 pub mod telegram;
 mod turn;
@@ -232,6 +239,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     fn takes(&self, _form: Form) -> bool {
         true
     }
+    /// What a segment costs and how many receivers are told; none of the second where that is not written in the table.
+    fn price(&self) -> Option<(price::Price, Option<usize>)> {
+        None
+    }
     /// True when it can show pictures beside the text; `nadhir check` refuses them elsewhere.
     fn shows_pictures(&self) -> bool {
         false
@@ -276,6 +287,10 @@ pub const KINDS: &[Kind] = &[
     cap::KIND,
     mqtt::KIND,
     webpush::KIND,
+    mastodon::KIND,
+    pagerduty::KIND,
+    alertmanager::KIND,
+    sms::KIND,
 ];
 
 #[cfg(test)]

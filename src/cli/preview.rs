@@ -82,12 +82,27 @@ pub(super) struct Preview {
     bytes: usize,
     /// The SHA-256 of the body, hexadecimal.
     sha256: String,
+    /// What it costs, where the channel says what a segment does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Cost>,
     /// The picture that goes with it, where the channel shows one; `--card` writes it to a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<Shown>,
     /// The texts of a short form, each with its room; none of the others.
     parts: Vec<Room>,
     body: String,
+}
+
+/// What a message costs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Cost {
+    segments: u64,
+    /// For one receiver.
+    each: String,
+    /// How many receivers there are, where that stands in the table of the channel.
+    receivers: Option<usize>,
+    /// For all of them.
+    all: Option<String>,
 }
 
 /// A picture that goes with a message.
@@ -167,6 +182,11 @@ fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Re
         Some(budget) => brief::read(&body).into_iter().map(|part| room(part, budget)).collect(),
         None => Vec::new(),
     };
+    let price = channel.opener.price().map(|(price, receivers)| {
+        let segments: u64 = parts.iter().map(|part| part.length as u64).sum();
+        let all = receivers.map(|receivers| price.times(segments.saturating_mul(receivers as u64)).to_string());
+        Cost { segments, each: price.times(segments).to_string(), receivers, all }
+    });
     Ok(Preview {
         channel: listener.channel.clone(),
         kind: channel.kind,
@@ -177,6 +197,7 @@ fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Re
         content_type,
         bytes: body.len(),
         sha256: hex(&body),
+        price,
         picture: None,
         parts,
         body,
@@ -211,7 +232,8 @@ pub(super) fn whole(previews: &[Preview]) -> String {
 
 /// One channel with what it would be sent. Arabic lines are left to the terminal to turn: no mark is added to what is sent.
 fn sheet(preview: &Preview) -> String {
-    let Preview { channel, kind, audience, form, content_type, bytes, sha256, parts, body, picture, .. } = preview;
+    let Preview { channel, kind, audience, form, content_type, bytes, sha256, parts, body, picture, price, .. } =
+        preview;
     let mut text =
         format!("── {channel} ({kind}, {audience}) ── {form}, {content_type}, {bytes} bytes, SHA-256 {sha256}\n");
     if parts.is_empty() {
@@ -221,6 +243,10 @@ fn sheet(preview: &Preview) -> String {
     for Room { language, length, limit, unit, alphabet, text: part } in parts {
         let alphabet = alphabet.map(|alphabet| format!(", {alphabet}")).unwrap_or_default();
         text.push_str(&format!("· {}: {length} of {limit} {unit}{alphabet}\n{part}\n", language.tag()));
+    }
+    if let Some(Cost { segments, each, receivers, all }) = price {
+        let all = receivers.zip(all.as_ref()).map(|(count, all)| format!(", {all} for {count}")).unwrap_or_default();
+        text.push_str(&format!("· {segments} segments: {each} for one telephone{all}\n"));
     }
     if let Some(Shown { size, sha256, alt }) = picture {
         text.push_str(&format!("· with a {size} picture, SHA-256 {sha256}; in words:\n{}\n", alt.join("\n")));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
-use super::words::{Key, NAME, flag, integer, line, named, secret, span, table, usual, word, words};
+use super::words::{Key, NAME, about, flag, integer, line, named, secret, span, table, usual, word, words};
 use super::{places, settings};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
@@ -11,7 +11,7 @@ use crate::message::Form;
 use crate::message::card::Size;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
-use crate::sink::{KINDS, cap, exec, x};
+use crate::sink::{KINDS, alertmanager, cap, exec, sms, x};
 use crate::statement::Sort;
 
 /// The schema of the file.
@@ -154,9 +154,71 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["program"],
         ),
+        "mastodon" => (
+            vec![
+                ("server", line("where the account is")),
+                ("token", secret("where the token of the application is kept")),
+                ("visibility", usual(word("who sees a post", ["public", "unlisted", "private"]), "public")),
+                timeout(),
+            ],
+            vec!["server", "token"],
+        ),
+        "pagerduty" => (
+            vec![
+                ("routing_key", secret("where the routing key of an integration \"Events API v2\" is kept")),
+                ("api", usual(line("the server"), "https://events.pagerduty.com")),
+                timeout(),
+            ],
+            vec!["routing_key"],
+        ),
+        "alertmanager" => (
+            vec![
+                (
+                    "urls",
+                    json!({
+                        "type": "array", "items": { "type": "string" }, "minItems": 1, "maxItems": alertmanager::MAX_SERVERS,
+                        "description": "every server of the cluster",
+                    }),
+                ),
+                ("authorization", secret("where the value of that header is kept, if they ask for one")),
+                timeout(),
+            ],
+            vec!["urls"],
+        ),
+        "sms" => (sms(), vec!["gateway", "from"]),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,
     })
+}
+
+fn sms() -> Vec<Key> {
+    let telephones = json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{7,14}$" });
+    let each = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    vec![
+        ("gateway", word("who passes them on", ["twilio", "unifonic", "http"])),
+        ("account", line("the account of Twilio, which begins with AC")),
+        ("token", secret("where the token of Twilio, or the AppSid of Unifonic, is kept")),
+        ("api", line("the server of Twilio or Unifonic, if it is another")),
+        ("url", line("where another gateway takes requests: https, or http to this machine")),
+        ("format", usual(word("how its requests are written", ["json", "form"]), "json")),
+        ("fields", about(each, "what stands in them: {to}, {digits}, {from}, {text} and {key} are filled in")),
+        ("authorization", secret("where the value of that header is kept, if it asks for one")),
+        ("taken", line("words that stand in an answer which took a message; left out, every 2xx did")),
+        ("from", line("the sender's name or number")),
+        (
+            "to",
+            json!({
+                "type": "array", "items": telephones, "minItems": 1, "maxItems": sms::MAX_TO, "uniqueItems": true,
+                "description": "the telephones",
+            }),
+        ),
+        ("recipients", line("a file with more of them, one a line; in the state directory, unless it begins with /")),
+        (
+            "price",
+            json!({ "type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,4})? [A-Z]{3}$", "description": "of one segment: 0.045 SAR" }),
+        ),
+        timeout(),
+    ]
 }
 
 fn email() -> Vec<Key> {

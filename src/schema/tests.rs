@@ -176,7 +176,10 @@ fn whole() -> Vec<(&'static str, String)> {
     let channels =
         "[a]\nkind = \"console\"\naudience = \"public\"\ngovernorates = { tags = [\"coastal\"] }\n\
         release = { red = \"approval\" }\nremind = { red = \"1h\" }\nquiet_hours = { from = \"22:00\", until = \"06:00\" }\n\
-        fallback = { channel = \"b\", after = \"2min\" }\n[b]\nkind = \"console\"\naudience = \"public\"\nstandby = true\nstatements = [\"news\"]\n".to_owned();
+        fallback = { channel = \"b\", after = \"2min\" }\n[b]\nkind = \"console\"\naudience = \"public\"\nstandby = true\nstatements = [\"news\"]\n\
+        [c]\nkind = \"sms\"\naudience = \"staff\"\ngateway = \"twilio\"\naccount = \"AC1\"\ntoken = { file = \"t\" }\nfrom = \"MG1\"\n\
+        to = [\"+966500000001\"]\n[d]\nkind = \"sms\"\naudience = \"staff\"\ngateway = \"http\"\nurl = \"https://g.example/\"\n\
+        fields = { to = \"{to}\", text = \"{text}\" }\nauthorization = { file = \"t\" }\nfrom = \"M\"\nrecipients = \"p\"\n".to_owned();
     let seasons = "[hajj]\nfrom = \"1 June\"\nto = \"3 June\"\n[nights]\ncron = \"* 22-23 * * *\"\n".to_owned();
     vec![
         ("feeds.toml", feeds.join("\n")),

@@ -387,6 +387,16 @@ impl Answer {
         self.headers.get(header)?.to_str().ok()?.trim().parse().ok()
     }
 
+    /// True when these words stand in the body.
+    pub(super) fn holds(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.body).contains(words)
+    }
+
+    /// What a header holds.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// True when the body is this word and no other.
     pub(super) fn says(&self, word: &str) -> bool {
         self.is_whole && String::from_utf8_lossy(&self.body).trim() == word
@@ -416,6 +426,27 @@ async fn read_head(response: &mut Response, body: &mut Vec<u8>) -> bool {
             Err(_) => return false,
         }
     }
+}
+
+/// Reads the address of a server, where all have one that is usual.
+pub(super) fn base(table: &Table<'_>, key: &'static str, usual: &str) -> Option<Url> {
+    match table.text(key, parse_base) {
+        Some(found) => Some(found.value),
+        None if table.has(key) => None,
+        None => Url::parse(usual).ok(),
+    }
+}
+
+/// Bounds all that one message takes; what is not done by then may have arrived.
+pub(super) async fn within(
+    timeout: Duration,
+    server: &Url,
+    sending: impl Future<Output = Result<Receipt, SendError>>,
+) -> Result<Receipt, SendError> {
+    tokio::time::timeout(timeout, sending).await.unwrap_or_else(|_| {
+        let (name, seconds) = (origin(server), timeout.as_secs());
+        Err(SendError::Unknown { why: format!("{name} did not answer in {seconds} s; it may have taken the message") })
+    })
 }
 
 /// The first words of an answer, in one line.

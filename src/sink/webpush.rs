@@ -15,14 +15,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, StreamExt as _};
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use ring::digest::{SHA256, digest};
-use tokio::time::Instant;
 use url::Url;
 
 use super::http::{self, Place, Receiver};
+use super::spread::{Heard, Spread, Spreading};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
 use crate::feed::keys;
 use crate::hazard::Severity;
@@ -31,25 +30,16 @@ use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
-mod progress;
 mod seal;
 mod subscriptions;
 mod vapid;
 
-use progress::Progress;
 use seal::MAX_TEXT;
 use subscriptions::Subscription;
 use vapid::Vapid;
 
 /// How many browsers are spoken to at once.
 const AT_ONCE: usize = 16;
-
-/// After how many browsers it is kept who has the message.
-const KEEP_EVERY: usize = 256;
-
-/// How long one try goes on to new browsers; the next one takes up where it stopped. With the longest answer that is waited for it stays
-/// within the lease of a delivery.
-const GO_ON_FOR: Duration = Duration::from_secs(25);
 
 /// The longest that push services keep a message: four weeks.
 const MAX_TTL: TimeDelta = TimeDelta::days(28);
@@ -126,14 +116,14 @@ impl Opener for Settings {
         let secret = world.secret(&self.keys)?;
         let vapid = Vapid::read(secret.expose(), &self.contact).map_err(|why| format!("{}: {why}", self.keys))?;
         let path = world.dir.join(&self.subscriptions);
-        let progress = Progress::open(subscriptions::beside(&path, "progress"));
+        let spread = Spread::new(subscriptions::beside(&path, "progress"), "browsers", AT_ONCE);
         Ok(Arc::new(WebPush {
             world: world.clone(),
             path,
             vapid,
             allow_private: self.allow_private,
             timeout: self.timeout,
-            progress: Arc::new(Mutex::new(progress)),
+            spread,
             resting: Mutex::default(),
         }))
     }
@@ -145,36 +135,9 @@ struct WebPush {
     vapid: Vapid,
     allow_private: bool,
     timeout: Duration,
-    progress: Arc<Mutex<Progress>>,
+    spread: Spread,
     /// Which services asked to be left alone until when.
     resting: Mutex<BTreeMap<String, Timestamp>>,
-}
-
-/// What became of a message to one browser.
-enum Heard {
-    /// Its service has it.
-    Told,
-    /// Nobody is there any more.
-    Gone,
-    /// Its service will never take it.
-    Refused(String),
-    /// It did not arrive, and may later.
-    Later(String, Option<TimeDelta>),
-    /// It may have arrived.
-    Unknown(String),
-}
-
-/// What became of a message to all.
-#[derive(Default)]
-struct Tally {
-    told: Vec<u64>,
-    gone: BTreeSet<u64>,
-    refused: Vec<u64>,
-    later: usize,
-    unknown: usize,
-    /// The shortest wait that was asked for.
-    wait: Option<TimeDelta>,
-    why: Option<String>,
 }
 
 impl Sink for WebPush {
@@ -183,28 +146,14 @@ impl Sink for WebPush {
             let text = parcel.text()?.into_owned();
             http::check_length("a browser", text.len(), MAX_TEXT, "bytes")?;
             let (all, unread) = self.subscribed(parcel.now).await?;
-            let had = all.iter().filter(|one| self.has(&parcel.key, one.mark)).count();
-            let open: Vec<Subscription> = all.into_iter().filter(|one| !self.has(&parcel.key, one.mark)).collect();
-            let end = Instant::now() + GO_ON_FOR;
-            let mut tally = Tally::default();
-            let mut left = open.len();
-            for some in open.chunks(KEEP_EVERY) {
-                if end <= Instant::now() {
-                    break;
-                }
-                left -= some.len();
-                let pushes: Vec<_> = some.iter().map(|one| self.push(parcel, &text, one, end)).collect();
-                let said: Vec<(u64, Heard)> = stream::iter(pushes).buffer_unordered(AT_ONCE).collect().await;
-                let from = (tally.told.len(), tally.refused.len());
-                said.into_iter().for_each(|(mark, heard)| tally.count(mark, heard));
-                self.keep(&parcel.key, tally.settled_since(from)).await;
-            }
-            tally.later += left;
-            self.take_away(std::mem::take(&mut tally.gone)).await;
-            let end = tally.end(had, unread);
-            if matches!(end, Ok(_) | Err(SendError::Never { .. })) {
-                self.forget(&parcel.key).await;
-            }
+            let text: Arc<str> = text.into();
+            let all = all.into_iter().map(|one| (one.mark, one)).collect();
+            let push = |one: Subscription| -> BoxFuture<'_, Heard> {
+                let text = Arc::clone(&text);
+                Box::pin(async move { self.push(parcel, &text, &one).await })
+            };
+            let Spreading { end, gone } = self.spread.send(&parcel.key, all, unread, push).await;
+            self.take_away(gone).await;
             end
         })
     }
@@ -228,84 +177,7 @@ impl Sink for WebPush {
     }
 }
 
-impl Tally {
-    fn count(&mut self, mark: u64, heard: Heard) {
-        match heard {
-            Heard::Told => self.told.push(mark),
-            Heard::Gone => drop(self.gone.insert(mark)),
-            Heard::Refused(why) => {
-                self.refused.push(mark);
-                self.why.get_or_insert(why);
-            }
-            Heard::Later(why, wait) => {
-                self.later += 1;
-                self.why = Some(why);
-                self.wait = match (self.wait, wait) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                };
-            }
-            Heard::Unknown(why) => {
-                self.unknown += 1;
-                self.why = Some(why);
-            }
-        }
-    }
-
-    /// Who needs no further try, from a place on.
-    fn settled_since(&self, (told, refused): (usize, usize)) -> Vec<u64> {
-        let told = self.told.get(told..).unwrap_or_default();
-        told.iter().chain(self.refused.get(refused..).unwrap_or_default()).copied().collect()
-    }
-
-    /// What all of it means, where so many had the message before.
-    fn end(self, had: usize, unread: usize) -> Result<Receipt, SendError> {
-        let told = had + self.told.len();
-        let why = self.why.map(|why| format!("; the last: {why}")).unwrap_or_default();
-        let open = self.later + self.unknown;
-        if 0 < open {
-            let all = told + open;
-            let why = format!("{open} of {all} browsers do not have it yet{why}");
-            // As long as nobody was told, it surely did not arrive.
-            return match told + self.unknown {
-                0 => Err(SendError::Later { why, retry_after: self.wait }),
-                _ => Err(SendError::Unknown { why }),
-            };
-        }
-        let refused = self.refused.len();
-        if told == 0 && 0 < refused {
-            return Err(SendError::Never { why: format!("no push service took it{why}") });
-        }
-        let also = |count: usize, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
-        Ok(Receipt(format!("{told} browsers{}{}", also(refused, "refused"), also(unread, "lines not read"))))
-    }
-}
-
 impl WebPush {
-    fn has(&self, key: &str, mark: u64) -> bool {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).has(key, mark)
-    }
-
-    async fn with_progress(&self, work: impl FnOnce(&mut Progress) + Send + 'static) {
-        let progress = Arc::clone(&self.progress);
-        let worked =
-            tokio::task::spawn_blocking(move || work(&mut progress.lock().unwrap_or_else(PoisonError::into_inner)));
-        // One that breaks down has remembered what it could.
-        let _ = worked.await;
-    }
-
-    async fn keep(&self, key: &str, marks: Vec<u64>) {
-        let key = key.to_owned();
-        if !marks.is_empty() {
-            self.with_progress(move |progress| progress.add(&key, &marks)).await;
-        }
-    }
-
-    async fn forget(&self, key: &str) {
-        let key = key.to_owned();
-        self.with_progress(move |progress| progress.finish(&key)).await;
-    }
-
     async fn subscribed(&self, now: Timestamp) -> Result<(Vec<Subscription>, usize), SendError> {
         let (path, allow_private) = (self.path.clone(), self.allow_private);
         let name = path.display().to_string();
@@ -338,16 +210,7 @@ impl WebPush {
     }
 
     /// Pushes to one browser.
-    async fn push(&self, parcel: &Parcel, text: &str, to: &Subscription, end: Instant) -> (u64, Heard) {
-        let heard = if end <= Instant::now() {
-            Heard::Later("there was no time for all".to_owned(), None)
-        } else {
-            self.push_now(parcel, text, to).await
-        };
-        (to.mark, heard)
-    }
-
-    async fn push_now(&self, parcel: &Parcel, text: &str, to: &Subscription) -> Heard {
+    async fn push(&self, parcel: &Parcel, text: &str, to: &Subscription) -> Heard {
         let origin = to.endpoint.origin().ascii_serialization();
         if let Some(until) = self.resting().get(&origin).filter(|until| parcel.now < **until) {
             return Heard::Later(format!("{origin} asked to wait"), Some(*until - parcel.now));
@@ -361,9 +224,7 @@ impl WebPush {
         let receiver = Receiver::new(&self.world, Place::secret(&to.endpoint), self.timeout);
         match receiver.post(&to.endpoint, headers, body).await {
             Ok(answer) => self.heard(&receiver, &answer, parcel.now, &to.endpoint),
-            Err(SendError::Later { why, retry_after }) => Heard::Later(why, retry_after),
-            Err(SendError::Never { why }) => Heard::Refused(why),
-            Err(SendError::Unknown { why }) => Heard::Unknown(why),
+            Err(why) => Heard::from(Err(why)),
         }
     }
 
@@ -381,17 +242,11 @@ impl WebPush {
             }
             _ => "",
         };
-        match receiver.settle(answer, now, None, hint) {
-            Err(SendError::Later { why, retry_after }) => {
-                if let Some(wait) = retry_after {
-                    self.resting().insert(endpoint.origin().ascii_serialization(), now + wait);
-                }
-                Heard::Later(why, retry_after)
-            }
-            Ok(_) => Heard::Told,
-            Err(SendError::Never { why }) => Heard::Refused(why),
-            Err(SendError::Unknown { why }) => Heard::Unknown(why),
+        let settled = receiver.settle(answer, now, None, hint);
+        if let Err(SendError::Later { retry_after: Some(wait), .. }) = &settled {
+            self.resting().insert(endpoint.origin().ascii_serialization(), now + *wait);
         }
+        Heard::from(settled)
     }
 
     fn resting(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Timestamp>> {

@@ -4,9 +4,12 @@
 mod cap;
 mod conformance;
 mod exec;
+mod fediverse;
 mod followers;
 mod mail;
 mod mqtt;
+mod operators;
+mod phones;
 mod pictures;
 mod postoffice;
 mod receiver;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
-use base64::engine::general_purpose::{GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::GeneralPurposeConfig;
 use serde::Deserialize;
 use url::{Host, Url};
 use xxhash_rust::xxh3::xxh3_64;
@@ -138,9 +138,4 @@ fn subscription(line: &str, allow_private: bool, now: Timestamp) -> Option<Subsc
     let key = LENIENT.decode(line.keys.p256dh).ok()?.try_into().ok()?;
     let auth = LENIENT.decode(line.keys.auth).ok()?.try_into().ok()?;
     Some(Subscription { endpoint, browser: Browser { key, auth }, mark })
-}
-
-/// A mark as it stands in files.
-pub(super) fn written(mark: u64) -> String {
-    URL_SAFE_NO_PAD.encode(mark.to_be_bytes())
 }

@@ -17,15 +17,18 @@ use super::{at, parcel, read};
 /// The text of a bulletin with whatever a chat could take for a mark, a mention or a link.
 const TEXT: &str = "تحذير أحمر: أمطار غزيرة على جدة <!channel> & more\n\n- *Red* _warning_ #1 for @everyone ~now~ `x` [a](b)\n> 1. see https://desk.example/a_b_c?x=1&y=*2* > stay home\n";
 
+/// A bulletin as the form `json` has it.
+const BULLETIN: &str = r#"{"type":"warning.raised","timestamp":"2025-12-08T22:00:00Z","data":{"id":"MKH-2025-000012.3","number":"MKH-2025-000012","edition":3,"replaces":["MKH-2025-000012.2"],"change":"raised","status":"Actual","hazard":"rain","severity":"red","was":"orange","areas":[{"id":"jeddah"}],"left":[{"id":"taif"}],"onset":"2025-12-08T22:00:00Z","until":"2025-12-09T03:00:00Z","text":{"ar":{"headline":"تحذير أحمر","body":"أمطار غزيرة على جدة"},"en":{"headline":"Red warning","body":"Heavy rain in Jeddah"}}}}"#;
+
 fn parcel_for(form: Form, attempt: u32) -> Parcel {
     match form {
-        Form::Json | Form::Cap => parcel(attempt),
-        Form::Post => Parcel {
+        Form::Json | Form::Cap => Parcel { body: BULLETIN.into(), ..parcel(attempt) },
+        Form::Post | Form::Sms => Parcel {
             body: body_of(form, TEXT.trim_end()).into(),
             content_type: "application/json".to_owned(),
             ..parcel(attempt)
         },
-        Form::Text | Form::Chat | Form::Push | Form::Sms | Form::Broadcast => {
+        Form::Text | Form::Chat | Form::Push | Form::Broadcast => {
             Parcel { body: TEXT.into(), content_type: "text/plain; charset=utf-8".to_owned(), ..parcel(attempt) }
         }
     }
@@ -101,6 +104,8 @@ fn every_sink_of_the_web_is_held_to_its_promises() {
     let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).filter(|name| !offline.contains(name)).collect();
     let mut held: Vec<&str> = SERVICES.iter().map(|service| service.kind).collect();
     held.sort_by_key(|name| known.iter().position(|other| other == name));
+    // Text messages go through several gateways.
+    held.dedup();
     assert_eq!(held, known);
 }
 
@@ -214,7 +219,9 @@ async fn a_receiver_that_hangs_is_left_in_time_and_is_not_known() {
                 // Its status had said that it took the message.
                 Ok(Receipt(receipt)) => {
                     assert!(
-                        answer == "stall" && !service.is_known_by_words && receipt.starts_with("200 OK"),
+                        answer == "stall"
+                            && !service.is_known_by_words
+                            && (receipt.starts_with("200 OK") || receipt == service.receipt),
                         "{receipt}"
                     );
                 }
@@ -346,8 +353,8 @@ async fn people_read_every_language_of_a_short_form_and_nothing_for_machines() {
     for service in SERVICES.iter().filter(|service| service.longest.is_some()) {
         let mut receiver = Receiver::start(&[service.taken]).await;
         let channel = service.open(&receiver.base);
-        // X takes posts alone, each for itself; its own stories tell of them.
-        if channel.form == Form::Post {
+        // Posts and text messages go out each for itself; their own stories tell of them.
+        if matches!(channel.form, Form::Post | Form::Sms) {
             continue;
         }
         let send = async |content_type: &str, body: &str| {
@@ -400,14 +407,15 @@ async fn each_service_is_asked_in_its_own_way() {
             channel.sink.send(&parcel).await.unwrap();
             let request = receiver.next().await;
             let body = String::from_utf8(request.body).unwrap();
-            let pretty: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let pretty = serde_json::from_str::<serde_json::Value>(&body);
+            let pretty = pretty.map_or_else(|_| body.clone(), |json| serde_json::to_string_pretty(&json).unwrap());
             told.push_str(&format!("### {} ({})\n{}\n", service.kind, loudness.name(), request.line));
-            for name in ["content-type", "authorization", "webhook-id"] {
+            for name in ["content-type", "authorization", "webhook-id", "idempotency-key"] {
                 if let Some(value) = request.headers.get(name) {
                     told.push_str(&format!("{name}: {}\n", without_chance(value.to_str().unwrap())));
                 }
             }
-            told.push_str(&format!("\n{}\n\n", serde_json::to_string_pretty(&pretty).unwrap()));
+            told.push_str(&format!("\n{pretty}\n\n"));
         }
     }
     let mut settings = insta::Settings::clone_current();

@@ -54,7 +54,22 @@ impl Service {
 }
 
 /// Every service.
-pub(super) const SERVICES: &[Service] = &[WEBHOOK, TELEGRAM, SLACK, NTFY, DISCORD, MATTERMOST, TEAMS, X];
+pub(super) const SERVICES: &[Service] = &[
+    WEBHOOK,
+    TELEGRAM,
+    SLACK,
+    NTFY,
+    DISCORD,
+    MATTERMOST,
+    TEAMS,
+    X,
+    MASTODON,
+    PAGERDUTY,
+    ALERTMANAGER,
+    SMS_BY_HTTP,
+    SMS_BY_TWILIO,
+    SMS_BY_UNIFONIC,
+];
 
 const WEBHOOK: Service = Service {
     kind: "webhook",
@@ -410,4 +425,163 @@ const X: Service = Service {
         ("200 OK\r\n\r\n<html>welcome</html>", "welcome"),
     ],
     longest: Some(('ت', 280)),
+};
+
+const MASTODON: Service = Service {
+    kind: "mastodon",
+    settings: "server = \"{base}\"\ntoken = { file = \"secret\" }\n",
+    files: &[("secret", "not_the-token_of-anybody\n")],
+    hushed: &["not_the-token_of-anybody"],
+    taken: "200 OK\r\n\r\n{\"id\":\"103254962155278888\",\"created_at\":\"2025-12-09T00:00:00.000Z\",\"language\":\"ar\"}",
+    receipt: "post 103254962155278888",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "401 Unauthorized\r\n\r\n{\"error\":\"The access token is invalid\"}",
+            Later(None),
+            "see that file secret holds a token",
+        ),
+        (
+            "403 Forbidden\r\n\r\n{\"error\":\"This action is outside the authorized scopes\"}",
+            Later(None),
+            "that may write statuses",
+        ),
+        (
+            "422 Unprocessable Content\r\n\r\n{\"error\":\"Validation failed: Text character limit of 500 exceeded\"}",
+            Never,
+            "character limit of 500",
+        ),
+        ("422 Unprocessable Content\r\n\r\n{\"error\":\"Validation failed: Visibility\"}", Later(None), "Visibility"),
+        (
+            "429 Too Many Requests\r\nx-ratelimit-reset: 2025-12-09T00:05:01.000000Z\r\n\r\n{\"error\":\"Too many requests\"}",
+            Later(Some(300)),
+            "asked to wait 5min",
+        ),
+        ("200 OK\r\n\r\n{\"id\":7}", Unknown, "did not answer as Mastodon does"),
+    ],
+    well: &[(
+        "200 OK\r\n\r\n{\"id\":\"14715\",\"followers_count\":563458}",
+        "GET /api/v1/accounts/verify_credentials ",
+    )],
+    unwell: &[("401 Unauthorized\r\n\r\n{\"error\":\"The access token is invalid\"}", "see that file secret holds")],
+    longest: Some(('ت', 500)),
+};
+
+const PAGERDUTY: Service = Service {
+    kind: "pagerduty",
+    settings: "routing_key = { file = \"secret\" }\napi = \"{base}\"\n",
+    files: &[("secret", "0123456789abcdefNOTAKEY456789abc\n")],
+    hushed: &["NOTAKEY"],
+    taken: "202 Accepted\r\n\r\n{\"status\":\"success\",\"message\":\"Event processed\",\"dedup_key\":\"MKH-2025-000012\"}",
+    receipt: "incident MKH-2025-000012",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\n{\"status\":\"invalid event\",\"message\":\"Event object is invalid\",\"errors\":[\"routing_key is invalid\"]}",
+            Later(None),
+            "see that file secret is the routing key",
+        ),
+        ("429 Too Many Requests\r\n\r\n{\"status\":\"throttle exceeded\"}", Later(None), "throttle exceeded"),
+        (
+            "202 Accepted\r\n\r\n{\"status\":\"invalid event\",\"dedup_key\":\"x\"}",
+            Unknown,
+            "did not answer as PagerDuty",
+        ),
+    ],
+    well: &[("200 OK", "HEAD / ")],
+    unwell: &[],
+    longest: None,
+};
+
+const ALERTMANAGER: Service = Service {
+    kind: "alertmanager",
+    settings: "urls = [\"{base}\"]\nauthorization = { file = \"secret\" }\n",
+    files: &[("secret", "Bearer hunter2hunter2\n")],
+    hushed: &["hunter2hunter2"],
+    taken: "200 OK",
+    receipt: "taken by 1 of 1",
+    is_known_by_words: false,
+    answers: &[(
+        "400 Bad Request\r\n\r\n\"start time must be before end time\"",
+        Later(None),
+        "start time must be before",
+    )],
+    well: &[("200 OK", "GET /-/ready ")],
+    unwell: &[("503 Service Unavailable", "answered 503")],
+    longest: None,
+};
+
+/// The longest text that a telephone gets: four segments of 67 letters each.
+const FOUR_SEGMENTS: Option<(char, usize)> = Some(('ت', 268));
+
+const SMS_BY_HTTP: Service = Service {
+    kind: "sms",
+    settings: "gateway = \"http\"\nurl = \"{base}/send\"\nfields = { msisdn = \"{digits}\", text = \"{text}\", sender = \"{from}\", ref = \"{key}\" }\n\
+        authorization = { file = \"secret\" }\nfrom = \"MAKKAH\"\nto = [\"+966500000001\"]\n",
+    files: &[("secret", "Key hunter2hunter2\n")],
+    hushed: &["hunter2hunter2", "966500000001"],
+    taken: "200 OK",
+    receipt: "1 text messages",
+    is_known_by_words: false,
+    answers: &[("400 Bad Request\r\n\r\nno credit", Later(None), "no credit")],
+    well: &[("200 OK", "HEAD / ")],
+    unwell: &[],
+    longest: FOUR_SEGMENTS,
+};
+
+const SMS_BY_TWILIO: Service = Service {
+    kind: "sms",
+    settings: "gateway = \"twilio\"\napi = \"{base}\"\naccount = \"AC0123\"\ntoken = { file = \"secret\" }\nfrom = \"MG42\"\n\
+        to = [\"+966500000001\"]\n",
+    files: &[("secret", "hunter2hunter2\n")],
+    hushed: &["hunter2hunter2", "966500000001", "QUMwMTIzOmh1bnRlcjJodW50ZXIy"],
+    taken: "201 Created\r\n\r\n{\"sid\":\"SM0123456789\",\"status\":\"queued\",\"error_code\":null}",
+    receipt: "1 text messages",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "400 Bad Request\r\n\r\n{\"code\":21610,\"message\":\"Attempt to send to unsubscribed recipient\"}",
+            Never,
+            "unsubscribed",
+        ),
+        (
+            "400 Bad Request\r\n\r\n{\"code\":21660,\"message\":\"Mismatch between From and account\"}",
+            Later(None),
+            "Mismatch",
+        ),
+        (
+            "401 Unauthorized\r\n\r\n{\"code\":20003,\"message\":\"Authenticate\"}",
+            Later(None),
+            "see that the gateway knows us",
+        ),
+        ("201 Created\r\n\r\n{\"sid\":\"CA1\"}", Unknown, "did not answer as Twilio does"),
+    ],
+    well: &[("200 OK", "HEAD / ")],
+    unwell: &[],
+    longest: None,
+};
+
+const SMS_BY_UNIFONIC: Service = Service {
+    kind: "sms",
+    settings: "gateway = \"unifonic\"\napi = \"{base}\"\ntoken = { file = \"secret\" }\nfrom = \"MAKKAH\"\nto = [\"+966500000001\"]\n",
+    files: &[("secret", "hunter2hunter2\n")],
+    hushed: &["hunter2hunter2", "966500000001"],
+    taken: "200 OK\r\n\r\n{\"success\":true,\"message\":\"\",\"errorCode\":\"ER-00\",\"data\":{\"MessageID\":\"3200017889310\",\"Status\":\"Queued\"}}",
+    receipt: "1 text messages",
+    is_known_by_words: true,
+    answers: &[
+        (
+            "200 OK\r\n\r\n{\"success\":false,\"message\":\"Invalid dest num\",\"errorCode\":\"ER-482\"}",
+            Never,
+            "Invalid dest num",
+        ),
+        (
+            "200 OK\r\n\r\n{\"success\":\"false\",\"message\":\"Authentication failed\",\"errorCode\":\"ER-401\"}",
+            Later(None),
+            "Authentication failed",
+        ),
+    ],
+    well: &[("200 OK", "HEAD / ")],
+    unwell: &[],
+    longest: None,
 };

@@ -1,0 +1,99 @@
+//! What a frozen message of the form `json` says, for sinks that put it into the fields of another system. It invents nothing: what the
+//! message does not say, is not there.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::SendError;
+use crate::bulletin::Change;
+use crate::hazard::{Hazard, Severity};
+use crate::notice::Stage;
+use crate::time::Timestamp;
+
+/// A bulletin, a statement or a notice.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Facts {
+    /// The number that all its editions share.
+    pub(super) number: String,
+    pub(super) edition: u32,
+    /// None in a notice and a statement.
+    pub(super) change: Option<Change>,
+    /// None in all but a notice.
+    pub(super) stage: Option<Stage>,
+    pub(super) hazard: Option<Hazard>,
+    pub(super) severity: Option<Severity>,
+    #[serde(default)]
+    pub(super) areas: Vec<Area>,
+    #[serde(default)]
+    pub(super) left: Vec<Area>,
+    #[serde(default)]
+    pub(super) replaces: Vec<String>,
+    pub(super) onset: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    pub(super) about: Option<About>,
+    /// By language.
+    pub(super) text: BTreeMap<String, Option<Text>>,
+}
+
+/// A place.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Area {
+    pub(super) id: String,
+}
+
+/// What a notice is of.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct About {
+    pub(super) topic: String,
+}
+
+/// What is said in one language.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Text {
+    pub(super) headline: String,
+    pub(super) body: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    data: Facts,
+}
+
+impl Facts {
+    /// Reads a frozen message.
+    ///
+    /// # Errors
+    /// When it is of another form.
+    pub(super) fn read(body: &str) -> Result<Self, SendError> {
+        serde_json::from_str(body).map(|Envelope { data }| data).map_err(|why| SendError::Never {
+            why: format!("the message is not of the form `json` ({why}): leave the `form` of the channel out"),
+        })
+    }
+
+    /// True when what it is of is over.
+    pub(super) fn is_end(&self) -> bool {
+        self.change.is_some_and(Change::is_end) || self.stage == Some(Stage::Ended)
+    }
+
+    /// What is said in each language, the one that a system of operators shows best first: English where there is some.
+    pub(super) fn texts(&self) -> Vec<(&str, &Text)> {
+        let mut texts: Vec<(&str, &Text)> =
+            self.text.iter().filter_map(|(tag, text)| Some((tag.as_str(), text.as_ref()?))).collect();
+        texts.sort_by_key(|(tag, _)| *tag != "en");
+        texts
+    }
+
+    /// The other numbers that it takes the place of.
+    pub(super) fn replaced(&self) -> Vec<&str> {
+        let mut numbers: Vec<&str> = self
+            .replaces
+            .iter()
+            .map(|id| id.rsplit_once('.').map_or(id.as_str(), |(number, _)| number))
+            .filter(|number| *number != self.number)
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+}

@@ -1,0 +1,191 @@
+//! Text messages to telephones, through a gateway: Twilio, Unifonic, or any that takes a request of the web for each message.
+//!
+//! Each telephone gets one message a language, in the languages of the channel. Who has which is kept over tries and restarts. No gateway
+//! here knows a key for "seen it": where an answer got lost, a telephone may get a second copy. No number of a telephone is ever shown.
+//!
+//! Sources: Twilio's "Messages resource" and "Error and warning dictionary", Unifonic's "SMS API", 3GPP TS 23.038 and 23.040 (segments).
+
+mod gateway;
+mod people;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use self::gateway::Gateway;
+pub(crate) use self::people::MAX_TO;
+use super::http::{self, Receiver};
+use super::price::Price;
+use super::spread::{Heard, Spread, mark};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use crate::language::measure::Measure;
+use crate::message::Form;
+use crate::message::brief::{self, Budget, Part};
+use crate::table::Table;
+
+/// How many telephones are told of at once.
+const AT_ONCE: usize = 4;
+
+/// The kind.
+pub const KIND: Kind = Kind {
+    name: "sms",
+    about: "sends each message to telephones as text messages, through Twilio, Unifonic or another gateway",
+    example: r#"[duty-phones]
+kind = "sms"
+gateway = "unifonic"                     # or "twilio", with account = "AC…" and token; or "http", see below
+token = { file = "unifonic.appsid" }     # the AppSid of Unifonic, the auth token of Twilio; or { credential = "…" }
+from = "MAKKAH"                          # the sender's name or number; of Twilio also a messaging service, "MG…"
+to = ["+966500000001"]                   # up to 100; more stand in a file, one a line: recipients = "phones.txt"
+price = "0.045 SAR"                      # of one segment: `nadhir preview` then tells what a warning costs
+timeout = "15s"                          # at most 60s
+
+# Any other gateway, by what its requests are to hold:
+# gateway = "http"
+# url = "https://gateway.example/send"
+# format = "json"                        # or "form"
+# fields = { msisdn = "{to}", text = "{text}", sender = "{from}", ref = "{key}" }
+# authorization = { file = "gateway.auth" }
+# taken = "\"ok\""                       # words that stand in an answer which took it; left out, every 2xx did
+"#,
+    parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
+};
+
+/// What a channel of this kind says of itself.
+struct Settings {
+    gateway: gateway::Settings,
+    from: String,
+    to: Vec<String>,
+    recipients: Option<PathBuf>,
+    price: Option<Price>,
+    name: String,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Settings {
+    /// Without a number of anybody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Settings({:?}, {:?})", self.gateway, self.timeout)
+    }
+}
+
+fn parse(table: &Table<'_>) -> Option<Settings> {
+    let before = table.faults();
+    let gateway = gateway::parse(table);
+    let from = table.need_text("from", "\"MAKKAH\"", |text| {
+        let is_sender = (1..=64).contains(&text.len()) && !text.chars().any(char::is_control);
+        if is_sender { Ok(text.to_owned()) } else { Err("the sender is empty, or too long".to_owned()) }
+    });
+    let (to, recipients) = people::parse(table);
+    let price = table.text("price", Price::parse).map(|found| found.value);
+    let timeout = http::timeout(table);
+    if before < table.faults() {
+        return None;
+    }
+    let name = table.name().to_owned();
+    Some(Settings { gateway: gateway?, from: from?.value, to, recipients, price, name, timeout: timeout? })
+}
+
+impl Opener for Settings {
+    fn form(&self) -> Form {
+        Form::Sms
+    }
+
+    fn takes(&self, form: Form) -> bool {
+        form == Form::Sms
+    }
+
+    fn price(&self) -> Option<(Price, Option<usize>)> {
+        Some((self.price?, self.recipients.is_none().then_some(self.to.len())))
+    }
+
+    fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
+        let (gateway, place) = self.gateway.open(world)?;
+        let recipients = self.recipients.as_ref().map(|path| world.dir.join(path));
+        Ok(Arc::new(Sms {
+            receiver: Receiver::new(world, place, self.timeout),
+            gateway,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            recipients,
+            spread: Spread::new(world.dir.join(format!("{}.progress", self.name)), "text messages", AT_ONCE),
+        }))
+    }
+}
+
+struct Sms {
+    receiver: Receiver,
+    gateway: Gateway,
+    from: String,
+    to: Vec<String>,
+    recipients: Option<PathBuf>,
+    spread: Spread,
+}
+
+impl Sink for Sms {
+    fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
+        Box::pin(async move {
+            let parts = brief::read(&parcel.body);
+            if parts.is_empty() {
+                let why =
+                    "the message is no text message: leave the `form` of the channel out, or write \"sms\"".to_owned();
+                return Err(SendError::Never { why });
+            }
+            for part in &parts {
+                http::check_length("a telephone", Measure::Segments.length(&part.text), Budget::SMS.limit, "segments")?;
+            }
+            let (people, unread) = self.people().await?;
+            let messages = people.iter().flat_map(|to| parts.iter().map(move |part| (to.clone(), part.clone())));
+            let all = messages.map(|(to, part)| (mark(&format!("{to}/{}", part.language.tag())), (to, part)));
+            let tell = |(to, part): (String, Part)| -> BoxFuture<'_, Heard> {
+                Box::pin(async move { self.tell(parcel, &to, &part).await })
+            };
+            self.spread.send(&parcel.key, all.collect(), unread, tell).await.end
+        })
+    }
+
+    /// Finds out whether the gateway can be reached. Whether it knows us, only a message shows.
+    fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.people().await.map_err(|why| why.to_string())?;
+            self.receiver.reach_host(self.gateway.url()).await
+        })
+    }
+
+    /// The telephones.
+    fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
+        Box::pin(async {
+            let (people, _) = self.people().await.map_err(|why| why.to_string())?;
+            Ok(Some(people.len() as u64))
+        })
+    }
+}
+
+impl Sms {
+    /// Everybody, and how many lines of the file are no telephone.
+    async fn people(&self) -> Result<(Vec<String>, usize), SendError> {
+        let Some(path) = self.recipients.clone() else { return Ok((self.to.clone(), 0)) };
+        let shown = path.display().to_string();
+        let read = tokio::task::spawn_blocking(move || people::read(&path)).await;
+        let read = read.map_err(std::io::Error::other).and_then(|read| read);
+        let (mut all, unread) = read.map_err(|why| SendError::Later {
+            why: format!("the telephones in {shown} cannot be read: {why}"),
+            retry_after: None,
+        })?;
+        all.extend(self.to.iter().cloned());
+        all.sort_unstable();
+        all.dedup();
+        Ok((all, unread))
+    }
+
+    async fn tell(&self, parcel: &Parcel, to: &str, part: &Part) -> Heard {
+        let message = gateway::Message { to, from: &self.from, text: &part.text, key: &parcel.key };
+        let (url, headers, body) = self.gateway.request(&message);
+        match self.receiver.post(&url, headers, body).await {
+            Ok(answer) => self.gateway.heard(&self.receiver, &answer, parcel.now),
+            Err(why) => Heard::from(Err(why)),
+        }
+    }
+}
