@@ -19,6 +19,7 @@ use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
 pub mod alertmanager;
+pub mod bluesky;
 pub mod cap;
 pub mod console;
 pub mod discord;
@@ -291,6 +292,7 @@ pub const KINDS: &[Kind] = &[
     pagerduty::KIND,
     alertmanager::KIND,
     sms::KIND,
+    bluesky::KIND,
 ];
 
 #[cfg(test)]

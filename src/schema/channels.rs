@@ -154,6 +154,15 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["program"],
         ),
+        "bluesky" => (
+            vec![
+                ("handle", line("of the account")),
+                ("password", secret("where an app password of it is kept")),
+                ("server", usual(line("where the account is kept"), "https://bsky.social")),
+                timeout(),
+            ],
+            vec!["handle", "password"],
+        ),
         "mastodon" => (
             vec![
                 ("server", line("where the account is")),

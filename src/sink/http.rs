@@ -387,6 +387,12 @@ impl Answer {
         self.headers.get(header)?.to_str().ok()?.trim().parse().ok()
     }
 
+    /// The name of a refusal, where the body is JSON that holds one under `error`.
+    pub(super) fn error(&self) -> Option<String> {
+        let said: serde_json::Value = self.json()?;
+        Some(said.get("error")?.as_str()?.to_owned())
+    }
+
     /// True when these words stand in the body.
     pub(super) fn holds(&self, words: &str) -> bool {
         String::from_utf8_lossy(&self.body).contains(words)

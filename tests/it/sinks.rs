@@ -1,6 +1,7 @@
 //! What sinks promise, held against real receivers on loopback and real files. What those of the web have in common stands in
 //! `conformance`; here is what one of them does alone.
 
+mod bluesky;
 mod cap;
 mod conformance;
 mod exec;
