@@ -35,6 +35,7 @@ pub mod mattermost;
 pub mod mqtt;
 pub mod ntfy;
 pub mod pagerduty;
+pub(crate) mod people;
 mod picture;
 pub mod price;
 pub mod signature;
@@ -46,6 +47,7 @@ pub mod telegram;
 mod turn;
 pub mod webhook;
 pub mod webpush;
+pub mod whatsapp;
 pub mod x;
 
 /// One message on its way to one channel.
@@ -293,6 +295,7 @@ pub const KINDS: &[Kind] = &[
     alertmanager::KIND,
     sms::KIND,
     bluesky::KIND,
+    whatsapp::KIND,
 ];
 
 #[cfg(test)]

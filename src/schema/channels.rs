@@ -11,7 +11,7 @@ use crate::message::Form;
 use crate::message::card::Size;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
-use crate::sink::{KINDS, alertmanager, cap, exec, sms, x};
+use crate::sink::{KINDS, alertmanager, cap, exec, people, x};
 use crate::statement::Sort;
 
 /// The schema of the file.
@@ -194,14 +194,33 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["urls"],
         ),
+        "whatsapp" => (
+            vec![
+                ("phone_number_id", line("the sender, as the Cloud API numbers it: digits")),
+                ("template", line("an approved template whose body holds {{1}} and no other field")),
+                ("token", secret("where the token of a system user is kept")),
+                ("to", telephones()),
+                ("recipients", line("a file with more of them, one a line")),
+                ("version", usual(line("of the Cloud API"), "v23.0")),
+                ("api", usual(line("the server"), "https://graph.facebook.com")),
+                timeout(),
+            ],
+            vec!["phone_number_id", "template", "token"],
+        ),
         "sms" => (sms(), vec!["gateway", "from"]),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,
     })
 }
 
+fn telephones() -> Value {
+    json!({
+        "type": "array", "items": { "type": "string", "pattern": r"^\+[1-9][0-9]{7,14}$" }, "minItems": 1,
+        "maxItems": people::MAX_TO, "uniqueItems": true, "description": "the telephones",
+    })
+}
+
 fn sms() -> Vec<Key> {
-    let telephones = json!({ "type": "string", "pattern": r"^\+[1-9][0-9]{7,14}$" });
     let each = json!({ "type": "object", "additionalProperties": { "type": "string" } });
     vec![
         ("gateway", word("who passes them on", ["twilio", "unifonic", "http"])),
@@ -214,13 +233,7 @@ fn sms() -> Vec<Key> {
         ("authorization", secret("where the value of that header is kept, if it asks for one")),
         ("taken", line("words that stand in an answer which took a message; left out, every 2xx did")),
         ("from", line("the sender's name or number")),
-        (
-            "to",
-            json!({
-                "type": "array", "items": telephones, "minItems": 1, "maxItems": sms::MAX_TO, "uniqueItems": true,
-                "description": "the telephones",
-            }),
-        ),
+        ("to", telephones()),
         ("recipients", line("a file with more of them, one a line; in the state directory, unless it begins with /")),
         (
             "price",

@@ -6,7 +6,6 @@
 //! Sources: Twilio's "Messages resource" and "Error and warning dictionary", Unifonic's "SMS API", 3GPP TS 23.038 and 23.040 (segments).
 
 mod gateway;
-mod people;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,8 +15,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use self::gateway::Gateway;
-pub(crate) use self::people::MAX_TO;
 use super::http::{self, Receiver};
+use super::people::People;
 use super::price::Price;
 use super::spread::{Heard, Spread, mark};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
@@ -57,8 +56,7 @@ timeout = "15s"                          # at most 60s
 struct Settings {
     gateway: gateway::Settings,
     from: String,
-    to: Vec<String>,
-    recipients: Option<PathBuf>,
+    people: People,
     price: Option<Price>,
     name: String,
     timeout: Duration,
@@ -78,14 +76,14 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         let is_sender = (1..=64).contains(&text.len()) && !text.chars().any(char::is_control);
         if is_sender { Ok(text.to_owned()) } else { Err("the sender is empty, or too long".to_owned()) }
     });
-    let (to, recipients) = people::parse(table);
+    let people = People::parse(table);
     let price = table.text("price", Price::parse).map(|found| found.value);
     let timeout = http::timeout(table);
     if before < table.faults() {
         return None;
     }
     let name = table.name().to_owned();
-    Some(Settings { gateway: gateway?, from: from?.value, to, recipients, price, name, timeout: timeout? })
+    Some(Settings { gateway: gateway?, from: from?.value, people, price, name, timeout: timeout? })
 }
 
 impl Opener for Settings {
@@ -98,18 +96,17 @@ impl Opener for Settings {
     }
 
     fn price(&self) -> Option<(Price, Option<usize>)> {
-        Some((self.price?, self.recipients.is_none().then_some(self.to.len())))
+        Some((self.price?, self.people.count()))
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let (gateway, place) = self.gateway.open(world)?;
-        let recipients = self.recipients.as_ref().map(|path| world.dir.join(path));
         Ok(Arc::new(Sms {
             receiver: Receiver::new(world, place, self.timeout),
             gateway,
             from: self.from.clone(),
-            to: self.to.clone(),
-            recipients,
+            people: self.people.clone(),
+            dir: world.dir.clone(),
             spread: Spread::new(world.dir.join(format!("{}.progress", self.name)), "text messages", AT_ONCE),
         }))
     }
@@ -119,8 +116,8 @@ struct Sms {
     receiver: Receiver,
     gateway: Gateway,
     from: String,
-    to: Vec<String>,
-    recipients: Option<PathBuf>,
+    people: People,
+    dir: PathBuf,
     spread: Spread,
 }
 
@@ -136,7 +133,7 @@ impl Sink for Sms {
             for part in &parts {
                 http::check_length("a telephone", Measure::Segments.length(&part.text), Budget::SMS.limit, "segments")?;
             }
-            let (people, unread) = self.people().await?;
+            let (people, unread) = self.people.all(&self.dir).await?;
             let messages = people.iter().flat_map(|to| parts.iter().map(move |part| (to.clone(), part.clone())));
             let all = messages.map(|(to, part)| (mark(&format!("{to}/{}", part.language.tag())), (to, part)));
             let tell = |(to, part): (String, Part)| -> BoxFuture<'_, Heard> {
@@ -149,7 +146,7 @@ impl Sink for Sms {
     /// Finds out whether the gateway can be reached. Whether it knows us, only a message shows.
     fn probe(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
-            self.people().await.map_err(|why| why.to_string())?;
+            self.people.all(&self.dir).await.map_err(|why| why.to_string())?;
             self.receiver.reach_host(self.gateway.url()).await
         })
     }
@@ -157,29 +154,13 @@ impl Sink for Sms {
     /// The telephones.
     fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
         Box::pin(async {
-            let (people, _) = self.people().await.map_err(|why| why.to_string())?;
+            let (people, _) = self.people.all(&self.dir).await.map_err(|why| why.to_string())?;
             Ok(Some(people.len() as u64))
         })
     }
 }
 
 impl Sms {
-    /// Everybody, and how many lines of the file are no telephone.
-    async fn people(&self) -> Result<(Vec<String>, usize), SendError> {
-        let Some(path) = self.recipients.clone() else { return Ok((self.to.clone(), 0)) };
-        let shown = path.display().to_string();
-        let read = tokio::task::spawn_blocking(move || people::read(&path)).await;
-        let read = read.map_err(std::io::Error::other).and_then(|read| read);
-        let (mut all, unread) = read.map_err(|why| SendError::Later {
-            why: format!("the telephones in {shown} cannot be read: {why}"),
-            retry_after: None,
-        })?;
-        all.extend(self.to.iter().cloned());
-        all.sort_unstable();
-        all.dedup();
-        Ok((all, unread))
-    }
-
     async fn tell(&self, parcel: &Parcel, to: &str, part: &Part) -> Heard {
         let message = gateway::Message { to, from: &self.from, text: &part.text, key: &parcel.key };
         let (url, headers, body) = self.gateway.request(&message);

@@ -1,6 +1,8 @@
 //! The services that sinks speak to, each with the answers that it really gives. They are data; `conformance` holds every sink
 //! against its own and against what all have in common.
 
+mod telephones;
+
 /// What an answer has to be taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -66,9 +68,10 @@ pub(super) const SERVICES: &[Service] = &[
     MASTODON,
     PAGERDUTY,
     ALERTMANAGER,
-    SMS_BY_HTTP,
-    SMS_BY_TWILIO,
-    SMS_BY_UNIFONIC,
+    telephones::SMS_BY_HTTP,
+    telephones::SMS_BY_TWILIO,
+    telephones::SMS_BY_UNIFONIC,
+    telephones::WHATSAPP,
 ];
 
 const WEBHOOK: Service = Service {
@@ -508,80 +511,5 @@ const ALERTMANAGER: Service = Service {
     )],
     well: &[("200 OK", "GET /-/ready ")],
     unwell: &[("503 Service Unavailable", "answered 503")],
-    longest: None,
-};
-
-/// The longest text that a telephone gets: four segments of 67 letters each.
-const FOUR_SEGMENTS: Option<(char, usize)> = Some(('ت', 268));
-
-const SMS_BY_HTTP: Service = Service {
-    kind: "sms",
-    settings: "gateway = \"http\"\nurl = \"{base}/send\"\nfields = { msisdn = \"{digits}\", text = \"{text}\", sender = \"{from}\", ref = \"{key}\" }\n\
-        authorization = { file = \"secret\" }\nfrom = \"MAKKAH\"\nto = [\"+966500000001\"]\n",
-    files: &[("secret", "Key hunter2hunter2\n")],
-    hushed: &["hunter2hunter2", "966500000001"],
-    taken: "200 OK",
-    receipt: "1 text messages",
-    is_known_by_words: false,
-    answers: &[("400 Bad Request\r\n\r\nno credit", Later(None), "no credit")],
-    well: &[("200 OK", "HEAD / ")],
-    unwell: &[],
-    longest: FOUR_SEGMENTS,
-};
-
-const SMS_BY_TWILIO: Service = Service {
-    kind: "sms",
-    settings: "gateway = \"twilio\"\napi = \"{base}\"\naccount = \"AC0123\"\ntoken = { file = \"secret\" }\nfrom = \"MG42\"\n\
-        to = [\"+966500000001\"]\n",
-    files: &[("secret", "hunter2hunter2\n")],
-    hushed: &["hunter2hunter2", "966500000001", "QUMwMTIzOmh1bnRlcjJodW50ZXIy"],
-    taken: "201 Created\r\n\r\n{\"sid\":\"SM0123456789\",\"status\":\"queued\",\"error_code\":null}",
-    receipt: "1 text messages",
-    is_known_by_words: true,
-    answers: &[
-        (
-            "400 Bad Request\r\n\r\n{\"code\":21610,\"message\":\"Attempt to send to unsubscribed recipient\"}",
-            Never,
-            "unsubscribed",
-        ),
-        (
-            "400 Bad Request\r\n\r\n{\"code\":21660,\"message\":\"Mismatch between From and account\"}",
-            Later(None),
-            "Mismatch",
-        ),
-        (
-            "401 Unauthorized\r\n\r\n{\"code\":20003,\"message\":\"Authenticate\"}",
-            Later(None),
-            "see that the gateway knows us",
-        ),
-        ("201 Created\r\n\r\n{\"sid\":\"CA1\"}", Unknown, "did not answer as Twilio does"),
-    ],
-    well: &[("200 OK", "HEAD / ")],
-    unwell: &[],
-    longest: None,
-};
-
-const SMS_BY_UNIFONIC: Service = Service {
-    kind: "sms",
-    settings: "gateway = \"unifonic\"\napi = \"{base}\"\ntoken = { file = \"secret\" }\nfrom = \"MAKKAH\"\nto = [\"+966500000001\"]\n",
-    files: &[("secret", "hunter2hunter2\n")],
-    hushed: &["hunter2hunter2", "966500000001"],
-    taken: "200 OK\r\n\r\n{\"success\":true,\"message\":\"\",\"errorCode\":\"ER-00\",\"data\":{\"MessageID\":\"3200017889310\",\"Status\":\"Queued\"}}",
-    receipt: "1 text messages",
-    is_known_by_words: true,
-    answers: &[
-        (
-            "200 OK\r\n\r\n{\"success\":false,\"message\":\"Invalid dest num\",\"errorCode\":\"ER-482\"}",
-            Never,
-            "Invalid dest num",
-        ),
-        (
-            "200 OK\r\n\r\n{\"success\":\"false\",\"message\":\"Authentication failed\",\"errorCode\":\"ER-401\"}",
-            Later(None),
-            "Authentication failed",
-        ),
-    ],
-    well: &[("200 OK", "HEAD / ")],
-    unwell: &[],
     longest: None,
 };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::SendError;
 use crate::table::{Found, Table};
 
 /// The most telephones in the table of a channel, and in its file.
@@ -13,8 +14,43 @@ const MAX_IN_FILE: usize = 10_000;
 /// The largest file that is read, in bytes.
 const MAX_LEN: u64 = 1024 * 1024;
 
-/// Reads `to` and `recipients`.
-pub(super) fn parse(table: &Table<'_>) -> (Vec<String>, Option<PathBuf>) {
+/// The telephones of a channel.
+#[derive(Clone)]
+pub(super) struct People {
+    to: Vec<String>,
+    recipients: Option<PathBuf>,
+}
+
+impl People {
+    /// Reads `to` and `recipients`.
+    pub(super) fn parse(table: &Table<'_>) -> Self {
+        let (to, recipients) = parse(table);
+        Self { to, recipients }
+    }
+
+    /// How many there are, where all of them stand in the table.
+    pub(super) fn count(&self) -> Option<usize> {
+        self.recipients.is_none().then_some(self.to.len())
+    }
+
+    /// Everybody, and how many lines of the file, which lies in a directory, are no telephone.
+    pub(super) async fn all(&self, dir: &Path) -> Result<(Vec<String>, usize), SendError> {
+        let Some(path) = self.recipients.as_ref().map(|path| dir.join(path)) else { return Ok((self.to.clone(), 0)) };
+        let shown = path.display().to_string();
+        let read = tokio::task::spawn_blocking(move || read(&path)).await;
+        let read = read.map_err(std::io::Error::other).and_then(|read| read);
+        let (mut all, unread) = read.map_err(|why| SendError::Later {
+            why: format!("the telephones in {shown} cannot be read: {why}"),
+            retry_after: None,
+        })?;
+        all.extend(self.to.iter().cloned());
+        all.sort_unstable();
+        all.dedup();
+        Ok((all, unread))
+    }
+}
+
+fn parse(table: &Table<'_>) -> (Vec<String>, Option<PathBuf>) {
     const EXAMPLE: &str = "[\"+966500000001\"]";
     let recipients = table.text("recipients", |text| {
         if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
@@ -58,7 +94,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Reads a file: each number once, and how many lines are none. Lines that are empty or begin with # are left out.
-pub(super) fn read(path: &Path) -> std::io::Result<(Vec<String>, usize)> {
+fn read(path: &Path) -> std::io::Result<(Vec<String>, usize)> {
     let mut text = String::new();
     let read = std::fs::File::open(path)?.take(MAX_LEN + 1).read_to_string(&mut text)?;
     if MAX_LEN < read as u64 {
