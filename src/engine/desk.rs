@@ -16,7 +16,7 @@ use crate::bulletin::{Bulletin, ByHand, Change, Origin, Reach, Reason};
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::language::direction::{is_arabic, is_latin, tame};
-use crate::language::{Both, Language};
+use crate::language::{Both, Grammar, Language};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp, seconds, span_text};
 use crate::warning::{DeskPart, Warning, WarningKey};
@@ -93,9 +93,9 @@ pub(super) fn faults_of(what: &str, texts: &Both<String>, longest: usize) -> Vec
         let text = texts.get(language).trim();
         let count = |is: fn(char) -> bool| text.chars().filter(|letter| is(*letter)).count();
         let (arabic, latin) = (count(is_arabic), count(is_latin));
-        let is_own = match language {
-            Language::Ar => latin < arabic,
-            Language::En => arabic < latin,
+        let is_own = match language.grammar() {
+            Grammar::Ar => latin < arabic,
+            Grammar::En => arabic < latin,
         };
         let tag = language.tag();
         if text.is_empty() {

@@ -18,7 +18,7 @@
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 use crate::language::number::{plain, two_digits};
-use crate::language::{Language, Style};
+use crate::language::{Grammar, Language, Style};
 
 /// Whether a time opens a period or closes it; only midnight is told differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +72,16 @@ pub fn clock_text(language: Language, style: &Style, time: NaiveTime) -> String 
     let (hour, minute) = (time.hour(), time.minute());
     let twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
     let digits = || format!("{}:{}", plain(language, style, twelve.into()), two_digits(language, style, minute));
-    match (language, hour, minute) {
-        (Language::Ar, 0, 0) => "منتصف الليل".to_owned(),
-        (Language::Ar, _, 0) => {
+    match (language.grammar(), hour, minute) {
+        (Grammar::Ar, 0, 0) => "منتصف الليل".to_owned(),
+        (Grammar::Ar, _, 0) => {
             let word = HOURS.get(usize::try_from(hour % 12).unwrap_or_default()).copied().unwrap_or_default();
             format!("الساعة {word} {}", part_of_day(hour))
         }
-        (Language::Ar, _, _) => format!("الساعة {} {}", digits(), part_of_day(hour)),
-        (Language::En, 0, 0) => "midnight".to_owned(),
-        (Language::En, 12, 0) => "noon".to_owned(),
-        (Language::En, _, _) => {
+        (Grammar::Ar, _, _) => format!("الساعة {} {}", digits(), part_of_day(hour)),
+        (Grammar::En, 0, 0) => "midnight".to_owned(),
+        (Grammar::En, 12, 0) => "noon".to_owned(),
+        (Grammar::En, _, _) => {
             let half = if hour < 12 { "am" } else { "pm" };
             if minute == 0 {
                 format!("{} {half}", plain(language, style, twelve.into()))

@@ -8,7 +8,7 @@ use icu_calendar::Date;
 use icu_calendar::cal::Hijri as HijriCalendar;
 
 use crate::language::number::plain;
-use crate::language::{Language, Style};
+use crate::language::{Grammar, Language, Style};
 
 /// The first Hijri year that is told: from here on the calendar's published month starts and ours agree on every month.
 pub const FIRST_HIJRI_YEAR: i32 = 1420;
@@ -77,9 +77,9 @@ const WEEKDAYS: [[&str; 2]; 7] = [
 
 fn name(names: &[[&'static str; 2]], place: usize, language: Language) -> &'static str {
     let [ar, en] = names.get(place).copied().unwrap_or_default();
-    match language {
-        Language::Ar => ar,
-        Language::En => en,
+    match language.grammar() {
+        Grammar::Ar => ar,
+        Grammar::En => en,
     }
 }
 
@@ -116,9 +116,9 @@ pub fn gregorian_text(language: Language, style: &Style, date: NaiveDate) -> Str
     let month = name(&GREGORIAN_MONTHS, usize::try_from(date.month0()).unwrap_or_default(), language);
     let day = plain(language, style, date.day().into());
     let year = plain(language, style, date.year().into());
-    match language {
-        Language::Ar => format!("{day} {month} {year}م"),
-        Language::En => format!("{day} {month} {year}"),
+    match language.grammar() {
+        Grammar::Ar => format!("{day} {month} {year}م"),
+        Grammar::En => format!("{day} {month} {year}"),
     }
 }
 
@@ -128,9 +128,9 @@ pub fn hijri_text(language: Language, style: &Style, date: NaiveDate) -> Option<
     let month = name(&HIJRI_MONTHS, usize::from(hijri.month).checked_sub(1)?, language);
     let day = plain(language, style, hijri.day.into());
     let year = plain(language, style, hijri.year.into());
-    Some(match language {
-        Language::Ar => format!("{day} {month} {year}هـ"),
-        Language::En => format!("{day} {month} {year} AH"),
+    Some(match language.grammar() {
+        Grammar::Ar => format!("{day} {month} {year}هـ"),
+        Grammar::En => format!("{day} {month} {year} AH"),
     })
 }
 
@@ -145,10 +145,10 @@ pub fn short_text(language: Language, style: &Style, date: NaiveDate) -> String 
 pub fn date_text(language: Language, style: &Style, date: NaiveDate) -> String {
     let weekday = weekday(language, date);
     let gregorian = gregorian_text(language, style, date);
-    match (language, hijri_text(language, style, date)) {
-        (Language::Ar, Some(hijri)) => format!("{weekday} {hijri} الموافق {gregorian}"),
-        (Language::En, Some(hijri)) => format!("{weekday} {gregorian} ({hijri})"),
-        (Language::Ar | Language::En, None) => format!("{weekday} {gregorian}"),
+    match (language.grammar(), hijri_text(language, style, date)) {
+        (Grammar::Ar, Some(hijri)) => format!("{weekday} {hijri} الموافق {gregorian}"),
+        (Grammar::En, Some(hijri)) => format!("{weekday} {gregorian} ({hijri})"),
+        (Grammar::Ar | Grammar::En, None) => format!("{weekday} {gregorian}"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! A run that holds letters of the other script is wrapped in a first-strong isolate (U+2068 … U+2069). What comes from outside
 //! may carry direction marks of its own; those that could reach beyond their text are taken out, and nothing else is.
 
-use crate::language::Language;
+use crate::language::{Grammar, Language};
 
 /// Opens a run that takes its direction from its own first letter.
 pub const ISOLATE: char = '\u{2068}';
@@ -24,9 +24,9 @@ pub fn is_latin(c: char) -> bool {
 /// True when a run would be turned around, or turn others around, in a text of the language: it holds letters of the other
 /// script, or, in Arabic, it is a number in groups such as `+966 12 000 0000`, whose groups would change places.
 pub fn is_foreign(language: Language, run: &str) -> bool {
-    match language {
-        Language::Ar => run.chars().any(is_latin) || (run.contains(['+', ' ']) && !run.chars().any(is_arabic)),
-        Language::En => run.chars().any(is_arabic),
+    match language.grammar() {
+        Grammar::Ar => run.chars().any(is_latin) || (run.contains(['+', ' ']) && !run.chars().any(is_arabic)),
+        Grammar::En => run.chars().any(is_arabic),
     }
 }
 

@@ -8,7 +8,7 @@ use icu_list::ListFormatter;
 use icu_list::options::ListFormatterOptions;
 use icu_locale_core::locale;
 
-use crate::language::Language;
+use crate::language::{Grammar, Language};
 
 struct Joiners {
     arabic: ListFormatter,
@@ -27,10 +27,10 @@ static JOINERS: LazyLock<Joiners> = LazyLock::new(|| {
 /// Joins items with "and"; no item makes an empty text.
 pub fn join<T: AsRef<str>>(language: Language, items: &[T]) -> String {
     let last = items.len().saturating_sub(1);
-    match language {
-        Language::En => JOINERS.english.format(items.iter().map(AsRef::as_ref)).to_string(),
-        Language::Ar if items.len() < 3 => JOINERS.arabic.format(items.iter().map(AsRef::as_ref)).to_string(),
-        Language::Ar => {
+    match language.grammar() {
+        Grammar::En => JOINERS.english.format(items.iter().map(AsRef::as_ref)).to_string(),
+        Grammar::Ar if items.len() < 3 => JOINERS.arabic.format(items.iter().map(AsRef::as_ref)).to_string(),
+        Grammar::Ar => {
             let marked: Vec<String> = items
                 .iter()
                 .enumerate()

@@ -11,7 +11,7 @@ use icu_decimal::input::Decimal;
 use icu_decimal::options::{DecimalFormatterOptions, GroupingStrategy};
 use icu_locale_core::{Locale, locale};
 
-use crate::language::{Digits, Language, Style};
+use crate::language::{Digits, Grammar, Language, Style};
 
 /// The most decimal places that a public text shows.
 pub const MAX_PLACES: u8 = 3;
@@ -37,10 +37,10 @@ impl Formatters {
     }
 
     fn of(&self, language: Language, style: &Style) -> &DecimalFormatter {
-        match (language, style.arabic_digits) {
-            (Language::En, _) => &self.english,
-            (Language::Ar, Digits::Arab) => &self.arabic,
-            (Language::Ar, Digits::Latn) => &self.arabic_latin,
+        match (language.grammar(), style.arabic_digits) {
+            (Grammar::En, _) => &self.english,
+            (Grammar::Ar, Digits::Arab) => &self.arabic,
+            (Grammar::Ar, Digits::Latn) => &self.arabic_latin,
         }
     }
 }

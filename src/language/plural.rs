@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use icu_locale_core::locale;
 use icu_plurals::{PluralCategory, PluralRules};
 
-use crate::language::Language;
 use crate::language::number::Rounded;
+use crate::language::{Grammar, Language};
 
 struct Rules {
     arabic: PluralRules,
@@ -22,17 +22,17 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
 
 /// The names of the forms that a language has, as they are written in the wording.
 pub fn forms(language: Language) -> &'static [&'static str] {
-    match language {
-        Language::Ar => &["zero", "one", "two", "few", "many", "other"],
-        Language::En => &["one", "other"],
+    match language.grammar() {
+        Grammar::Ar => &["zero", "one", "two", "few", "many", "other"],
+        Grammar::En => &["one", "other"],
     }
 }
 
 /// The name of the form that goes with a number.
 pub fn form(language: Language, number: &Rounded) -> &'static str {
-    let rules = match language {
-        Language::Ar => &RULES.arabic,
-        Language::En => &RULES.english,
+    let rules = match language.grammar() {
+        Grammar::Ar => &RULES.arabic,
+        Grammar::En => &RULES.english,
     };
     match rules.category_for(number.decimal()) {
         PluralCategory::Zero => "zero",

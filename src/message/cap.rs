@@ -18,7 +18,7 @@ use crate::bulletin::{Bulletin, Change, Origin};
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
-use crate::language::Language;
+use crate::language::{Grammar, Language};
 use crate::message::catalogue::Slot;
 use crate::message::telling::Telling;
 use crate::message::text::Spoken;
@@ -379,9 +379,9 @@ fn severity(severity: Severity) -> &'static str {
 }
 
 fn tag(language: Language) -> &'static str {
-    match language {
-        Language::Ar => "ar-SA",
-        Language::En => "en",
+    match language.grammar() {
+        Grammar::Ar => "ar-SA",
+        Grammar::En => "en",
     }
 }
 

@@ -128,11 +128,14 @@ fn relayed(telling: &Telling<'_>, source: Source<'_>, authority: &str) -> Told {
     let (Some(words), Some(quote)) = (words, quote) else {
         return telling.say("notice.relayed", &[(Slot::Authority, authority)]);
     };
-    let key = match Language::ALL.into_iter().find(|known| words.is_in(*known)) {
-        _ if telling.bulletin.change.is_end() => "notice.cancelled",
-        Some(Language::Ar) => "notice.quoted_ar",
-        Some(Language::En) => "notice.quoted_en",
-        None => "notice.quoted_other",
+    let key = if telling.bulletin.change.is_end() {
+        "notice.cancelled"
+    } else if words.is_in(Language::Ar) {
+        "notice.quoted_ar"
+    } else if words.is_in(Language::En) {
+        "notice.quoted_en"
+    } else {
+        "notice.quoted_other"
     };
     let intro = telling.say(key, &[(Slot::Authority, authority)])?;
     let quotation = telling.say("notice.quotation", &[(Slot::Quote, &quote)])?;

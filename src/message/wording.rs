@@ -13,7 +13,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use crate::language::direction::is_balanced;
 use crate::language::number::Rounded;
-use crate::language::{Both, Language, Style, plural};
+use crate::language::{Both, Grammar, Language, Style, plural};
 use crate::message::catalogue::{Section, Shape, Slot, sections};
 use crate::problem::{Problems, SourceFile, advice};
 use crate::table::{Found, Table, read_file};
@@ -91,9 +91,9 @@ impl Trial {
         let ear = Ear::default();
         let mut wording = Wording { ear: Some(Arc::clone(&ear)), ..wording };
         for (language, key) in faulty {
-            let texts = match language {
-                Language::Ar => &mut wording.texts.ar,
-                Language::En => &mut wording.texts.en,
+            let texts = match language.grammar() {
+                Grammar::Ar => &mut wording.texts.ar,
+                Grammar::En => &mut wording.texts.en,
             };
             texts.remove(&key);
         }
@@ -429,9 +429,9 @@ const SAMPLE: &str = "sample";
 
 /// What a trial says in place of a text that is not there.
 fn stand_in(language: Language) -> &'static str {
-    match language {
-        Language::Ar => "نص",
-        Language::En => "text",
+    match language.grammar() {
+        Grammar::Ar => "نص",
+        Grammar::En => "text",
     }
 }
 

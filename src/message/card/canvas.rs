@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::letters::{EM, Line, Weight, baseline, outline};
-use crate::language::Language;
+use crate::language::{Grammar, Language};
 
 /// A rectangle in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,9 +58,9 @@ impl Canvas {
 
     /// An area that begins so far from the side where reading begins.
     pub(super) fn at_start(&self, start: f64, y: f64, width: f64, height: f64) -> Area {
-        let x = match self.language {
-            Language::Ar => self.width - start - width,
-            Language::En => start,
+        let x = match self.language.grammar() {
+            Grammar::Ar => self.width - start - width,
+            Grammar::En => start,
         };
         Area { x, y, width, height }
     }
@@ -92,9 +92,9 @@ impl Canvas {
     /// A line of text in an area as wide as there is room: it stands at the side where reading begins.
     pub(super) fn line(&mut self, what: &'static str, line: &Line, size: f64, area: Area, fill: &str) {
         let width = line.width(size);
-        let x = match self.language {
-            Language::Ar => area.right() - width,
-            Language::En => area.x,
+        let x = match self.language.grammar() {
+            Grammar::Ar => area.right() - width,
+            Grammar::En => area.x,
         };
         self.letters(what, line, size, Area { x, width, ..area }, fill);
     }
@@ -132,9 +132,9 @@ impl Canvas {
     /// The whole as SVG, with a title and a description for those who do not see it.
     pub(super) fn svg(&self, title: &str, description: &str) -> String {
         let (width, height) = (number(self.width), number(self.height));
-        let direction = match self.language {
-            Language::Ar => "rtl",
-            Language::En => "ltr",
+        let direction = match self.language.grammar() {
+            Grammar::Ar => "rtl",
+            Grammar::En => "ltr",
         };
         let (tag, title, description) = (self.language.tag(), escaped(title), escaped(description));
         let mut svg = format!(

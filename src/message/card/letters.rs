@@ -10,8 +10,8 @@ use harfrust::font::glyph::outline::{DrawMemory, DrawOptions, SvgSink};
 use harfrust::{Buffer, Direction, Font, GlyphId, Script, ShapeOptions, ShaperFont, shape};
 use unicode_bidi::{BidiInfo, Level};
 
-use crate::language::Language;
 use crate::language::direction::{ISOLATE, POP, is_arabic};
+use crate::language::{Grammar, Language};
 
 /// How many units of the faces make the size of a letter.
 pub(super) const EM: f64 = 1000.0;
@@ -212,9 +212,9 @@ fn words(text: &str) -> Vec<Range<usize>> {
 
 /// Which part of a paragraph runs in which direction.
 fn bidi(language: Language, paragraph: &str) -> BidiInfo<'_> {
-    let level = match language {
-        Language::Ar => Level::rtl(),
-        Language::En => Level::ltr(),
+    let level = match language.grammar() {
+        Grammar::Ar => Level::rtl(),
+        Grammar::En => Level::ltr(),
     };
     BidiInfo::new(paragraph, Some(level))
 }

@@ -8,8 +8,8 @@ use super::look::Tone;
 use super::map::Spot;
 use super::says::{Clause, Place, Says};
 use crate::bulletin::{Change, Origin};
-use crate::language::Language;
 use crate::language::clock::Edge;
+use crate::language::{Grammar, Language};
 use crate::message::catalogue::Slot;
 use crate::message::official::{self, Source};
 use crate::message::telling::{Dates, Telling, Told as Text_};
@@ -101,9 +101,9 @@ pub(super) fn banners(telling: &Telling<'_>) -> Result<Vec<String>, WordingError
 /// A text with a capital at its beginning, where the language has them.
 fn begun(language: Language, text: &str) -> String {
     let mut letters = text.chars();
-    match (language, letters.next()) {
-        (Language::En, Some(first)) => first.to_uppercase().chain(letters).collect(),
-        (Language::Ar | Language::En, _) => text.to_owned(),
+    match (language.grammar(), letters.next()) {
+        (Grammar::En, Some(first)) => first.to_uppercase().chain(letters).collect(),
+        (Grammar::Ar | Grammar::En, _) => text.to_owned(),
     }
 }
 

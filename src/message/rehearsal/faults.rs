@@ -3,8 +3,8 @@
 //!
 //! A text is blamed for its own words alone: what its slots were filled with is looked at where that is written.
 
-use crate::language::Language;
 use crate::language::direction::{ISOLATE, POP, is_arabic, is_balanced, is_latin};
+use crate::language::{Grammar, Language};
 use crate::problem::Level;
 
 /// The longest headline in one language, in characters: all places but one are named in it, and nothing more has room.
@@ -133,16 +133,16 @@ impl Fault {
 }
 
 fn other(language: Language) -> Language {
-    match language {
-        Language::Ar => Language::En,
-        Language::En => Language::Ar,
+    match language.grammar() {
+        Grammar::Ar => Language::En,
+        Grammar::En => Language::Ar,
     }
 }
 
 fn letters(language: Language) -> &'static str {
-    match language {
-        Language::Ar => "Arabic",
-        Language::En => "Latin",
+    match language.grammar() {
+        Grammar::Ar => "Arabic",
+        Grammar::En => "Latin",
     }
 }
 
@@ -198,9 +198,9 @@ fn script(own: &str, language: Language) -> Option<Fault> {
     let own = outside_isolates(own);
     let count = |is_one: fn(char) -> bool| own.chars().filter(|c| is_one(*c)).count();
     let (arabic, latin) = (count(is_arabic), count(is_latin));
-    let (ours, theirs) = match language {
-        Language::Ar => (arabic, latin),
-        Language::En => (latin, arabic),
+    let (ours, theirs) = match language.grammar() {
+        Grammar::Ar => (arabic, latin),
+        Grammar::En => (latin, arabic),
     };
     match (ours, theirs) {
         (_, 0) => None,

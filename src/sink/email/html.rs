@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use super::words::Mark;
-use crate::language::Language;
 use crate::language::direction::{ISOLATE, POP, is_balanced};
+use crate::language::{Grammar, Language};
 
 /// What is said in one language.
 pub(super) struct Speech<'a> {
@@ -30,15 +30,15 @@ struct Setting {
 
 /// Arabic needs larger letters and wider lines than Latin to be read as well, for its dots and marks.
 fn setting(language: Language) -> Setting {
-    match language {
-        Language::Ar => Setting {
+    match language.grammar() {
+        Grammar::Ar => Setting {
             direction: "rtl",
             align: "right",
             fonts: "'Noto Sans Arabic','Geeza Pro','Segoe UI',Tahoma,Arial,sans-serif",
             headline: "font-size:22px;line-height:1.6",
             paragraph: "font-size:18px;line-height:1.8",
         },
-        Language::En => Setting {
+        Grammar::En => Setting {
             direction: "ltr",
             align: "left",
             fonts: "'Segoe UI',Roboto,Helvetica,Arial,sans-serif",

@@ -17,7 +17,7 @@ use super::words::{Brief, mark};
 use crate::alert::Status;
 use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
-use crate::language::Language;
+use crate::language::{Grammar, Language};
 use crate::sink::Parcel;
 use crate::sink::picture::Image;
 
@@ -76,9 +76,9 @@ struct Text {
 
 impl Texts {
     fn speech(&self, language: Language) -> Option<Speech<'_>> {
-        let text = match language {
-            Language::Ar => self.ar.as_ref(),
-            Language::En => self.en.as_ref(),
+        let text = match language.grammar() {
+            Grammar::Ar => self.ar.as_ref(),
+            Grammar::En => self.en.as_ref(),
         };
         text.map(|text| Speech { language, headline: &text.headline, body: &text.body, picture: None })
     }
