@@ -311,7 +311,7 @@ impl Speaker {
     /// A bulletin in a form, of what it is in each language.
     fn put(&self, told: Told<'_>, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
         let Told { bulletin, places, reminder } = told;
-        let json = || json::whole(bulletin, places, &self.sources, spoken, reminder);
+        let json = |shorts: &[Part]| json::whole(bulletin, places, &self.sources, spoken, shorts, reminder);
         let part = |language, _: &Spoken, budget| brief::speak(&self.telling_of(told, language), budget);
         let cap = || {
             let info = |(language, spoken)| cap::Info { telling: self.telling_of(told, language), spoken };
@@ -324,7 +324,7 @@ impl Speaker {
     /// A notice in a form, of what it is in each language.
     fn put_notice(&self, told: &Notice, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
         let part = |language, spoken: &Spoken, budget| Ok(brief::shortened(language, spoken, budget));
-        let json = || json::of_notice(told, spoken);
+        let json = |shorts: &[Part]| json::of_notice(told, spoken, shorts);
         let cap = || Ok(cap::of_notice(told, &self.issuer, self.style.zone, spoken));
         message(&told.id, form, spoken, Whole { json, cap }, part)
     }
@@ -370,14 +370,15 @@ fn put_statement(
         part: None,
     };
     let cap = || Err(refused(spoken.first().map_or(Language::Ar, |(language, _)| *language)));
-    message(&told.id, form, spoken, Whole { json: || json::of_statement(told, places, spoken), cap }, part)
+    let json = |shorts: &[Part]| json::of_statement(told, places, spoken, shorts);
+    message(&told.id, form, spoken, Whole { json, cap }, part)
 }
 
 fn message(
     id: &BulletinId,
     form: Form,
     spoken: &[(Language, Spoken)],
-    whole: Whole<impl FnOnce() -> serde_json::Result<String>, impl FnOnce() -> Result<String, WordingError>>,
+    whole: Whole<impl FnOnce(&[Part]) -> serde_json::Result<String>, impl FnOnce() -> Result<String, WordingError>>,
     part: impl Fn(Language, &Spoken, Budget) -> Result<Part, WordingError>,
 ) -> Result<Message, RenderError> {
     let failed = |source| RenderError::Json { bulletin: id.clone(), source };
@@ -392,7 +393,10 @@ fn message(
                 if budget.holds(&whole) { whole } else { brief::in_one(&parts().collect::<Result<Vec<_>, _>>()?) };
             (TEXT, body)
         }
-        Shape::Json => (JSON, (whole.json)().map_err(failed)?),
+        Shape::Json => {
+            let shorts = spoken.iter().map(|(language, spoken)| part(*language, spoken, Budget::NOTE));
+            (JSON, (whole.json)(&shorts.collect::<Result<Vec<_>, _>>()?).map_err(failed)?)
+        }
         Shape::Cap => (CAP, (whole.cap)()?),
         Shape::Parts(budget) => {
             let parts = spoken.iter().map(|(language, spoken)| part(*language, spoken, budget));

@@ -26,6 +26,7 @@ pub mod discord;
 pub mod email;
 pub mod exec;
 mod facts;
+pub mod fcm;
 pub mod file;
 mod hook;
 pub mod http;
@@ -296,6 +297,7 @@ pub const KINDS: &[Kind] = &[
     sms::KIND,
     bluesky::KIND,
     whatsapp::KIND,
+    fcm::KIND,
 ];
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ impl Budget {
     pub const CHAT: Self = Self { measure: Measure::Utf16, limit: 4000, is_for_telephones: false };
     /// One message pushed to a telephone: ntfy takes less than 4096 bytes, and what is sealed for a browser has room for 3993.
     pub const PUSH: Self = Self { measure: Measure::Bytes, limit: 3990, is_for_telephones: false };
+    /// One language within a notification of an app, as Firebase takes it: 2048 bytes hold two of them and what the app reads beside.
+    pub const NOTE: Self = Self { measure: Measure::Bytes, limit: 800, is_for_telephones: false };
     /// One cell broadcast.
     pub const BROADCAST: Self = Self { measure: Measure::Broadcast, limit: BROADCAST, is_for_telephones: true };
 

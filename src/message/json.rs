@@ -13,7 +13,7 @@
 //! "source":{"feeds":["metar"],"authority":null,"alert":null},
 //! "evidence":[{"rule":"rain-sum-6h","governorate":"jeddah","metric":"precipitation","basis":"observed","statistic":"sum",
 //! "window_s":21600,"at":"…","value":51.0,"threshold":40.0,"unit":"mm","feed":"metar","station":"OEJN"}],
-//! "silent_since":null,"text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}},
+//! "silent_since":null,"text":{"ar":{"headline":"…","body":"…","short":"…"},"en":{"headline":"…","body":"…","short":"…"}},
 //! "sources":[{"id":"metar","name":{"ar":"تقارير مطارات المنطقة (METAR)","en":"reports from the region's airports (METAR)"}}]}}
 //! ```
 //!
@@ -28,7 +28,7 @@
 //! {"type":"notice.begun","timestamp":"2025-12-08T22:15:30Z","data":{"id":"MKH-OPS-2025-000003.1","number":"MKH-OPS-2025-000003",
 //! "edition":1,"stage":"begun","since":"…","issued":"…","expires":"…","about":{"topic":"feed-silent","feed":"metar",
 //! "was_heard":true,"past":[{"clock":"fetch","since":"…","limit_s":900}],"why":"no answer within 20s","resting":2},
-//! "text":{"ar":{"headline":"…","body":"…"},"en":{"headline":"…","body":"…"}}}}
+//! "text":{"ar":{"headline":"…","body":"…","short":"…"},"en":{"headline":"…","body":"…","short":"…"}}}}
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +42,7 @@ use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
 use crate::language::{Both, Language};
+use crate::message::brief::Part;
 use crate::message::evidence;
 use crate::message::text::Spoken;
 use crate::notice::{Notice, Stage, Topic};
@@ -144,6 +145,9 @@ struct Texts<'a> {
 struct Text<'a> {
     headline: &'a str,
     body: &'a str,
+    /// The same in a few lines, the first of them a headline: see [`brief::Budget::NOTE`](super::brief::Budget::NOTE).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short: Option<&'a str>,
 }
 
 fn instant(moment: Timestamp) -> String {
@@ -198,10 +202,11 @@ fn source(origin: &Origin) -> Source<'_> {
     }
 }
 
-fn texts(spoken: &[(Language, Spoken)]) -> Texts<'_> {
+fn texts<'a>(spoken: &'a [(Language, Spoken)], shorts: &'a [Part]) -> Texts<'a> {
     let text = |wanted: Language| {
         let (_, spoken) = spoken.iter().find(|(language, _)| *language == wanted)?;
-        Some(Text { headline: &spoken.headline, body: &spoken.body })
+        let short = shorts.iter().find(|part| part.language == wanted).map(|part| part.text.as_str());
+        Some(Text { headline: &spoken.headline, body: &spoken.body, short })
     };
     Texts { ar: text(Language::Ar), en: text(Language::En) }
 }
@@ -212,6 +217,7 @@ pub(super) fn whole(
     places: &GovernorateBook,
     names: &BTreeMap<FeedId, Both<String>>,
     spoken: &[(Language, Spoken)],
+    shorts: &[Part],
     reminder: Option<u32>,
 ) -> Result<String, serde_json::Error> {
     let source = source(&bulletin.origin);
@@ -238,7 +244,7 @@ pub(super) fn whole(
             source,
             evidence: evidence::of(&bulletin.origin).iter().map(value).collect(),
             silent_since: bulletin.silent_since.map(instant),
-            text: texts(spoken),
+            text: texts(spoken, shorts),
             sources,
             doubtful: areas(&bulletin.doubtful, places),
             parted: areas(&bulletin.parted, places),
@@ -263,7 +269,11 @@ struct NoticeData<'a> {
 }
 
 /// The JSON of a notice, with the texts in the languages given.
-pub(super) fn of_notice(notice: &Notice, spoken: &[(Language, Spoken)]) -> Result<String, serde_json::Error> {
+pub(super) fn of_notice(
+    notice: &Notice,
+    spoken: &[(Language, Spoken)],
+    shorts: &[Part],
+) -> Result<String, serde_json::Error> {
     serde_json::to_string(&Envelope {
         r#type: format!("notice.{}", notice.stage.name()),
         timestamp: instant(notice.issued),
@@ -276,7 +286,7 @@ pub(super) fn of_notice(notice: &Notice, spoken: &[(Language, Spoken)]) -> Resul
             issued: instant(notice.issued),
             expires: instant(notice.stale_after),
             about: &notice.topic,
-            text: texts(spoken),
+            text: texts(spoken, shorts),
         },
     })
 }
@@ -310,6 +320,7 @@ pub(super) fn of_statement(
     statement: &Statement,
     places: &GovernorateBook,
     spoken: &[(Language, Spoken)],
+    shorts: &[Part],
 ) -> Result<String, serde_json::Error> {
     let content = &statement.content;
     let (rumour, when) = (content.rumour.as_ref(), content.when.as_ref());
@@ -331,7 +342,7 @@ pub(super) fn of_statement(
             areas: areas(&content.places, places),
             issued: instant(statement.issued),
             expires: instant(statement.stale_after),
-            text: texts(spoken),
+            text: texts(spoken, shorts),
         },
     })
 }

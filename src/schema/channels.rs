@@ -207,6 +207,21 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["phone_number_id", "template", "token"],
         ),
+        "fcm" => (
+            vec![
+                ("account", secret("where the key of the service account is kept, as Firebase gives it")),
+                (
+                    "topic",
+                    json!({
+                        "type": "string", "pattern": r"^[A-Za-z0-9_.~%{}-]*\{governorate\}[A-Za-z0-9_.~%{}-]*$",
+                        "description": "what the app follows: {governorate} is filled in, and {language} if there",
+                    }),
+                ),
+                ("api", usual(line("the server"), "https://fcm.googleapis.com")),
+                timeout(),
+            ],
+            vec!["account", "topic"],
+        ),
         "sms" => (sms(), vec!["gateway", "from"]),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,

@@ -28,6 +28,10 @@ pub(super) struct Facts {
     #[serde(default)]
     pub(super) left: Vec<Area>,
     #[serde(default)]
+    pub(super) doubtful: Vec<Area>,
+    #[serde(default)]
+    pub(super) parted: Vec<Area>,
+    #[serde(default)]
     pub(super) replaces: Vec<String>,
     pub(super) onset: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
@@ -53,6 +57,8 @@ pub(super) struct About {
 pub(super) struct Text {
     pub(super) headline: String,
     pub(super) body: String,
+    /// The same within some hundred bytes; its first line is a headline. None in what was frozen before there was one.
+    pub(super) short: Option<String>,
 }
 
 #[derive(Deserialize)]

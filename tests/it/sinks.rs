@@ -6,6 +6,7 @@ mod cap;
 mod conformance;
 mod exec;
 mod fediverse;
+mod firebase;
 mod followers;
 mod mail;
 mod mqtt;

@@ -72,6 +72,7 @@ pub(super) const SERVICES: &[Service] = &[
     telephones::SMS_BY_TWILIO,
     telephones::SMS_BY_UNIFONIC,
     telephones::WHATSAPP,
+    super::firebase::FCM,
 ];
 
 const WEBHOOK: Service = Service {
