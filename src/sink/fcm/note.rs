@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
+use crate::notice::Stage;
 use crate::sink::facts::{Facts, Text};
 use crate::sink::{Parcel, SendError, http, spread};
 use crate::time::TimeDelta;
@@ -140,11 +142,11 @@ impl Words {
         let first = lines.next().unwrap_or_default();
         let (title, rest) = first.split_once('\n').unwrap_or((&first, ""));
         let all: Vec<String> = std::iter::once(rest.to_owned()).chain(lines).filter(|text| !text.is_empty()).collect();
-        let change = facts.change.map(|change| change.name());
+        let change = facts.change.map(Change::name);
         let known = [
             ("id", Some(format!("{}.{}", facts.number, facts.edition))),
             ("number", Some(facts.number.clone())),
-            ("change", change.or(facts.stage.map(|stage| stage.name())).map(str::to_owned)),
+            ("change", change.or(facts.stage.map(Stage::name)).map(str::to_owned)),
             ("hazard", facts.hazard.map(Hazard::name).map(str::to_owned)),
             ("severity", facts.severity.map(Severity::name).map(str::to_owned)),
             ("onset", facts.onset.map(|time| time.to_rfc3339())),
