@@ -98,6 +98,14 @@ impl Language {
         }
     }
 
+    /// The one of the two by which it is set.
+    pub fn base(self) -> Self {
+        match self.grammar() {
+            Grammar::Ar => Self::Ar,
+            Grammar::En => Self::En,
+        }
+    }
+
     /// True for one that a file adds.
     pub fn is_further(self) -> bool {
         matches!(self, Self::Further(_))

@@ -10,6 +10,7 @@ pub mod cap;
 pub mod card;
 mod catalogue;
 mod evidence;
+pub mod further;
 mod json;
 mod notice;
 mod official;
@@ -245,10 +246,19 @@ impl Speaker {
         Ok(Message { key: message.key.reminder(count), ..message })
     }
 
+    /// A further language that fails is left out, and CAP has none: the warning goes out in the others.
     fn tell(&self, told: Told<'_>, form: Form, languages: &[Language]) -> Result<Message, RenderError> {
-        let speak = |language: &Language| Ok((*language, self.speak(told, *language)?));
-        let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
-        self.put(told, form, &spoken)
+        let mut spoken = Vec::with_capacity(languages.len());
+        for language in languages {
+            match self.speak(told, *language) {
+                Ok(_) if language.is_further() && form == Form::Cap => {}
+                Ok(said) => spoken.push((*language, said)),
+                Err(_) if language.is_further() => {}
+                Err(why) => return Err(why.into()),
+            }
+        }
+        let message = self.put(told, form, &spoken)?;
+        Ok(Message { key: MessageKey::new(&told.bulletin.id, form, languages), ..message })
     }
 
     /// Renders a notice to the people on duty in a form, in the languages and the order given.
@@ -263,8 +273,9 @@ impl Speaker {
         languages: &[Language],
     ) -> Result<Message, RenderError> {
         let speak = |language: &Language| Ok((*language, self.speak_notice(told, places, *language)?));
-        let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
-        self.put_notice(told, form, &spoken)
+        let spoken = of_the_two(languages).map(speak).collect::<Result<Vec<_>, RenderError>>()?;
+        let message = self.put_notice(told, form, &spoken)?;
+        Ok(Message { key: MessageKey::new(&told.id, form, languages), ..message })
     }
 
     /// Renders a statement in a form, in the languages and the order given.
@@ -279,8 +290,9 @@ impl Speaker {
         languages: &[Language],
     ) -> Result<Message, RenderError> {
         let speak = |language: &Language| Ok((*language, self.speak_statement(told, places, *language)?));
-        let spoken = languages.iter().map(speak).collect::<Result<Vec<_>, RenderError>>()?;
-        put_statement(told, places, form, &spoken)
+        let spoken = of_the_two(languages).map(speak).collect::<Result<Vec<_>, RenderError>>()?;
+        let message = put_statement(told, places, form, &spoken)?;
+        Ok(Message { key: MessageKey::new(&told.id, form, languages), ..message })
     }
 
     /// A statement in the words of one language.
@@ -295,7 +307,8 @@ impl Speaker {
 
     /// A bulletin in the words of one language.
     fn speak(&self, told: Told<'_>, language: Language) -> Result<Spoken, WordingError> {
-        text::speak(&self.telling_of(told, language))
+        let telling = self.telling_of(told, language);
+        if language.is_further() { self.wording.further(language)?.speak(&telling) } else { text::speak(&telling) }
     }
 
     /// A notice in the words of one language.
@@ -312,7 +325,10 @@ impl Speaker {
     fn put(&self, told: Told<'_>, form: Form, spoken: &[(Language, Spoken)]) -> Result<Message, RenderError> {
         let Told { bulletin, places, reminder } = told;
         let json = |shorts: &[Part]| json::whole(bulletin, places, &self.sources, spoken, shorts, reminder);
-        let part = |language, _: &Spoken, budget| brief::speak(&self.telling_of(told, language), budget);
+        let part = |language: Language, spoken: &Spoken, budget| match language.is_further() {
+            true => Ok(self.wording.further(language)?.part(spoken, budget)),
+            false => brief::speak(&self.telling_of(told, language), budget),
+        };
         let cap = || {
             let info = |(language, spoken)| cap::Info { telling: self.telling_of(told, language), spoken };
             let infos: Vec<cap::Info<'_>> = spoken.iter().map(|(language, spoken)| info((*language, spoken))).collect();
@@ -338,6 +354,11 @@ impl Speaker {
         let (dates, is_reminder) = (Dates::Whole, reminder.is_some());
         Telling { bulletin, places, issuer, style, wording, sources, language, dates, is_reminder }
     }
+}
+
+/// The languages that everything is said in: notices and what somebody writes by hand are told in no other.
+fn of_the_two(languages: &[Language]) -> impl Iterator<Item = &Language> {
+    languages.iter().filter(|language| !language.is_further())
 }
 
 /// A bulletin that is told, for the first time or once more.

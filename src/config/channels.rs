@@ -100,7 +100,7 @@ fn read_whole(
     let audiences: Vec<_> = Audience::ALL.iter().map(|audience| (audience.name(), *audience)).collect();
     let audience = table.word("audience", &audiences);
     let form = table.word("form", &Form::ALL.map(|form| (form.name(), form)));
-    let languages = languages(&table);
+    let languages = languages(&table, &house.further);
     let severities = Severity::ALL.iter().map(|severity| (severity.name(), *severity)).collect::<Vec<_>>();
     let min_severity = table.word("min_severity", &severities);
     let hazards = hazards(&table);
@@ -148,9 +148,10 @@ fn read_whole(
     Some(ChannelConfig { listener, opener, kind: kind.name })
 }
 
-fn languages(table: &Table<'_>) -> Vec<Language> {
+fn languages(table: &Table<'_>, further: &[Language]) -> Vec<Language> {
     let Some(texts) = table.texts("languages") else { return Language::ALL.to_vec() };
-    let known: Vec<(&str, Language)> = Language::ALL.iter().map(|language| (language.tag(), *language)).collect();
+    let known: Vec<(&str, Language)> =
+        Language::ALL.iter().chain(further).map(|language| (language.tag(), *language)).collect();
     let mut languages = Vec::new();
     for text in &texts {
         let Some(language) = table.pick("languages", text, &known) else { continue };
@@ -163,6 +164,11 @@ fn languages(table: &Table<'_>) -> Vec<Language> {
     if texts.is_empty() {
         let help = "leave the key out to mean [\"ar\", \"en\"]".to_owned();
         table.error(&table.span, "`languages` is empty: nothing could be said", Some(help));
+    } else if !languages.is_empty() && languages.iter().all(|language| language.is_further()) {
+        let help = "add \"ar\" or \"en\": what is said by hand, and all that does not go into few words, is in these"
+            .to_owned();
+        let message = "`languages` names none in which everything is said";
+        table.error(&table.span_of("languages"), message, Some(help));
     }
     languages
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Files, embedded};
+use crate::language::Language;
 use crate::problem::{Level, Problem, Problems, SourceFile, nearest};
 
 /// The largest TOML file that is read, in bytes.
@@ -70,6 +71,8 @@ fn read_below(dir: &Path, part: &str, files: &mut Files, problems: &Problems) {
         let path = dir.join(name);
         let is_known = match part {
             "rules" => name.ends_with(".toml"),
+            // A language that is added is a file of its own, called after its tag.
+            "wording" if name.strip_suffix(".toml").is_some_and(|tag| Language::of(tag).is_some()) => true,
             _ => embedded::text(&format!("{part}/{name}")).is_some(),
         };
         if !is_known {

@@ -24,6 +24,8 @@ pub const FILES: &[(&str, &str)] = &[
     ("rules/sea.toml", include_str!("../../config/rules/sea.toml")),
     ("wording/ar.toml", include_str!("../../config/wording/ar.toml")),
     ("wording/en.toml", include_str!("../../config/wording/en.toml")),
+    ("wording/ur.toml", include_str!("../../config/wording/ur.toml")),
+    ("wording/id.toml", include_str!("../../config/wording/id.toml")),
 ];
 
 /// The text of an embedded file.

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use super::channels::ChannelConfig;
 use crate::hazard::Severity;
 use crate::ids::ChannelId;
+use crate::language::Language;
 use crate::route::Audience;
 use crate::route::manner::{Fallback, LONGEST_WHILE, Manner, QuietHours, Release, usual};
 use crate::route::pace::Pace;
@@ -29,6 +30,8 @@ pub(super) struct House<'a> {
     pub(super) zone: Tz,
     /// What goes out to the public at once, and what waits.
     pub(super) releases: &'a BTreeMap<Severity, Release>,
+    /// The languages that files add to the two.
+    pub(super) further: Vec<Language>,
 }
 
 /// Where a channel names another, to be looked up when all are read.

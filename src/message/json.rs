@@ -139,6 +139,9 @@ struct Texts<'a> {
     ar: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     en: Option<Text<'a>>,
+    /// Those that files add, by their tags.
+    #[serde(flatten)]
+    further: BTreeMap<&'static str, Text<'a>>,
 }
 
 #[derive(Serialize)]
@@ -208,7 +211,9 @@ fn texts<'a>(spoken: &'a [(Language, Spoken)], shorts: &'a [Part]) -> Texts<'a> 
         let short = shorts.iter().find(|part| part.language == wanted).map(|part| part.text.as_str());
         Some(Text { headline: &spoken.headline, body: &spoken.body, short })
     };
-    Texts { ar: text(Language::Ar), en: text(Language::En) }
+    let further = spoken.iter().filter(|(language, _)| language.is_further());
+    let further = further.filter_map(|(language, _)| Some((language.tag(), text(*language)?))).collect();
+    Texts { ar: text(Language::Ar), en: text(Language::En), further }
 }
 
 /// The JSON of a bulletin, with the texts in the languages given.

@@ -39,7 +39,7 @@ impl Speaker {
         languages: &[Language],
     ) -> Result<Option<Message>, WordingError> {
         let mut pictures = Vec::with_capacity(languages.len());
-        for language in languages {
+        for language in languages.iter().filter(|language| !language.is_further()) {
             let Some(Card { svg, alt }) = self.card(bulletin, places, *language, size)? else { return Ok(None) };
             pictures.push(Picture { language: *language, alt, svg });
         }

@@ -3,6 +3,7 @@
 mod brief;
 mod cap;
 mod every;
+mod further;
 mod golden;
 mod notices;
 mod rehearsed;

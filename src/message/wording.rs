@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
+use super::further::Further;
 use crate::language::direction::is_balanced;
 use crate::language::number::Rounded;
 use crate::language::{Both, Grammar, Language, Style, plural};
@@ -43,6 +44,8 @@ pub struct WordingError {
 pub struct Wording {
     environment: Environment<'static>,
     texts: Both<BTreeMap<String, String>>,
+    /// The languages that other files add.
+    further: Arc<BTreeMap<Language, Further>>,
     /// Only when it is tried: who hears everything that is said.
     ear: Option<Ear>,
 }
@@ -175,10 +178,30 @@ impl Wording {
         }
         let texts =
             |drafts: &Drafts| drafts.iter().map(|(key, draft)| (key.clone(), draft.found.value.clone())).collect();
-        let wording = Self { environment, texts: Both { ar: texts(&drafts.ar), en: texts(&drafts.en) }, ear: None };
+        let texts = Both { ar: texts(&drafts.ar), en: texts(&drafts.en) };
+        let wording = Self { environment, texts, further: Arc::default(), ear: None };
         let files = Both { ar: Arc::clone(ar), en: Arc::clone(en) };
         let trial = Trial::of(wording.clone(), faulty, &drafts, files);
         Compiled { wording: is_sound.then_some(wording), trial }
+    }
+
+    /// The same with further languages.
+    #[must_use]
+    pub fn with(self, further: BTreeMap<Language, Further>) -> Self {
+        Self { further: Arc::new(further), ..self }
+    }
+
+    /// A further language.
+    ///
+    /// # Errors
+    /// When no file adds it.
+    pub(super) fn further(&self, language: Language) -> Result<&Further, WordingError> {
+        self.further.get(&language).ok_or_else(|| WordingError {
+            key: "language".to_owned(),
+            language,
+            why: "no file of the wording adds this language".to_owned(),
+            part: None,
+        })
     }
 
     /// Fills a text.

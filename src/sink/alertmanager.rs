@@ -173,7 +173,7 @@ fn alerts(facts: &Facts, expires: Timestamp) -> Result<Vec<Value>, SendError> {
         let topic = facts.about.as_ref().map_or("statement", |about| about.topic.as_str());
         let labels =
             json!({ "alertname": "NadhirNotice", "topic": topic, "number": facts.number, "severity": "notice" });
-        return Ok(vec![alert(labels, &texts, facts, (!facts.is_end()).then_some(expires))]);
+        return Ok(vec![alert(&labels, &texts, facts, (!facts.is_end()).then_some(expires))]);
     }
     let places: BTreeSet<&str> = facts.areas.iter().chain(&facts.left).map(|area| area.id.as_str()).collect();
     if places.is_empty() {
@@ -196,14 +196,14 @@ fn alerts(facts: &Facts, expires: Timestamp) -> Result<Vec<Value>, SendError> {
                 "governorate": place,
                 "severity": severity.name(),
             });
-            alerts.push(alert(labels, &texts, facts, fires.then(|| facts.until.unwrap_or(expires))));
+            alerts.push(alert(&labels, &texts, facts, fires.then(|| facts.until.unwrap_or(expires))));
         }
     }
     Ok(alerts)
 }
 
 /// One alert that fires until a moment; without one, it is over.
-fn alert(labels: Value, texts: &[(&str, &Text)], facts: &Facts, until: Option<Timestamp>) -> Value {
+fn alert(labels: &Value, texts: &[(&str, &Text)], facts: &Facts, until: Option<Timestamp>) -> Value {
     let instant = |time: Timestamp| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let mut annotations = serde_json::Map::new();
     for (tag, text) in texts {

@@ -143,7 +143,7 @@ async fn told_in_time(mark: u64, end: Instant, telling: BoxFuture<'_, Heard>) ->
 }
 
 /// How many were told at earlier tries, and how many never take it.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Had {
     told: usize,
     refused: usize,

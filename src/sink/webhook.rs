@@ -86,7 +86,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         // Asked for all the same, so that the key counts as known.
         false => table.table("authorization").and(None),
     };
-    let headers = table.table("headers").map(headers).unwrap_or_default();
+    let headers = table.table("headers").map(|table| headers(&table)).unwrap_or_default();
     let timeout = http::timeout(table);
     if before < table.faults() {
         return None;
@@ -95,7 +95,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
 }
 
 /// Reads headers that are added as they stand.
-fn headers(table: Table<'_>) -> HeaderMap {
+fn headers(table: &Table<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let named = table.keys();
     if MAX_HEADERS < named.len() {

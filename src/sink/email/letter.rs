@@ -4,6 +4,8 @@
 //! Sources: RFC 5322 (letters), RFC 2046 (`multipart/alternative`), RFC 3834 (`Auto-Submitted`), RFC 2156 (`Importance`, `Priority`),
 //! RFC 2387 and RFC 2392 (pictures in a letter), RFC 2919 (`List-Id`), RFC 2369 and RFC 8058 (`List-Unsubscribe`).
 
+use std::collections::BTreeMap;
+
 use lettre::Message;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
@@ -17,7 +19,7 @@ use super::words::{Brief, mark};
 use crate::alert::Status;
 use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
-use crate::language::{Grammar, Language};
+use crate::language::Language;
 use crate::sink::Parcel;
 use crate::sink::picture::Image;
 
@@ -62,11 +64,10 @@ struct Facts {
     text: Texts,
 }
 
+/// By the tags of their languages.
 #[derive(Deserialize)]
-struct Texts {
-    ar: Option<Text>,
-    en: Option<Text>,
-}
+#[serde(transparent)]
+struct Texts(BTreeMap<String, Text>);
 
 #[derive(Deserialize)]
 struct Text {
@@ -76,10 +77,7 @@ struct Text {
 
 impl Texts {
     fn speech(&self, language: Language) -> Option<Speech<'_>> {
-        let text = match language.grammar() {
-            Grammar::Ar => self.ar.as_ref(),
-            Grammar::En => self.en.as_ref(),
-        };
+        let text = self.0.get(language.tag());
         text.map(|text| Speech { language, headline: &text.headline, body: &text.body, picture: None })
     }
 }
@@ -176,8 +174,7 @@ fn with_images(page: SinglePart, hash: &str, images: Vec<Image>) -> MultiPart {
 /// The languages in the order of the channel, which the name of the message holds: `MKH-2025-000012.3/json/ar+en/desk`.
 fn order(key: &str) -> Vec<Language> {
     let tags = key.split('/').nth(2).unwrap_or_default();
-    let named = |tag: &str| Language::ALL.into_iter().find(|language| language.tag() == tag);
-    let order: Vec<Language> = tags.split('+').filter_map(named).collect();
+    let order: Vec<Language> = tags.split('+').filter_map(Language::of).collect();
     if order.is_empty() { Language::ALL.to_vec() } else { order }
 }
 
