@@ -205,6 +205,7 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
     let channels = channels::read(file("channels.toml")?, &governorates, &house, problems);
     tell_unread(&further, &channels, files, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
+    let seasons = seasons.announced(settings.style.announced.clone());
     let rules::Read { rules, switched_off, stories } =
         rules::read(files, (&governorates, &seasons), (&feeds, is_partial), problems);
     let rules = RuleBook {

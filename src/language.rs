@@ -174,4 +174,6 @@ pub struct Style {
     pub zone: chrono_tz::Tz,
     /// The digits of Arabic texts; English always has 0123456789.
     pub arabic_digits: Digits,
+    /// The beginnings of Hijri months that were announced.
+    pub announced: date::Announced,
 }

@@ -1,5 +1,6 @@
 //! `nadhir.toml`: who speaks, in which zone and digits, how warnings live, where state is kept.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use url::Url;
 
 use super::{Settings, manner};
 use crate::hazard::{Hazard, Severity};
+use crate::language::date::Announced;
 use crate::language::direction::{is_arabic, is_latin};
 use crate::language::{Both, Digits, Style};
 use crate::message::Issuer;
@@ -51,7 +53,9 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
                 (nobody(), String::new())
             }
         };
-        let style = Style { zone: zone(root.table("time")), arabic_digits: digits(root.table("language")) };
+        let zone = zone(root.table("time"));
+        let announced = announced(root.table("hijri"));
+        let style = Style { zone, arabic_digits: digits(root.table("language")), announced };
         let times = times(root.table("warnings"));
         let inhibitions = inhibitions(&root);
         let releases = manner::releases(root.table("release"));
@@ -176,6 +180,32 @@ fn zone(table: Option<Table<'_>>) -> Tz {
     });
     table.finish();
     zone.unwrap_or(Asia::Riyadh)
+}
+
+/// Reads `[hijri]`: the first days of months that were announced, each under its year and month.
+fn announced(table: Option<Table<'_>>) -> Announced {
+    let (mut announced, mut found) = (Announced::NONE, BTreeMap::new());
+    for key in table.iter().flat_map(Table::keys) {
+        let Some(table) = &table else { continue };
+        let Some(text) = table.text_of(&key.value) else { continue };
+        let month =
+            key.value.split_once('-').and_then(|(year, month)| Some((year.parse().ok()?, month.parse::<u8>().ok()?)));
+        let Some((year, month)) = month.filter(|(_, month)| (1..=12).contains(month)) else {
+            let help = Some("write the Hijri year and month, such as \"1448-09\" for Ramadan 1448".to_owned());
+            table.error(&key.span, format!("`{}` is not a month of a Hijri year", key.value), help);
+            continue;
+        };
+        found.insert((year, month), (key, text));
+    }
+    // In the order of time: what is announced of a month is held against the one before it.
+    for ((year, month), (key, text)) in found {
+        let told = text.value.parse().map_err(|_| "write its first day as 2027-02-08".to_owned());
+        let told = told.and_then(|start| announced.announce(year, month, start));
+        if let (Err(why), Some(table)) = (told, &table) {
+            table.error(&text.span, format!("`{}`: {why}", key.value), None);
+        }
+    }
+    announced
 }
 
 fn digits(table: Option<Table<'_>>) -> Digits {
@@ -322,7 +352,7 @@ mod tests {
              [warnings]\nvalidity = \"12h\"\ngroup_wait = \"0s\"\n[store]\ndirectory = \"/srv/nadhir\"\n"
         );
         let own = settings(&text).unwrap();
-        assert_eq!(own.style, Style { zone: chrono_tz::UTC, arabic_digits: Digits::Latn });
+        assert_eq!(own.style, Style { zone: chrono_tz::UTC, arabic_digits: Digits::Latn, announced: Announced::NONE });
         assert_eq!(own.times.validity, TimeDelta::hours(12));
         assert_eq!(own.times.extend_before, TimeDelta::hours(1));
         assert_eq!(own.times.group_wait, TimeDelta::zero());

@@ -96,8 +96,10 @@ pub fn clock_text(language: Language, style: &Style, time: NaiveTime) -> String 
 mod tests {
     use super::*;
     use crate::language::Digits;
+    use crate::language::date::Announced;
 
-    const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn };
+    const STYLE: Style =
+        Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn, announced: Announced::NONE };
 
     fn check(time: &str, ar: &str, en: &str) {
         let time: NaiveTime = format!("{time}:00").parse().unwrap();

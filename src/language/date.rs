@@ -1,7 +1,10 @@
 //! Dates as Saudis write them: the weekday, the Hijri date of the Umm al-Qura calendar, and the Gregorian one beside it.
 //!
-//! The Hijri day is told by the civil day, midnight to midnight, as offices do. Outside the years in which the published
+//! The Hijri day is told by the civil day, midnight to midnight, as offices do. Where the beginning of a month was announced, as that of
+//! Ramadan is by the sighting of the moon, it counts before the published calendar. Outside the years in which the published
 //! calendar and ours are known to agree there is no Hijri date, and texts then show the Gregorian one alone.
+
+use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
 use icu_calendar::Date;
@@ -26,7 +29,102 @@ pub struct Hijri {
     pub day: u8,
 }
 
-/// The Hijri date of a civil day, when the calendar is known for it.
+/// The beginnings of Hijri months that were announced, by year and month.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Announced(BTreeMap<(i32, u8), NaiveDate>);
+
+/// How many months an announcement may move: beyond them the published calendar has caught up.
+const MOVED_MONTHS: usize = 12;
+
+/// The lengths that a month may have, in days.
+const LENGTHS: std::ops::RangeInclusive<i64> = 29..=30;
+
+impl Announced {
+    /// None.
+    pub const NONE: Self = Self(BTreeMap::new());
+
+    /// Takes the announced beginning of a month.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be: more than a day away from the published calendar, or it leaves a month that is too short or too long.
+    pub fn announce(&mut self, year: i32, month: u8, start: NaiveDate) -> Result<(), String> {
+        let published = start_near(year, month, start).ok_or("that month begins at another time of the year")?;
+        if 1 < (start - published).num_days().abs() {
+            return Err(format!(
+                "the published calendar has it begin on {published}, and it can be announced a day apart at most"
+            ));
+        }
+        self.0.insert((year, month), start);
+        let (year_before, month_before) = before(year, month);
+        let earlier = self.start(year_before, month_before, published - chrono::Days::new(29));
+        let length = earlier.map(|earlier| (start - earlier).num_days());
+        match length {
+            Some(length) if LENGTHS.contains(&length) => Ok(()),
+            Some(length) => {
+                self.0.remove(&(year, month));
+                Err(format!("the month before it would have {length} days; announce that one as well"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// When a month begins that begins near a day: as announced, else as published, moved as far as an announcement before it makes
+    /// necessary for no month to be shorter than 29 days or longer than 30.
+    fn start(&self, year: i32, month: u8, near: NaiveDate) -> Option<NaiveDate> {
+        if let Some(start) = self.0.get(&(year, month)) {
+            return Some(*start);
+        }
+        let mut months = vec![(year, month)];
+        while months.len() <= MOVED_MONTHS {
+            let (year, month) = months.last().copied()?;
+            let earlier = before(year, month);
+            months.push(earlier);
+            if self.0.contains_key(&earlier) {
+                break;
+            }
+        }
+        let published = start_near(year, month, near)?;
+        let Some(announced) = months.last().and_then(|last| self.0.get(last)) else { return Some(published) };
+        let mut start = *announced;
+        for (year, month) in months.iter().rev().skip(1) {
+            let own = start_near(*year, *month, start + chrono::Days::new(29))?;
+            start = own.clamp(start + chrono::Days::new(29), start + chrono::Days::new(30));
+        }
+        Some(start)
+    }
+
+    /// The Hijri date of a civil day, when the calendar is known for it.
+    pub fn hijri(&self, date: NaiveDate) -> Option<Hijri> {
+        let published = hijri(date)?;
+        if self.0.is_empty() {
+            return Some(published);
+        }
+        let (year, month) = (published.year, published.month);
+        [after(year, month), (year, month), before(year, month)].into_iter().find_map(|(year, month)| {
+            let start = self.start(year, month, date).filter(|start| *start <= date)?;
+            let day = u8::try_from((date - start).num_days() + 1).ok()?;
+            Some(Hijri { year, month, day })
+        })
+    }
+}
+
+fn before(year: i32, month: u8) -> (i32, u8) {
+    if month <= 1 { (year - 1, 12) } else { (year, month - 1) }
+}
+
+fn after(year: i32, month: u8) -> (i32, u8) {
+    if 12 <= month { (year + 1, 1) } else { (year, month + 1) }
+}
+
+/// When a month begins in the published calendar; none where that is more than two months away from a day.
+fn start_near(year: i32, month: u8, near: NaiveDate) -> Option<NaiveDate> {
+    (-65..=65).find_map(|days| {
+        let day = near + chrono::TimeDelta::days(days);
+        hijri(day).filter(|found| (found.year, found.month, found.day) == (year, month, 1)).map(|_| day)
+    })
+}
+
+/// The Hijri date of a civil day in the published calendar, when that is known for it.
 pub fn hijri(date: NaiveDate) -> Option<Hijri> {
     let month = u8::try_from(date.month()).ok()?;
     let day = u8::try_from(date.day()).ok()?;
@@ -124,7 +222,7 @@ pub fn gregorian_text(language: Language, style: &Style, date: NaiveDate) -> Str
 
 /// The Hijri date without the weekday: «18 جمادى الآخرة 1447هـ», "18 Jumada al-Akhirah 1447 AH".
 pub fn hijri_text(language: Language, style: &Style, date: NaiveDate) -> Option<String> {
-    let hijri = hijri(date)?;
+    let hijri = style.announced.hijri(date)?;
     let month = name(&HIJRI_MONTHS, usize::from(hijri.month).checked_sub(1)?, language);
     let day = plain(language, style, hijri.day.into());
     let year = plain(language, style, hijri.year.into());
@@ -157,10 +255,61 @@ mod tests {
     use super::*;
     use crate::language::Digits;
 
-    const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn };
+    const STYLE: Style =
+        Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn, announced: Announced::NONE };
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()
+    }
+
+    fn announced(all: &[(i32, u8, &str)]) -> Announced {
+        let mut announced = Announced::NONE;
+        for (year, month, start) in all {
+            announced.announce(*year, *month, day(start)).unwrap();
+        }
+        announced
+    }
+
+    /// Every day of some years: each is the one after that before it, and no month is shorter than 29 days or longer than 30.
+    fn check_run(announced: &Announced) {
+        let days: Vec<Hijri> =
+            (0..900).map(|step| announced.hijri(day("2026-06-01") + chrono::Days::new(step)).unwrap()).collect();
+        for pair in days.windows(2) {
+            let (one, next) = (pair[0], pair[1]);
+            let is_next = next == Hijri { day: one.day + 1, ..one } && one.day < 30;
+            let is_new = next.day == 1 && (next.year, next.month) == after(one.year, one.month) && 29 <= one.day;
+            assert!(is_next || is_new, "{one:?} {next:?}");
+        }
+    }
+
+    #[test]
+    fn an_announced_month_moves_its_dates_and_those_after_it_run_on() {
+        // Published: Ramadan 1448 begins on 8 February 2027, after 29 days of Sha'ban or 30.
+        let published = hijri(day("2027-02-08")).unwrap();
+        assert_eq!((published.year, published.month, published.day), (1448, 9, 1));
+        let shaban = (day("2027-02-08") - start_near(1448, 8, day("2027-01-10")).unwrap()).num_days();
+        let moved = if shaban == 29 { "2027-02-09" } else { "2027-02-07" };
+        let announced = announced(&[(1448, 9, moved)]);
+        let told = announced.hijri(day(moved)).unwrap();
+        assert_eq!((told.year, told.month, told.day), (1448, 9, 1));
+        let eve = announced.hijri(day(moved) - chrono::Days::new(1)).unwrap();
+        assert_eq!((eve.month, i64::from(eve.day)), (8, if shaban == 29 { 30 } else { 29 }));
+        check_run(&announced);
+        let style = Style { announced, ..STYLE };
+        assert!(date_text(Language::En, &style, day(moved)).contains("(1 Ramadan 1448 AH)"));
+        check_run(&Announced::NONE);
+    }
+
+    #[test]
+    fn what_cannot_be_announced_is_refused() {
+        let mut none = Announced::NONE;
+        let why = |result: Result<(), String>| result.unwrap_err();
+        assert!(why(none.announce(1448, 9, day("2027-02-11"))).contains("a day apart at most"));
+        assert!(why(none.announce(1448, 9, day("2027-08-01"))).contains("another time of the year"));
+        let shaban = (day("2027-02-08") - start_near(1448, 8, day("2027-01-10")).unwrap()).num_days();
+        let impossible = if shaban == 29 { "2027-02-07" } else { "2027-02-09" };
+        assert!(why(none.announce(1448, 9, day(impossible))).contains("the month before it would have"));
+        assert_eq!(none, Announced::NONE);
     }
 
     #[test]

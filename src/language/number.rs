@@ -90,9 +90,10 @@ pub fn two_digits(language: Language, style: &Style, value: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::date::Announced;
 
     fn style(arabic_digits: Digits) -> Style {
-        Style { zone: chrono_tz::Asia::Riyadh, arabic_digits }
+        Style { zone: chrono_tz::Asia::Riyadh, arabic_digits, announced: Announced::NONE }
     }
 
     #[test]

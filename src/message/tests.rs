@@ -23,6 +23,7 @@ use crate::governorate::Governorate;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId};
 use crate::language::Digits;
+use crate::language::date::Announced;
 use crate::problem::{Problems, SourceFile};
 use crate::reading::Basis;
 use crate::time::{TimeDelta, Timestamp};
@@ -118,7 +119,7 @@ fn issuer(may_warn: bool) -> Issuer {
     }
 }
 
-const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn };
+const STYLE: Style = Style { zone: chrono_tz::Asia::Riyadh, arabic_digits: Digits::Latn, announced: Announced::NONE };
 
 /// Who tells the bulletins here, with the names that the shipped feeds have.
 fn speaker(may_warn: bool) -> Speaker {

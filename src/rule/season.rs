@@ -9,7 +9,7 @@ use std::fmt;
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 
-use crate::language::date::{hijri, year_day_text};
+use crate::language::date::{Announced, year_day_text};
 use crate::schedule::Minutes;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -40,7 +40,7 @@ pub enum Season {
 
 impl Season {
     /// Whether it holds at a moment; none when the calendar does not tell.
-    pub fn holds(&self, now: Timestamp, zone: Tz) -> Option<bool> {
+    pub fn holds(&self, now: Timestamp, zone: Tz, announced: &Announced) -> Option<bool> {
         let day = now.with_timezone(&zone).date_naive();
         let lies = |day: YearDay, first: YearDay, last: YearDay| match first <= last {
             true => first <= day && day <= last,
@@ -52,7 +52,7 @@ impl Season {
                 Some(lies(YearDay { month: small(day.month()), day: small(day.day()) }, *first, *last))
             }
             Self::Hijri(first, last) => {
-                let day = hijri(day)?;
+                let day = announced.hijri(day)?;
                 Some(lies(YearDay { month: day.month, day: day.day }, *first, *last))
             }
             Self::Once(first, last) => Some(*first <= day && day <= *last),
@@ -69,12 +69,20 @@ const SEARCHED_DAYS: i64 = 800;
 pub struct Seasons {
     zone: Tz,
     all: BTreeMap<SeasonId, Season>,
+    /// The beginnings of Hijri months that were announced.
+    announced: Announced,
 }
 
 impl Seasons {
     /// Seasons by name.
     pub fn new(zone: Tz, all: BTreeMap<SeasonId, Season>) -> Self {
-        Self { zone, all }
+        Self { zone, all, announced: Announced::NONE }
+    }
+
+    /// The same by the Hijri months that were announced.
+    #[must_use]
+    pub fn announced(self, announced: Announced) -> Self {
+        Self { announced, ..self }
     }
 
     /// No season.
@@ -94,7 +102,7 @@ impl Seasons {
 
     /// True when a season holds at a moment; one that is not known here never does.
     pub fn holds(&self, name: &SeasonId, now: Timestamp) -> bool {
-        self.all.get(name).and_then(|season| season.holds(now, self.zone)).unwrap_or(false)
+        self.all.get(name).and_then(|season| season.holds(now, self.zone, &self.announced)).unwrap_or(false)
     }
 
     /// The next day from a moment on, at most two years ahead, on which a season of days holds, and its last day after that.
@@ -105,7 +113,7 @@ impl Seasons {
         }
         let moment = |day: i64| now + TimeDelta::days(day);
         let date = |day: i64| moment(day).with_timezone(&self.zone).date_naive();
-        let holds = |day: i64| season.holds(moment(day), self.zone).unwrap_or(false);
+        let holds = |day: i64| season.holds(moment(day), self.zone, &self.announced).unwrap_or(false);
         let first = (0..SEARCHED_DAYS).find(|day| holds(*day))?;
         let last = (first..first + SEARCHED_DAYS).find(|day| !holds(day + 1))?;
         Some((date(first), date(last)))
@@ -133,7 +141,7 @@ mod tests {
 
     fn holds(season: &Season, year: i32, month: u32, day: u32, hour: u32) -> Option<bool> {
         let zone = chrono_tz::Asia::Riyadh;
-        season.holds(zone.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap().to_utc(), zone)
+        season.holds(zone.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap().to_utc(), zone, &Announced::NONE)
     }
 
     fn day(month: u8, day: u8) -> YearDay {

@@ -56,6 +56,7 @@ pub(super) fn settings() -> Value {
         ("authority", authority),
         ("time", table("time", vec![("zone", zone("in which times are told and schedules are read"))], &[])),
         ("language", table("language", vec![("arabic_digits", digits)], &[])),
+        ("hijri", announced()),
         ("warnings", table("how warnings live", warnings, &[])),
         ("release", release("what our own warnings to the public wait for, by severity")),
         ("inhibit", tables("what is not told beside something worse", &inhibit)),
@@ -86,6 +87,15 @@ pub(super) fn seasons() -> Value {
         object.insert("dependentRequired".to_owned(), json!({ "from": ["to"], "to": ["from"] }));
     }
     named("Stretches of the year or of the day in which rules may be otherwise.", Some(NAME), &season)
+}
+
+/// The months of `[hijri]`.
+fn announced() -> Value {
+    json!({
+        "type": "object", "description": "the first days of Hijri months that were announced, by year and month",
+        "propertyNames": { "pattern": "^1[45][0-9]{2}-(0[1-9]|1[0-2])$" },
+        "additionalProperties": { "type": "string", "format": "date" },
+    })
 }
 
 /// The schema of `governorates.toml`.
