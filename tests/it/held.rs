@@ -137,6 +137,34 @@ async fn the_milder_word_goes_on_while_the_worse_one_is_kept_back() {
 }
 
 #[tokio::test]
+async fn what_was_kept_back_takes_the_place_of_what_it_replaces_when_it_goes_out() {
+    for is_approved in [true, false] {
+        on_every_store(|store| async move {
+            let lease = store.lead(at(0)).await.unwrap();
+            store.commit(lease, said(0, "MKH-2025-000009", 1, &["public"])).await.unwrap();
+            let first = store.claim(channel("public"), 8, at(1), LEASE).await.unwrap();
+            store.settle(vec![again(&first[0], 130)]).await.unwrap();
+            let mut next = on_terms(1, 1, &["public"], held(Hold::Clock, 120));
+            next.bulletins[0].replaces = vec![BulletinId::new("MKH-2025-000009", 1)];
+            store.commit(lease, next).await.unwrap();
+            assert_eq!(standings(&*store, "public").await, [Standing::Owed, Standing::Owed], "it still may be refused");
+            let now = if is_approved { 60 } else { 125 };
+            if is_approved {
+                decide(&*store, lease, 1, Verdict::Approve, 59).await;
+            }
+            assert_eq!(claimed(&*store, "public", now).await, ["MKH-2025-000001.1"]);
+            assert_eq!(
+                claimed(&*store, "public", 140).await,
+                Vec::<String>::new(),
+                "the older word does not come after it"
+            );
+            assert_eq!(standings(&*store, "public").await, [Standing::Superseded, Standing::Delivered]);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn what_was_refused_does_not_come_in_by_its_next_edition() {
     on_every_store(|store| async move {
         let lease = store.lead(at(0)).await.unwrap();

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Decision, Lease, StoreError};
 use super::archive::list;
-use super::ledger::{channel_row, lead_by, write_journal};
+use super::ledger::{channel_row, lead_by, overtake, write_journal};
 use super::values::{code, hold, hold_code, moment, name};
 use crate::bulletin::Bulletin;
 use crate::outbox::{Kept, NewDelivery, OnlyIf, Standing, Verdict};
@@ -116,9 +116,30 @@ fn knows_of(db: &Connection, channel: i64, new: &NewDelivery) -> Result<bool, St
     Ok(db.prepare_cached(sql)?.query_row((channel, &new.number, new.edition), |row| row.get(0))?)
 }
 
-/// Lets go what nobody held before its clock ran out.
+/// Lets go what nobody held before its clock ran out; from then on it takes the place of what it was to replace.
 pub(super) fn let_go(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
-    db.prepare_cached(LET_GO)?.execute((channel, hold_code(Hold::Clock), now))?;
+    let clock = hold_code(Hold::Clock);
+    let going = list(db, GOING, (channel, clock, now), |row| Ok((channel, row.get(0)?)))?;
+    if going.is_empty() {
+        return Ok(());
+    }
+    db.prepare_cached(LET_GO)?.execute((channel, clock, now))?;
+    overtake_all(db, &going, now)
+}
+
+/// What goes out now that was kept back.
+pub(super) const GOING: &str = "SELECT m.bulletin FROM deliveries d JOIN messages m ON m.id = d.message
+    WHERE d.standing = 0 AND d.hold > 0 AND d.channel = ?1 AND d.hold = ?2 AND d.due <= ?3";
+
+/// Ends what bulletins take the place of, each at the channel at which it goes out now.
+fn overtake_all(db: &Connection, going: &[(i64, String)], now: i64) -> Result<(), StoreError> {
+    for (channel, id) in going {
+        let sql = "SELECT json FROM bulletins WHERE id = ?1";
+        let json: Option<String> = db.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+        // A statement takes the place of nothing.
+        let Some(bulletin) = json.and_then(|json| serde_json::from_str::<Bulletin>(&json).ok()) else { continue };
+        overtake(db, *channel, &bulletin, now)?;
+    }
     Ok(())
 }
 
@@ -163,8 +184,12 @@ pub(super) fn decide(db: &Connection, lease: Lease, decision: &Decision) -> Resu
     let (bulletin, now) = (decision.bulletin.as_str(), decision.entry.at.timestamp_millis());
     let changed = match decision.verdict {
         Verdict::Approve => {
+            let at = format!("SELECT channel FROM deliveries WHERE {of_bulletin}");
+            let going = list(db, &at, [bulletin], |row| Ok((row.get(0)?, bulletin.to_owned())))?;
             let sql = format!("UPDATE deliveries SET hold = 0, due = ?2 + lag WHERE {of_bulletin}");
-            db.prepare_cached(&sql)?.execute((bulletin, now))?
+            let changed = db.prepare_cached(&sql)?.execute((bulletin, now))?;
+            overtake_all(db, &going, now)?;
+            changed
         }
         Verdict::Hold => {
             let sql = format!("UPDATE deliveries SET hold = ?2 WHERE {of_bulletin}");

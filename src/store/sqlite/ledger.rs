@@ -238,27 +238,31 @@ fn stands_by(db: &Connection, channel: i64, new: &NewDelivery, since: u32) -> Re
 /// its hands: it becomes an older edition of the bulletin's own number, so that a try that fails is not repeated after the newer
 /// word.
 fn overtake_others(db: &Connection, bulletin: &Bulletin, commit: &Commit) -> Result<(), StoreError> {
+    // What is kept back leaves all others as they are until it goes out.
+    let is_out = |delivery: &&NewDelivery| delivery.bulletin == bulletin.id && delivery.terms.hold == Hold::Free;
+    for delivery in commit.deliveries.iter().filter(is_out) {
+        let channel = channel_row(db, delivery.channel.as_str())?;
+        overtake(db, channel, bulletin, delivery.due.timestamp_millis())?;
+    }
+    Ok(())
+}
+
+/// Ends at one channel what a bulletin takes the place of under other numbers.
+pub(super) fn overtake(db: &Connection, channel: i64, bulletin: &Bulletin, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET standing = ?3, settled_at = ?4, note = ?5
-        WHERE standing = 0 AND lease_until IS NULL AND channel = (SELECT id FROM channels WHERE name = ?1)
+        WHERE standing = 0 AND lease_until IS NULL AND channel = ?1
             AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?6)
             AND edition <= (SELECT edition FROM bulletins WHERE id = ?2)";
     let mut end = db.prepare_cached(sql)?;
     let held = "UPDATE deliveries SET number = ?3, edition = 0
-        WHERE standing = 0 AND lease_until IS NOT NULL AND channel = (SELECT id FROM channels WHERE name = ?1)
+        WHERE standing = 0 AND lease_until IS NOT NULL AND channel = ?1
             AND number = (SELECT number FROM bulletins WHERE id = ?2 AND number <> ?3)
             AND edition <= (SELECT edition FROM bulletins WHERE id = ?2)";
     let mut join = db.prepare_cached(held)?;
     let note = format!("superseded by {}, which takes its place", bulletin.id);
-    // What is kept back leaves all others as they are until it goes out.
-    let is_out = |delivery: &&NewDelivery| delivery.bulletin == bulletin.id && delivery.terms.hold == Hold::Free;
-    let owed = commit.deliveries.iter().filter(is_out);
-    for delivery in owed {
-        for replaced in &bulletin.replaces {
-            let (channel, due) = (delivery.channel.as_str(), delivery.due.timestamp_millis());
-            let standing = code(Standing::Superseded);
-            end.execute((channel, replaced.as_str(), standing, due, &note, &bulletin.number))?;
-            join.execute((channel, replaced.as_str(), &bulletin.number))?;
-        }
+    for replaced in &bulletin.replaces {
+        end.execute((channel, replaced.as_str(), code(Standing::Superseded), now, &note, &bulletin.number))?;
+        join.execute((channel, replaced.as_str(), &bulletin.number))?;
     }
     Ok(())
 }

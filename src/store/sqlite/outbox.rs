@@ -351,6 +351,7 @@ mod tests {
             (FIRST_END, "ending (channel=?)"),
             (OVERTAKE, "editions (channel=? AND number=?)"),
             (held::LET_GO, "kept (channel=? AND hold=? AND due<?)"),
+            (held::GOING, "kept (channel=? AND hold=? AND due<?)"),
             (held::STAND_BACK, "standing_in (channel=? AND due<?)"),
         ];
         for (sql, index) in cases {
