@@ -15,8 +15,7 @@ use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
 use crate::hazard::Severity;
 use crate::ids::{ChannelId, RuleId};
-use crate::language::{Language, Style};
-use crate::message::further::Further;
+use crate::language::Style;
 use crate::message::rehearsal::Rehearsal;
 use crate::message::wording::{Compiled, Wording};
 use crate::message::{Issuer, Speaker};
@@ -35,6 +34,7 @@ pub mod difference;
 pub mod directory;
 pub mod embedded;
 pub mod feeds;
+mod further;
 mod manner;
 pub mod overrides;
 pub mod places;
@@ -199,11 +199,11 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
         is_within: false,
     };
     let Feeds { enabled: feeds, idle, is_partial } = feeds::read(file("feeds.toml")?, &around, dir, problems);
-    let further = further(files, problems);
+    let further = further::read(files, problems);
     let languages = further.keys().copied().collect();
     let house = House { zone: settings.style.zone, releases: &settings.releases, further: languages };
     let channels = channels::read(file("channels.toml")?, &governorates, &house, problems);
-    tell_unread(&further, &channels, files, problems);
+    further::tell_unread(&further, &channels, files, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
     let seasons = seasons.announced(settings.style.announced.clone());
     let rules::Read { rules, switched_off, stories } =
@@ -243,37 +243,6 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
         files: files.values().map(Arc::clone).collect(),
     });
     Some(Read { config, rehearsal })
-}
-
-/// The languages that files of `wording/` add to the two. That nobody has read one over is told where a channel takes it.
-fn further(files: &Files, problems: &Problems) -> BTreeMap<Language, Further> {
-    let mut further = BTreeMap::new();
-    for (name, file) in files {
-        let Some(tag) = name.strip_prefix("wording/").and_then(|name| name.strip_suffix(".toml")) else { continue };
-        match Language::of(tag) {
-            Some(Language::Ar | Language::En) => {}
-            Some(language) => further.extend(Further::compile(file, language, problems).map(|found| (language, found))),
-            None => {
-                let help = Some("call it after the BCP 47 tag of its language, such as ur.toml".to_owned());
-                problems.error(file, 0..0, format!("`{tag}` is not the tag of a language"), help);
-            }
-        }
-    }
-    further
-}
-
-/// Tells of further languages that nobody has read over and that channels take.
-fn tell_unread(further: &BTreeMap<Language, Further>, channels: &[ChannelConfig], files: &Files, problems: &Problems) {
-    for (language, found) in further.iter().filter(|(_, found)| found.reviewed_by().is_none()) {
-        let takes = channels.iter().map(|one| &one.listener).filter(|one| one.languages.contains(language));
-        let takers: Vec<&str> = takes.map(|one| one.channel.as_str()).collect();
-        let file = files.get(&format!("wording/{}.toml", language.tag()));
-        if let (Some(file), false) = (file, takers.is_empty()) {
-            let message = format!("nobody has read the {} over in which {} is warned", found.name(), takers.join(", "));
-            let help = "have somebody who speaks it read every text, and write who did into `reviewed_by`".to_owned();
-            problems.warning(file, 0..0, message, Some(help));
-        }
-    }
 }
 
 /// The certificates that lie beside the files, for feeds to name.

@@ -38,8 +38,9 @@ pub struct Rehearsal {
     pub places: Arc<GovernorateBook>,
 }
 
-/// The forms in which everything is told. What fits into a post and a short message fits into a broadcast and into a share of a chat.
-pub(super) const FORMS: [Form; 4] = [Form::Text, Form::Json, Form::Post, Form::Sms];
+/// The forms in which everything is told. What fits into a post and a short message fits into a broadcast, into a share of a chat and into
+/// the short text of the form `json`, whose other texts are those of the form `text`.
+pub(super) const FORMS: [Form; 3] = [Form::Text, Form::Post, Form::Sms];
 
 /// What was found of each text as it was said: most are said again and again.
 type Judged = HashMap<(Language, Said), Vec<Fault>>;
