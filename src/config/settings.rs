@@ -54,7 +54,7 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
             }
         };
         let zone = zone(root.table("time"));
-        let announced = announced(root.table("hijri"));
+        let announced = announced(root.table("hijri").as_ref());
         let style = Style { zone, arabic_digits: digits(root.table("language")), announced };
         let times = times(root.table("warnings"));
         let inhibitions = inhibitions(&root);
@@ -183,10 +183,10 @@ fn zone(table: Option<Table<'_>>) -> Tz {
 }
 
 /// Reads `[hijri]`: the first days of months that were announced, each under its year and month.
-fn announced(table: Option<Table<'_>>) -> Announced {
+fn announced(table: Option<&Table<'_>>) -> Announced {
     let (mut announced, mut found) = (Announced::NONE, BTreeMap::new());
-    for key in table.iter().flat_map(Table::keys) {
-        let Some(table) = &table else { continue };
+    for key in table.into_iter().flat_map(Table::keys) {
+        let Some(table) = table else { continue };
         let Some(text) = table.text_of(&key.value) else { continue };
         let month =
             key.value.split_once('-').and_then(|(year, month)| Some((year.parse().ok()?, month.parse::<u8>().ok()?)));
@@ -201,7 +201,7 @@ fn announced(table: Option<Table<'_>>) -> Announced {
     for ((year, month), (key, text)) in found {
         let told = text.value.parse().map_err(|_| "write its first day as 2027-02-08".to_owned());
         let told = told.and_then(|start| announced.announce(year, month, start));
-        if let (Err(why), Some(table)) = (told, &table) {
+        if let (Err(why), Some(table)) = (told, table) {
             table.error(&text.span, format!("`{}`: {why}", key.value), None);
         }
     }
