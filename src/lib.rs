@@ -21,7 +21,7 @@
 //! | [warning] | one hazard in one governorate: what was told, against what is so |
 //! | [bulletin] | one thing said, named for ever: issued, raised, lowered, extended, updated, lifted, expired |
 //! | [statement] | one thing said beside warnings: news, an event, the answer to a rumour |
-//! | [message] | a bulletin in the words of both languages, frozen before it is sent |
+//! | [message] | a bulletin in the words of both languages, and of further ones in fewer, frozen before it is sent |
 //! | [notice] | one thing said to the people on duty about the service itself: a silent feed, a held alert, a wrong clock |
 //! | channel | a configured destination: a kind of sink with its settings, audience, languages |
 //! | [sink] | the code that speaks one protocol |
@@ -75,6 +75,8 @@
 //!   given to another audience, it is ended ([`store::Ledger::readdress`]).
 //! * **Rehearsed.** When a configuration is checked, and before a reload takes it in, all that its wording can say is said once
 //!   ([`message::rehearsal`]) and its stories are lived through ([`config::proof`]): what fails only for some bulletin fails by day.
+//! * **Beside the words.** Cards ([`message::picture`]), further languages ([`message::further`]) and reminders
+//!   ([`dispatch::reminders`]) add nothing to what was said, and what fails of them leaves the warning as it is.
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!

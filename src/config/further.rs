@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ChannelConfig, Files};
 use crate::language::Language;
+use crate::language::direction::isolate;
 use crate::message::further::Further;
 use crate::problem::Problems;
 
@@ -36,7 +37,8 @@ pub(super) fn tell_unread(
         let takers: Vec<&str> = takes.map(|one| one.channel.as_str()).collect();
         let file = files.get(&format!("wording/{}.toml", language.tag()));
         if let (Some(file), false) = (file, takers.is_empty()) {
-            let message = format!("nobody has read the {} over in which {} is warned", found.name(), takers.join(", "));
+            let (name, takers) = (isolate(Language::En, found.name()), takers.join(", "));
+            let message = format!("nobody has read this wording over ({name}), and it is told at {takers}");
             let help = "have somebody who speaks it read every text, and write who did into `reviewed_by`".to_owned();
             problems.warning(file, 0..0, message, Some(help));
         }

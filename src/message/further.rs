@@ -1,6 +1,6 @@
 //! Further languages: a bulletin in fewer words, in a language that a file of `config/wording` adds to the two that everything is said in.
 //!
-//! What to do comes first, then for how long, who says so, and whom to call. Evidence, effects and remarks stay in Arabic and English. It
+//! What to do comes first, then for how long, whom to call, and who says so. Evidence, effects and remarks stay in Arabic and English. It
 //! is told beside them and never alone, so that a fault in it never holds up a warning: such a language is left out. Every text of a file
 //! is filled once when it is read.
 
@@ -269,13 +269,13 @@ impl Further {
         if !bulletin.change.is_end() {
             paragraphs.push(self.period(telling)?);
         }
-        paragraphs.extend(self.source(telling)?);
-        if !bulletin.left.is_empty() {
-            paragraphs.push(self.say("where.left", &[("names", &self.names(telling, &bulletin.left))])?);
-        }
         if !bulletin.change.is_end() {
             let number = isolate(self.language, &telling.issuer.emergency_number);
             paragraphs.push(self.say("note.emergency", &[("number", &number)])?);
+        }
+        paragraphs.extend(self.source(telling)?);
+        if !bulletin.left.is_empty() {
+            paragraphs.push(self.say("where.left", &[("names", &self.names(telling, &bulletin.left))])?);
         }
         paragraphs.push(self.say("note.bulletin", &[("id", &isolate(self.language, bulletin.id.as_str()))])?);
         Ok(Spoken { headline: self.headline(telling)?, body: paragraphs.join("\n\n") })

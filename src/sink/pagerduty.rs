@@ -115,9 +115,13 @@ impl Sink for PagerDuty {
                 for number in facts.replaced().into_iter().take(MAX_RESOLVED) {
                     let end = resolve(number, self.key.expose());
                     // It is no message of its own: an incident that stays open is seen, and closed by hand.
-                    if let Err(why) = self.receiver.post_json(&self.url, HeaderMap::new(), &end).await {
-                        tracing::warn!("The incident {number} at PagerDuty was not resolved: {why}");
-                    }
+                    let sent = self.receiver.post_json(&self.url, HeaderMap::new(), &end).await;
+                    let why = match sent {
+                        Ok(answer) if answer.status.is_success() => continue,
+                        Ok(answer) => answer.words,
+                        Err(why) => why.to_string(),
+                    };
+                    tracing::warn!("The incident {number} at PagerDuty was not resolved, close it by hand: {why}");
                 }
                 return Ok(Receipt(format!("incident {}", taken.dedup_key)));
             }
