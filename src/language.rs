@@ -3,6 +3,7 @@
 //! Nothing here knows of warnings. What is said of them stands in `config/wording`; how a language counts, joins, dates and
 //! turns is said here, once.
 
+pub mod aloud;
 pub mod clock;
 pub mod date;
 pub mod direction;

@@ -21,7 +21,7 @@ pub mod rehearsal;
 mod telling;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 pub mod wording;
 
 use std::collections::BTreeMap;

@@ -14,11 +14,12 @@ use crate::bulletin::Bulletin;
 use crate::config::{ChannelConfig, Config};
 use crate::daemon::clock::Clock;
 use crate::ids::{BulletinId, ChannelId};
-use crate::language::Language;
 use crate::language::measure::{Alphabet, Measure, Segments};
+use crate::language::{Language, aloud};
 use crate::message::brief::{self, Part};
 use crate::message::card::Size;
-use crate::message::picture;
+use crate::message::text::RULE;
+use crate::message::{Form, picture};
 use crate::message::{Message, RenderError};
 use crate::route::{Listener, hearing, hears_statement, takes_statements};
 use crate::statement::Statement;
@@ -82,6 +83,9 @@ pub(super) struct Preview {
     bytes: usize,
     /// The SHA-256 of the body, hexadecimal.
     sha256: String,
+    /// How long each language of a whole text takes to be read aloud; none of other forms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    aloud: Vec<Aloud>,
     /// What it costs, where the channel says what a segment does.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Cost>,
@@ -91,6 +95,14 @@ pub(super) struct Preview {
     /// The texts of a short form, each with its room; none of the others.
     parts: Vec<Room>,
     body: String,
+}
+
+/// How long a text takes to be read aloud.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Aloud {
+    language: Language,
+    words: usize,
+    seconds: usize,
 }
 
 /// What a message costs.
@@ -197,11 +209,28 @@ fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Re
         content_type,
         bytes: body.len(),
         sha256: hex(&body),
+        aloud: read_aloud(listener, &body),
         price,
         picture: None,
         parts,
         body,
     })
+}
+
+/// How long each language of a whole text takes to be read aloud.
+fn read_aloud(listener: &Listener, body: &str) -> Vec<Aloud> {
+    let is_whole = matches!(listener.form, Form::Text | Form::Chat | Form::Push);
+    let texts: Vec<&str> = body.split(RULE).filter(|_| is_whole).collect();
+    let read = |(language, text): (&Language, &str)| {
+        let (words, seconds) = (aloud::words(text), aloud::seconds(*language, text));
+        Aloud { language: *language, words, seconds }
+    };
+    // Where one was left out, nobody could say which is which.
+    if texts.len() == listener.languages.len() {
+        listener.languages.iter().zip(texts).map(read).collect()
+    } else {
+        Vec::new()
+    }
 }
 
 fn room(Part { language, text }: Part, budget: brief::Budget) -> Room {
@@ -232,8 +261,9 @@ pub(super) fn whole(previews: &[Preview]) -> String {
 
 /// One channel with what it would be sent. Arabic lines are left to the terminal to turn: no mark is added to what is sent.
 fn sheet(preview: &Preview) -> String {
-    let Preview { channel, kind, audience, form, content_type, bytes, sha256, parts, body, picture, price, .. } =
-        preview;
+    let Preview {
+        channel, kind, audience, form, content_type, bytes, sha256, parts, body, picture, price, aloud, ..
+    } = preview;
     let mut text =
         format!("── {channel} ({kind}, {audience}) ── {form}, {content_type}, {bytes} bytes, SHA-256 {sha256}\n");
     if parts.is_empty() {
@@ -243,6 +273,9 @@ fn sheet(preview: &Preview) -> String {
     for Room { language, length, limit, unit, alphabet, text: part } in parts {
         let alphabet = alphabet.map(|alphabet| format!(", {alphabet}")).unwrap_or_default();
         text.push_str(&format!("· {}: {length} of {limit} {unit}{alphabet}\n{part}\n", language.tag()));
+    }
+    for Aloud { language, words, seconds } in aloud {
+        text.push_str(&format!("· {}: {words} words, about {seconds} s read aloud\n", language.tag()));
     }
     if let Some(Cost { segments, each, receivers, all }) = price {
         let all = receivers.zip(all.as_ref()).map(|(count, all)| format!(", {all} for {count}")).unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::message::wording::WordingError;
 use crate::message::{automatic, official};
 
 /// What stands between two languages.
-pub(super) const RULE: &str = "\n\n――――――――――\n\n";
+pub const RULE: &str = "\n\n――――――――――\n\n";
 
 /// A bulletin in the words of one language.
 pub(super) struct Spoken {
