@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use ring::digest::{SHA256, digest};
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
+use crate::message::Form;
+use crate::message::brief::{self, Part};
 use crate::message::picture::Picture;
-use crate::message::{Form, brief};
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
@@ -38,6 +40,7 @@ pub mod ntfy;
 pub mod pagerduty;
 pub(crate) mod people;
 mod picture;
+mod posts;
 pub mod price;
 pub mod signature;
 pub mod slack;
@@ -96,9 +99,30 @@ impl Parcel {
     }
 }
 
+impl Parcel {
+    /// The texts of a short form, one a language, for those who send each by itself.
+    ///
+    /// # Errors
+    /// When it is of another form.
+    pub fn parts(&self, form: Form) -> Result<Vec<Part>, SendError> {
+        let parts = brief::read(&self.body);
+        if parts.is_empty() {
+            let name = form.name();
+            let why = format!("the message is no {name}: leave the `form` of the channel out, or write \"{name}\"");
+            return Err(SendError::Never { why });
+        }
+        Ok(parts)
+    }
+}
+
 /// What the other side said when it took the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt(pub String);
+
+/// A text as so many bytes of its hash, in hexadecimal digits: a name that is the same at every try and says nothing.
+fn fingerprint(text: &str, bytes: usize) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -101,6 +101,15 @@ pub(crate) fn secret(table: &Table<'_>, key: &'static str) -> Option<SecretSourc
     source
 }
 
+/// Reads where a secret lies that may be left out.
+pub(crate) fn maybe_secret(table: &Table<'_>, key: &'static str) -> Option<SecretSource> {
+    match table.has(key) {
+        true => secret(table, key),
+        // Asked for all the same, so that the key counts as known.
+        false => table.table(key).and(None),
+    }
+}
+
 /// Reads the key of a server, which must never travel in the open.
 pub(super) fn key(table: &Table<'_>, url: Option<&Url>, goes: KeyGoes) -> Option<Key> {
     let source = secret(table, "key");

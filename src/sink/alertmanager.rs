@@ -7,13 +7,12 @@
 //!
 //! Sources: prometheus.io/docs/alerting/latest ("Alerts API", "High Availability", "Clients"), and the OpenAPI description of its API v2.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::SecondsFormat;
 use futures_util::future::{BoxFuture, join_all};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -29,9 +28,6 @@ use crate::time::Timestamp;
 
 /// The most servers of a cluster.
 pub(crate) const MAX_SERVERS: usize = 5;
-
-/// The most places of one message.
-const MAX_PLACES: usize = 2_000;
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -57,11 +53,7 @@ struct Settings {
 fn parse(table: &Table<'_>) -> Option<Settings> {
     let before = table.faults();
     let urls = urls(table);
-    let authorization = match table.has("authorization") {
-        true => keys::secret(table, "authorization"),
-        // Asked for all the same, so that the key counts as known.
-        false => table.table("authorization").and(None),
-    };
+    let authorization = keys::maybe_secret(table, "authorization");
     let timeout = http::timeout(table);
     if before < table.faults() {
         return None;
@@ -101,10 +93,7 @@ impl Opener for Settings {
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let (mut headers, mut hushed) = (HeaderMap::new(), Vec::new());
         if let Some(source) = &self.authorization {
-            let secret = world.secret(source)?;
-            let value = HeaderValue::from_str(secret.expose()).ok();
-            let mut value = value.ok_or_else(|| format!("{source} holds no header: letters of ASCII in one line"))?;
-            value.set_sensitive(true);
+            let (value, secret) = http::authorization(world, source)?;
             headers.insert(AUTHORIZATION, value);
             hushed.push(secret);
         }
@@ -175,16 +164,7 @@ fn alerts(facts: &Facts, expires: Timestamp) -> Result<Vec<Value>, SendError> {
             json!({ "alertname": "NadhirNotice", "topic": topic, "number": facts.number, "severity": "notice" });
         return Ok(vec![alert(&labels, &texts, facts, (!facts.is_end()).then_some(expires))]);
     }
-    let places: BTreeSet<&str> = facts.areas.iter().chain(&facts.left).map(|area| area.id.as_str()).collect();
-    if places.is_empty() {
-        return Err(SendError::Never {
-            why: "the message is about no place, and no place is never every place".to_owned(),
-        });
-    }
-    if MAX_PLACES < places.len() {
-        let why = format!("the message is about {} places: at most {MAX_PLACES} are told", places.len());
-        return Err(SendError::Never { why });
-    }
+    let places = Facts::each_once(facts.areas.iter().chain(&facts.left))?;
     let mut alerts = Vec::new();
     for place in places {
         let is_in_it = !facts.is_end() && facts.areas.iter().any(|area| area.id == place);

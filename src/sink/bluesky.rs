@@ -22,19 +22,17 @@ use url::Url;
 use self::record::{COLLECTION, MAX_BYTES, MAX_GRAPHEMES, Post, record_key};
 use self::session::Sessions;
 use super::http::{self, Answer, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, picture};
+use super::picture::{self, Image};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, posts};
 use crate::feed::keys;
 use crate::message::Form;
-use crate::message::brief::{self, Part};
+use crate::message::brief::Part;
 use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
 /// The server of most accounts.
 const SERVER: &str = "https://bsky.social/";
-
-/// How long a picture may keep its post waiting.
-const PICTURE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The largest picture that is taken, in bytes.
 const MAX_PICTURE: usize = 1_000_000;
@@ -136,11 +134,7 @@ struct Profile {
 impl Sink for Bluesky {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let parts = brief::read(&parcel.body);
-            if parts.is_empty() {
-                let why = "the message is no post: leave the `form` of the channel out, or write \"post\"".to_owned();
-                return Err(SendError::Never { why });
-            }
+            let parts = parcel.parts(Form::Post)?;
             for part in &parts {
                 // There are never more graphemes than characters.
                 http::check_length("Bluesky", part.text.chars().count(), MAX_GRAPHEMES, "characters")?;
@@ -176,7 +170,7 @@ impl Bluesky {
 
     /// Posts every part that does not stand.
     async fn thread(&self, parcel: &Parcel, parts: &[Part]) -> Result<Receipt, SendError> {
-        let mut posts: Vec<Standing> = Vec::new();
+        let mut thread: Vec<Standing> = Vec::new();
         let corrected = parcel.corrects.as_deref().and_then(first_post);
         for (place, part) in parts.iter().enumerate() {
             let key = record_key(&format!("{}/{place}", parcel.key), parcel.expires);
@@ -187,16 +181,15 @@ impl Bluesky {
             let standing = match standing {
                 Some(standing) => standing,
                 None => {
-                    let root = corrected.as_ref().or(posts.first());
-                    let answers = root.zip(posts.last().or(corrected.as_ref()));
+                    let root = corrected.as_ref().or(thread.first());
+                    let answers = root.zip(thread.last().or(corrected.as_ref()));
                     self.post(parcel, part, &key, answers).await?
                 }
             };
-            posts.push(standing);
+            thread.push(standing);
         }
-        let told: Vec<String> = posts.iter().map(|Standing { uri, cid }| format!("{uri}#{cid}")).collect();
-        let one = if parts.len() == 1 { "post" } else { "posts" };
-        Ok(Receipt(format!("{one} {}", told.join(", "))))
+        let told: Vec<String> = thread.iter().map(|Standing { uri, cid }| format!("{uri}#{cid}")).collect();
+        Ok(posts::receipt(&told))
     }
 
     /// What stands at a place of the repository, if anything does.
@@ -227,7 +220,8 @@ impl Bluesky {
         answers: Option<(&Standing, &Standing)>,
     ) -> Result<Standing, SendError> {
         let session = self.session().await?;
-        let picture = self.picture(parcel, part, &session.headers()).await;
+        let hand_over = |image| self.hand_over(session.headers(), image);
+        let picture = picture::before_post(parcel, part, hand_over).await;
         let record = Post { part, at: parcel.now, answers, picture }.record();
         let body = json!({ "repo": session.did, "collection": COLLECTION, "rkey": key, "record": record });
         let url = self.method("com.atproto.repo.putRecord");
@@ -260,40 +254,22 @@ impl Bluesky {
         self.sessions.open(&self.receiver, |name| self.method(name), &self.source).await
     }
 
-    /// Hands over the picture of a post, with the first try alone; none when it is not taken in time.
-    async fn picture(&self, parcel: &Parcel, part: &Part, headers: &HeaderMap) -> Option<(Value, String)> {
-        let picture = parcel.pictures.iter().find(|picture| picture.language == part.language)?;
-        if 1 < parcel.attempt {
-            return None;
+    /// Hands over the picture of a post; gives what refers to it, and what it shows in words.
+    async fn hand_over(&self, mut headers: HeaderMap, image: Image) -> Result<(Value, String), String> {
+        if MAX_PICTURE < image.bytes.len() {
+            return Err(format!("it is {} bytes: at most {MAX_PICTURE} are taken", image.bytes.len()));
         }
-        let handed_over = async {
-            let image =
-                picture::images(std::slice::from_ref(picture)).await?.into_iter().next().ok_or("there is none")?;
-            if MAX_PICTURE < image.bytes.len() {
-                return Err(format!("it is {} bytes: at most {MAX_PICTURE} are taken", image.bytes.len()));
-            }
-            let mut headers = headers.clone();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
-            let url = self.method("com.atproto.repo.uploadBlob");
-            let answer = self.receiver.post(&url, headers, image.bytes).await.map_err(|why| why.to_string())?;
-            let blob = answer.json::<Value>().and_then(|said| said.get("blob").cloned());
-            blob.map(|blob| (blob, image.alt)).ok_or(answer.words)
-        };
-        let late = || Err(format!("it was not taken in {} s", PICTURE_TIMEOUT.as_secs()));
-        match tokio::time::timeout(PICTURE_TIMEOUT, handed_over).await.unwrap_or_else(|_| late()) {
-            Ok(shown) => Some(shown),
-            Err(why) => {
-                tracing::warn!(bulletin = %parcel.bulletin, "{} is posted without its picture: {why}", parcel.bulletin);
-                None
-            }
-        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
+        let url = self.method("com.atproto.repo.uploadBlob");
+        let answer = self.receiver.post(&url, headers, image.bytes).await.map_err(|why| why.to_string())?;
+        let blob = answer.json::<Value>().and_then(|said| said.get("blob").cloned());
+        blob.map(|blob| (blob, image.alt)).ok_or(answer.words)
     }
 }
 
 /// The first post of a thread in its receipt.
 fn first_post(receipt: &str) -> Option<Standing> {
-    let posts = receipt.strip_prefix("posts ").or_else(|| receipt.strip_prefix("post "))?;
-    let (uri, cid) = posts.split(", ").next()?.split_once('#')?;
+    let (uri, cid) = posts::first(receipt)?.split_once('#')?;
     Some(Standing { uri: uri.to_owned(), cid: cid.to_owned() })
 }
 

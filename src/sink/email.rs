@@ -84,12 +84,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         let is_user = !text.is_empty() && !text.chars().any(char::is_control);
         if is_user { Ok(text.to_owned()) } else { Err("the user is empty or holds a control character".to_owned()) }
     });
-    let password = if table.has("password") {
-        keys::secret(table, "password")
-    } else {
-        // Asked for all the same, so that the key counts as known.
-        table.table("password").and(None)
-    };
+    let password = keys::maybe_secret(table, "password");
     if table.has("user") != table.has("password") {
         let (there, missing) = if table.has("user") { ("user", "password") } else { ("password", "user") };
         table.error(&table.span_of(there), format!("`{there}` is given without `{missing}`"), None);

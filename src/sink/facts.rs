@@ -1,7 +1,7 @@
 //! What a frozen message of the form `json` says, for sinks that put it into the fields of another system. It invents nothing: what the
 //! message does not say, is not there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -10,6 +10,9 @@ use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
 use crate::notice::Stage;
 use crate::time::Timestamp;
+
+/// The most places of one message.
+const MAX_PLACES: usize = 2_000;
 
 /// A bulletin, a statement or a notice.
 #[derive(Debug, Clone, Deserialize)]
@@ -88,6 +91,20 @@ impl Facts {
             self.text.iter().filter_map(|(tag, text)| Some((tag.as_str(), text.as_ref()?))).collect();
         texts.sort_by_key(|(tag, _)| *tag != "en");
         texts
+    }
+
+    /// Places that a warning is about, each once.
+    ///
+    /// # Errors
+    /// When there is none, or more than can be told.
+    pub(super) fn each_once<'a>(areas: impl Iterator<Item = &'a Area>) -> Result<BTreeSet<&'a str>, SendError> {
+        let places: BTreeSet<&str> = areas.map(|area| area.id.as_str()).collect();
+        let why = match places.len() {
+            0 => "the message is about no place, and no place is never every place".to_owned(),
+            1..=MAX_PLACES => return Ok(places),
+            many => format!("the message is about {many} places: at most {MAX_PLACES} are told"),
+        };
+        Err(SendError::Never { why })
     }
 
     /// The other numbers that it takes the place of.

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -183,12 +183,11 @@ impl FaultWords {
 impl Fcm {
     /// One who takes messages while a token counts, and never shows it.
     fn receiver(&self, token: &str) -> Result<(Receiver, HeaderMap), SendError> {
-        let value = HeaderValue::from_str(&format!("Bearer {token}"));
-        let mut value = value.map_err(|_| SendError::Later {
+        let value = http::hidden(&format!("Bearer {token}"));
+        let value = value.ok_or_else(|| SendError::Later {
             why: format!("{} gave a token that is no header", self.account.place()),
             retry_after: None,
         })?;
-        value.set_sensitive(true);
         let receiver = Receiver::new(&self.world, Place::server(&self.api, &[token]), self.timeout);
         Ok((receiver, HeaderMap::from_iter([(AUTHORIZATION, value)])))
     }

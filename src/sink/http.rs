@@ -443,6 +443,23 @@ pub(super) fn base(table: &Table<'_>, key: &'static str, usual: &str) -> Option<
     }
 }
 
+/// A header that no log shows; none of what no header can be.
+pub(super) fn hidden(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The secret whole value of the header `Authorization`, and the secret itself, for what must be hushed.
+///
+/// # Errors
+/// A sentence that names the source and never its content.
+pub(super) fn authorization(world: &World, source: &SecretSource) -> Result<(HeaderValue, Secret), String> {
+    let secret = world.secret(source)?;
+    let value = hidden(secret.expose());
+    Ok((value.ok_or_else(|| format!("{source} holds no header: letters of ASCII in one line"))?, secret))
+}
+
 /// Bounds all that one message takes; what is not done by then may have arrived.
 pub(super) async fn within(
     timeout: Duration,

@@ -13,16 +13,16 @@ use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::Form;
 use reqwest::{Method, StatusCode};
-use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, picture};
+use super::picture::{self, Image};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, fingerprint, posts};
 use crate::feed::keys;
 use crate::message;
-use crate::message::brief::{self, Part};
+use crate::message::brief::Part;
 use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
@@ -30,8 +30,8 @@ use crate::time::{TimeDelta, Timestamp};
 /// The most characters of a post where the server has not raised its limit.
 pub const MAX_CHARS: usize = 500;
 
-/// How long a picture may keep its post waiting.
-const PICTURE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many bytes of its hash name a post.
+const KEY_LEN: usize = 32;
 
 /// Who sees a post.
 const VISIBILITIES: &[(&str, &str)] = &[("public", "public"), ("unlisted", "unlisted"), ("private", "private")];
@@ -83,10 +83,8 @@ impl Opener for Settings {
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let token = world.secret(&self.token)?;
         let is_token = token.expose().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok().filter(|_| is_token);
-        let mut value =
-            value.ok_or_else(|| format!("{} holds no token: letters and digits, on one line", self.token))?;
-        value.set_sensitive(true);
+        let value = http::hidden(&format!("Bearer {}", token.expose())).filter(|_| is_token);
+        let value = value.ok_or_else(|| format!("{} holds no token: letters and digits, on one line", self.token))?;
         let receiver = Receiver::new(world, Place::server(&self.server, &[token.expose()]), self.timeout);
         Ok(Arc::new(Mastodon {
             receiver,
@@ -123,11 +121,7 @@ struct Account {
 impl Sink for Mastodon {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let parts = brief::read(&parcel.body);
-            if parts.is_empty() {
-                let why = "the message is no post: leave the `form` of the channel out, or write \"post\"".to_owned();
-                return Err(SendError::Never { why });
-            }
+            let parts = parcel.parts(message::Form::Post)?;
             for part in &parts {
                 http::check_length("Mastodon", part.text.chars().count(), MAX_CHARS, "characters")?;
             }
@@ -161,20 +155,19 @@ impl Mastodon {
 
     /// Posts every part; one that stands already gives back its number.
     async fn thread(&self, parcel: &Parcel, parts: &[Part]) -> Result<Receipt, SendError> {
-        let mut posts: Vec<String> = Vec::new();
+        let mut standing: Vec<String> = Vec::new();
         for (place, part) in parts.iter().enumerate() {
-            let answered = parcel.corrects.as_deref().and_then(first_post);
-            let before = posts.last().map(String::as_str).or(answered);
-            let picture = self.picture(parcel, part).await;
+            let answered = parcel.corrects.as_deref().and_then(posts::first).filter(|id| is_number(id));
+            let before = standing.last().map(String::as_str).or(answered);
+            let picture = picture::before_post(parcel, part, |image| self.hand_over(image)).await;
             let post = match self.post(parcel, (place, part), before, picture.as_deref()).await? {
                 Some(id) => Some(id),
                 // What it takes back may have been deleted by hand: then it stands by itself.
                 None => self.post(parcel, (place, part), None, picture.as_deref()).await?,
             };
-            posts.extend(post);
+            standing.extend(post);
         }
-        let one = if parts.len() == 1 { "post" } else { "posts" };
-        Ok(Receipt(format!("{one} {}", posts.join(", "))))
+        Ok(posts::receipt(&standing))
     }
 
     /// Posts one part; none when what it was to answer is gone.
@@ -208,31 +201,15 @@ impl Mastodon {
         settled.map(|_| None)
     }
 
-    /// Hands over the picture of a post with its description, with the first try alone; none when it is not taken in time.
-    async fn picture(&self, parcel: &Parcel, part: &Part) -> Option<String> {
-        let picture = parcel.pictures.iter().find(|picture| picture.language == part.language)?;
-        if 1 < parcel.attempt {
-            return None;
-        }
-        let handed_over = async {
-            let images = picture::images(std::slice::from_ref(picture)).await?;
-            let image = images.into_iter().next().ok_or("there is none")?;
-            let form = Form::new().text("description", image.alt.clone()).part("file", image.part()?);
-            let url = self.method("v2/media");
-            let answer =
-                self.receiver.send_form((Method::POST, &url), self.headers.clone(), form, PICTURE_TIMEOUT).await?;
-            // One that is still worked on (202) cannot be shown yet.
-            let id = answer.json::<Named>().map(|named| named.id).filter(|id| is_number(id));
-            id.filter(|_| answer.status == StatusCode::OK).ok_or(answer.words)
-        };
-        let late = || Err(format!("it was not taken in {} s", PICTURE_TIMEOUT.as_secs()));
-        match tokio::time::timeout(PICTURE_TIMEOUT, handed_over).await.unwrap_or_else(|_| late()) {
-            Ok(id) => Some(id),
-            Err(why) => {
-                tracing::warn!(bulletin = %parcel.bulletin, "{} is posted without its picture: {why}", parcel.bulletin);
-                None
-            }
-        }
+    /// Hands over the picture of a post with its description.
+    async fn hand_over(&self, image: Image) -> Result<String, String> {
+        let form = Form::new().text("description", image.alt.clone()).part("file", image.part()?);
+        let url = self.method("v2/media");
+        let sent = self.receiver.send_form((Method::POST, &url), self.headers.clone(), form, picture::BEFORE_POST);
+        let answer = sent.await?;
+        // One that is still worked on (202) cannot be shown yet.
+        let id = answer.json::<Named>().map(|named| named.id).filter(|id| is_number(id));
+        id.filter(|_| answer.status == StatusCode::OK).ok_or(answer.words)
     }
 
     fn hint(&self, status: StatusCode) -> String {
@@ -247,19 +224,12 @@ impl Mastodon {
 
 /// The key of one post, the same over all tries, in letters that every header takes.
 fn key(parcel: &str, place: usize) -> HeaderValue {
-    let hash = digest(&SHA256, format!("{parcel}/{place}").as_bytes());
-    let text: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    let text = fingerprint(&format!("{parcel}/{place}"), KEY_LEN);
+    HeaderValue::from_str(&text).expect("hexadecimal digits are a header")
 }
 
 fn is_number(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// The first post of a thread in its receipt.
-fn first_post(receipt: &str) -> Option<&str> {
-    let numbers = receipt.strip_prefix("posts ").or_else(|| receipt.strip_prefix("post "))?;
-    numbers.split(", ").next().filter(|id| is_number(id))
 }
 
 /// How long Mastodon asks to wait after 429.

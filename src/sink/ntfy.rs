@@ -11,15 +11,14 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use ring::digest::{SHA256, digest};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use url::Url;
 
 use super::http::{self, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, fingerprint};
 use crate::feed::keys;
 use crate::hazard::Severity;
 use crate::message::Form;
@@ -75,11 +74,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
             Err(format!("`{text}` is no topic: up to {MAX_TOPIC_LEN} letters a to z, digits, `-` and `_`"))
         }
     });
-    let server = match table.text("server", http::parse_base) {
-        Some(found) => Some(found.value),
-        None if table.has("server") => None,
-        None => Url::parse(SERVER).ok(),
-    };
+    let server = http::base(table, "server", SERVER);
     let token = if table.has("token") {
         keys::secret(table, "token").map(Some)
     } else {
@@ -104,9 +99,8 @@ impl Opener for Settings {
         let mut place = Place::server(&self.server, &[]);
         if let Some(source) = &self.token {
             let token = world.secret(source)?;
-            let value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
-            let mut value = value.map_err(|_| format!("{source} holds no token; it looks like tk_…, on one line"))?;
-            value.set_sensitive(true);
+            let value = http::hidden(&format!("Bearer {}", token.expose()));
+            let value = value.ok_or_else(|| format!("{source} holds no token; it looks like tk_…, on one line"))?;
             headers.insert(AUTHORIZATION, value);
             place = Place::server(&self.server, &[token.expose()]);
         }
@@ -147,7 +141,7 @@ impl Sink for Ntfy {
                 "message": text,
                 "priority": priority(parcel.loudness),
                 "tags": [tag(parcel.loudness)],
-                "sequence_id": sequence(&parcel.key),
+                "sequence_id": fingerprint(&parcel.key, SEQUENCE_LEN),
             });
             let answer = self.receiver.post_json(&self.server, self.headers.clone(), &body).await?;
             if answer.status.is_success() {
@@ -205,10 +199,4 @@ fn tag(loudness: Severity) -> &'static str {
         Severity::Orange => "orange_circle",
         Severity::Red => "red_circle",
     }
-}
-
-/// The name of a message over all tries, in the letters that ntfy takes.
-fn sequence(key: &str) -> String {
-    let hash = digest(&SHA256, key.as_bytes());
-    hash.as_ref().iter().take(SEQUENCE_LEN).map(|byte| format!("{byte:02x}")).collect()
 }

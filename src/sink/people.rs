@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::SendError;
+use super::spread::mark;
+use crate::message::brief::Part;
 use crate::table::{Found, Table};
 
 /// The most telephones in the table of a channel, and in its file.
@@ -13,6 +15,9 @@ const MAX_IN_FILE: usize = 10_000;
 
 /// The largest file that is read, in bytes.
 const MAX_LEN: u64 = 1024 * 1024;
+
+/// What is told to whom, each under its mark.
+type Marked = Vec<(u64, (String, Part))>;
 
 /// The telephones of a channel.
 #[derive(Clone)]
@@ -31,6 +36,14 @@ impl People {
     /// How many there are, where all of them stand in the table.
     pub(super) fn count(&self) -> Option<usize> {
         self.recipients.is_none().then_some(self.to.len())
+    }
+
+    /// A message in each language for everybody, each under a mark of its own, and how many lines of the file are no telephone.
+    pub(super) async fn messages(&self, dir: &Path, parts: &[Part]) -> Result<(Marked, usize), SendError> {
+        let (people, unread) = self.all(dir).await?;
+        let messages = people.iter().flat_map(|to| parts.iter().map(move |part| (to.clone(), part.clone())));
+        let marked = messages.map(|(to, part)| (mark(&format!("{to}/{}", part.language.tag())), (to, part)));
+        Ok((marked.collect(), unread))
     }
 
     /// Everybody, and how many lines of the file, which lies in a directory, are no telephone.

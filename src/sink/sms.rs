@@ -18,11 +18,11 @@ use self::gateway::Gateway;
 use super::http::{self, Receiver};
 use super::people::People;
 use super::price::Price;
-use super::spread::{Heard, Spread, mark};
+use super::spread::{Heard, Spread};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
 use crate::language::measure::Measure;
 use crate::message::Form;
-use crate::message::brief::{self, Budget, Part};
+use crate::message::brief::{Budget, Part};
 use crate::table::Table;
 
 /// How many telephones are told of at once.
@@ -124,22 +124,15 @@ struct Sms {
 impl Sink for Sms {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let parts = brief::read(&parcel.body);
-            if parts.is_empty() {
-                let why =
-                    "the message is no text message: leave the `form` of the channel out, or write \"sms\"".to_owned();
-                return Err(SendError::Never { why });
-            }
+            let parts = parcel.parts(Form::Sms)?;
             for part in &parts {
                 http::check_length("a telephone", Measure::Segments.length(&part.text), Budget::SMS.limit, "segments")?;
             }
-            let (people, unread) = self.people.all(&self.dir).await?;
-            let messages = people.iter().flat_map(|to| parts.iter().map(move |part| (to.clone(), part.clone())));
-            let all = messages.map(|(to, part)| (mark(&format!("{to}/{}", part.language.tag())), (to, part)));
+            let (messages, unread) = self.people.messages(&self.dir, &parts).await?;
             let tell = |(to, part): (String, Part)| -> BoxFuture<'_, Heard> {
                 Box::pin(async move { self.tell(parcel, &to, &part).await })
             };
-            self.spread.send(&parcel.key, all.collect(), unread, tell).await.end
+            self.spread.send(&parcel.key, messages, unread, tell).await.end
         })
     }
 

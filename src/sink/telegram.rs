@@ -90,11 +90,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         other => crate::table::as_text(other).and_then(parse_chat),
     });
     let thread = table.integer("thread", 1..=i64::from(i32::MAX));
-    let api = match table.text("api", http::parse_base) {
-        Some(found) => Some(found.value),
-        None if table.has("api") => None,
-        None => Url::parse(API).ok(),
-    };
+    let api = http::base(table, "api", API);
     let timeout = http::timeout(table);
     if thread.is_none() && table.has("thread") {
         return None;

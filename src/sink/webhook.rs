@@ -81,11 +81,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
     let url = table.need_text("url", "\"https://…\"", http::parse_url);
     let secret = keys::secret(table, "secret");
     let before = table.faults();
-    let authorization = match table.has("authorization") {
-        true => keys::secret(table, "authorization"),
-        // Asked for all the same, so that the key counts as known.
-        false => table.table("authorization").and(None),
-    };
+    let authorization = keys::maybe_secret(table, "authorization");
     let headers = table.table("headers").map(|table| headers(&table)).unwrap_or_default();
     let timeout = http::timeout(table);
     if before < table.faults() {
@@ -139,10 +135,7 @@ impl Opener for Settings {
         let mut headers = self.headers.clone();
         let mut place = Place::open(&self.url);
         if let Some(source) = &self.authorization {
-            let secret = world.secret(source)?;
-            let value = HeaderValue::from_str(secret.expose()).ok();
-            let mut value = value.ok_or_else(|| format!("{source} holds no header: letters of ASCII in one line"))?;
-            value.set_sensitive(true);
+            let (value, secret) = http::authorization(world, source)?;
             headers.insert(AUTHORIZATION, value);
             place = secret.expose().split_whitespace().fold(place, Place::hush);
         }

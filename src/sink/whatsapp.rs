@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
 use super::people::People;
-use super::spread::{Heard, Spread, mark};
+use super::spread::{Heard, Spread};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
 use crate::feed::keys;
 use crate::message::Form;
-use crate::message::brief::{self, Part};
+use crate::message::brief::Part;
 use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -135,10 +135,8 @@ impl Opener for Settings {
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let token = world.secret(&self.token)?;
         let is_token = token.expose().bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok().filter(|_| is_token);
-        let mut value =
-            value.ok_or_else(|| format!("{} holds no token: letters and digits, on one line", self.token))?;
-        value.set_sensitive(true);
+        let value = http::hidden(&format!("Bearer {}", token.expose())).filter(|_| is_token);
+        let value = value.ok_or_else(|| format!("{} holds no token: letters and digits, on one line", self.token))?;
         let place = Place::server(&self.api, &[token.expose()]);
         let mut sender = self.api.clone();
         sender.set_path(&format!("{}{}/{}", self.api.path(), self.version, self.sender));
@@ -190,22 +188,15 @@ struct Fault {
 impl Sink for WhatsApp {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let parts = brief::read(&parcel.body);
-            if parts.is_empty() {
-                let why =
-                    "the message is no short one: leave the `form` of the channel out, or write \"sms\"".to_owned();
-                return Err(SendError::Never { why });
-            }
+            let parts = parcel.parts(Form::Sms)?;
             for part in &parts {
                 http::check_length("WhatsApp", in_one_line(&part.text).chars().count(), MAX_CHARS, "characters")?;
             }
-            let (people, unread) = self.people.all(&self.dir).await?;
-            let messages = people.iter().flat_map(|to| parts.iter().map(move |part| (to.clone(), part.clone())));
-            let all = messages.map(|(to, part)| (mark(&format!("{to}/{}", part.language.tag())), (to, part)));
+            let (messages, unread) = self.people.messages(&self.dir, &parts).await?;
             let tell = |(to, part): (String, Part)| -> BoxFuture<'_, Heard> {
                 Box::pin(async move { self.tell(parcel, &to, &part).await })
             };
-            self.spread.send(&parcel.key, all.collect(), unread, tell).await.end
+            self.spread.send(&parcel.key, messages, unread, tell).await.end
         })
     }
 

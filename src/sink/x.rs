@@ -23,11 +23,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, posts};
 use crate::feed::keys;
 use crate::language::measure::{Measure, POST};
 use crate::message::Form;
-use crate::message::brief::{self, Part};
+use crate::message::brief::Part;
 use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp, span_text};
@@ -88,11 +88,7 @@ struct Settings {
 fn parse(table: &Table<'_>) -> Option<Settings> {
     let keys = keys::secret(table, "keys");
     let per_day = table.integer("posts_per_day", PER_DAY).and_then(|found| u32::try_from(found.value).ok());
-    let api = match table.text("api", http::parse_base) {
-        Some(found) => Some(found.value),
-        None if table.has("api") => None,
-        None => Url::parse(API).ok(),
-    };
+    let api = http::base(table, "api", API);
     let timeout = http::timeout(table);
     if per_day.is_none() && table.has("posts_per_day") {
         return None;
@@ -165,11 +161,7 @@ struct Refusal {
 impl Sink for X {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            let parts = brief::read(&parcel.body);
-            if parts.is_empty() {
-                let why = "the message is no post: leave the `form` of the channel out, or write \"post\"".to_owned();
-                return Err(SendError::Never { why });
-            }
+            let parts = parcel.parts(Form::Post)?;
             for part in &parts {
                 http::check_length("X", Measure::Weighted.length(&part.text), POST, "weighted characters")?;
             }
@@ -241,8 +233,7 @@ impl X {
         loop {
             let thread = self.thread(parcel);
             let Some(part) = parts.get(thread.posts.len()) else {
-                let one = if parts.len() == 1 { "post" } else { "posts" };
-                return Ok(Receipt(format!("{one} {}", thread.posts.join(", "))));
+                return Ok(posts::receipt(&thread.posts));
             };
             if thread.posts.is_empty() {
                 self.check_budget(parcel, parts.len())?;
@@ -302,7 +293,7 @@ impl X {
 
     /// The post that this one answers: the first of the thread that it takes back.
     fn answered(&self, parcel: &Parcel) -> Option<String> {
-        let first = memory::first_post(parcel.corrects.as_deref()?)?;
+        let first = posts::first(parcel.corrects.as_deref()?).filter(|id| is_number(id))?;
         (!self.memory().thread(parcel).stands_alone).then(|| first.to_owned())
     }
 
@@ -459,8 +450,11 @@ fn said_of(sent: SendError, posts: &[String], count: usize) -> SendError {
 /// The number that an answer names: of a post, or of an account.
 fn number_of(answer: &Answer) -> Option<String> {
     let id = answer.json::<Taken>()?.data.id;
-    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then_some(id)
+    is_number(&id).then_some(id)
+}
+
+fn is_number(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The limits of 24 hours that an answer tells: of the app, and of the account.

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::super::SendError;
-use super::super::http::Receiver;
+use super::super::http::{self, Receiver};
 use crate::secret::{Secret, SecretSource};
 
 /// An open session.
@@ -111,10 +111,6 @@ impl Sessions {
 }
 
 fn session(Opened { did, access, refresh }: Opened) -> Option<Session> {
-    let bearer = |token: &str| {
-        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    };
+    let bearer = |token: &str| http::hidden(&format!("Bearer {token}"));
     Some(Session { did, access: bearer(&access)?, refresh: bearer(&refresh)? })
 }

@@ -10,7 +10,6 @@ use lettre::Message;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MessageBuilder, MultiPart, SinglePart};
-use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use url::Url;
 
@@ -20,8 +19,8 @@ use crate::alert::Status;
 use crate::bulletin::Change;
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
-use crate::sink::Parcel;
 use crate::sink::picture::Image;
+use crate::sink::{Parcel, fingerprint};
 
 /// The largest letter, in bytes; far more than any bulletin, and far less than mail servers take.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -193,8 +192,7 @@ fn message_id(key: &str, bulletin: &str, domain: &str) -> String {
 }
 
 fn hash(key: &str) -> String {
-    let digest = digest(&SHA256, key.as_bytes());
-    digest.as_ref().iter().take(NAME_LEN).map(|byte| format!("{byte:02x}")).collect()
+    fingerprint(key, NAME_LEN)
 }
 
 /// A name with nothing in it that would end or begin something in a header.

@@ -14,9 +14,6 @@ use crate::time::TimeDelta;
 /// The most topics of one condition.
 const MAX_TOGETHER: usize = 5;
 
-/// The most places of one message.
-const MAX_PLACES: usize = 2_000;
-
 /// How many bytes a message to topics may hold, its keys and values together.
 const MAX_BYTES: usize = 2048;
 
@@ -113,20 +110,11 @@ fn places(facts: &Facts) -> Result<BTreeSet<&str>, SendError> {
         return Ok(BTreeSet::from(["notices"]));
     }
     let of_it = [&facts.areas, &facts.left, &facts.doubtful, &facts.parted];
-    let places: BTreeSet<&str> = of_it.into_iter().flatten().map(|area| area.id.as_str()).collect();
-    if places.is_empty() && facts.hazard.is_none() {
+    let mut of_it = of_it.into_iter().flatten().peekable();
+    if of_it.peek().is_none() && facts.hazard.is_none() {
         return Ok(BTreeSet::from(["statements"]));
     }
-    if places.is_empty() {
-        return Err(SendError::Never {
-            why: "the message is about no place, and no place is never every place".to_owned(),
-        });
-    }
-    if MAX_PLACES < places.len() {
-        let why = format!("the message is about {} places: at most {MAX_PLACES} are told", places.len());
-        return Err(SendError::Never { why });
-    }
-    Ok(places)
+    Facts::each_once(of_it)
 }
 
 /// What is shown, and what the app reads beside it.

@@ -75,11 +75,7 @@ pub(super) fn parse(table: &Table<'_>) -> Option<Settings> {
         Name::Http => {
             let url = table.need_text("url", "\"https://…\"", http::parse_url);
             let is_json = table.word("format", &[("json", true), ("form", false)]).is_none_or(|found| found.value);
-            let authorization = match table.has("authorization") {
-                true => keys::secret(table, "authorization"),
-                // Asked for all the same, so that the key counts as known.
-                false => table.table("authorization").and(None),
-            };
+            let authorization = keys::maybe_secret(table, "authorization");
             let taken = table.text("taken", |text| Ok(text.to_owned())).map(|found| found.value);
             let fields = fields(table);
             Some(Settings::Http { url: url?.value, fields, is_json, authorization, taken })
@@ -134,13 +130,6 @@ enum Own {
 impl Settings {
     /// Reads the secrets.
     pub(super) fn open(&self, world: &World) -> Result<(Gateway, Place), String> {
-        let header = |source: &SecretSource, text: &str| {
-            let value = HeaderValue::from_str(text).ok();
-            let mut value =
-                value.ok_or_else(|| format!("{source} holds no secret of a gateway: letters of ASCII, on one line"))?;
-            value.set_sensitive(true);
-            Ok::<_, String>(HeaderMap::from_iter([(AUTHORIZATION, value)]))
-        };
         match self {
             Self::Twilio { api, account, token } => {
                 let secret = world.secret(token)?;
@@ -149,7 +138,10 @@ impl Settings {
                     return Err(format!("{token} holds no token of Twilio: letters and digits, on one line"));
                 }
                 let basic = STANDARD.encode(format!("{account}:{}", secret.expose()));
-                let headers = header(token, &format!("Basic {basic}"))?;
+                let value = http::hidden(&format!("Basic {basic}"));
+                let value = value
+                    .ok_or_else(|| format!("{token} holds no token of Twilio: letters and digits, on one line"))?;
+                let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
                 let url = under(api, &format!("2010-04-01/Accounts/{account}/Messages.json"));
                 let place = Place::server(api, &[secret.expose(), &basic]);
                 Ok((Gateway { url, headers, own: Own::Twilio }, place))
@@ -167,8 +159,8 @@ impl Settings {
             Self::Http { url, fields, is_json, authorization, taken } => {
                 let (mut headers, mut place) = (HeaderMap::new(), Place::open(url));
                 if let Some(source) = authorization {
-                    let secret = world.secret(source)?;
-                    headers = header(source, secret.expose())?;
+                    let (value, secret) = http::authorization(world, source)?;
+                    headers.insert(AUTHORIZATION, value);
                     place = secret.expose().split_whitespace().fold(place, Place::hush);
                 }
                 let own = Own::Http { fields: fields.clone(), is_json: *is_json, taken: taken.clone() };

@@ -4,44 +4,23 @@
 //! Sources: docs.x.com, "Upload media" (`media`, `media_category`; 5 MB an image) and "Create Media metadata" (`alt_text`, 1000
 //! characters at most).
 
-use std::time::Duration;
-
 use reqwest::Method;
 use reqwest::multipart::Form;
 use serde_json::json;
 
 use super::{X, number_of};
 use crate::message::brief::Part;
-use crate::sink::{Parcel, picture};
-
-/// How long a picture may keep its post waiting.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::sink::Parcel;
+use crate::sink::picture::{self, Image};
 
 impl X {
     /// Hands over the picture of a post in its language, described in words; gives its number, or none when X does not have it in
-    /// time. A picture is tried with the first try alone: after it, the text is late enough.
+    /// time.
     pub(super) async fn upload(&self, parcel: &Parcel, part: &Part) -> Option<String> {
-        let picture = parcel.pictures.iter().find(|picture| picture.language == part.language)?;
-        if 1 < parcel.attempt {
-            return None;
-        }
-        let handed_over = tokio::time::timeout(TIMEOUT, self.hand_over(parcel, std::slice::from_ref(picture)));
-        let late = || Err(format!("it was not taken in {} s", TIMEOUT.as_secs()));
-        match handed_over.await.unwrap_or_else(|_| late()) {
-            Ok(id) => Some(id),
-            Err(why) => {
-                tracing::warn!(bulletin = %parcel.bulletin, "{} is posted without its picture: {why}", parcel.bulletin);
-                None
-            }
-        }
+        picture::before_post(parcel, part, |image| self.hand_over(parcel, image)).await
     }
 
-    async fn hand_over(
-        &self,
-        parcel: &Parcel,
-        pictures: &[crate::message::picture::Picture],
-    ) -> Result<String, String> {
-        let image = picture::images(pictures).await?.into_iter().next().ok_or("there is none")?;
+    async fn hand_over(&self, parcel: &Parcel, image: Image) -> Result<String, String> {
         let url = self.method("media/upload");
         let alt = image.alt.clone();
         let form = Form::new()
@@ -49,7 +28,8 @@ impl X {
             .text("media_type", "image/png")
             .part("media", image.part()?);
         let headers = self.headers("POST", &url, parcel.now);
-        let answer = self.receiver.send_form((Method::POST, &url), headers, form, TIMEOUT).await?;
+        let sent = self.receiver.send_form((Method::POST, &url), headers, form, picture::BEFORE_POST);
+        let answer = sent.await?;
         let id = number_of(&answer).filter(|_| answer.status.is_success()).ok_or(answer.words)?;
         let url = self.method("media/metadata");
         let described = json!({ "id": id, "metadata": { "alt_text": { "text": alt } } });

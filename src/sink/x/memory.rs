@@ -95,13 +95,6 @@ impl Memory {
     }
 }
 
-/// The first post of a thread in its receipt: `posts 17, 18`, or `post 17`.
-pub(super) fn first_post(receipt: &str) -> Option<&str> {
-    let numbers = receipt.strip_prefix("posts ").or_else(|| receipt.strip_prefix("post "))?;
-    let first = numbers.split(", ").next()?;
-    (!first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit())).then_some(first)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
