@@ -165,6 +165,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// The same under the name by which it was asked for: a language that does not say it is left out of the text alone.
+    fn asked_in(self, form: Form, languages: &[Language]) -> Self {
+        Self { key: MessageKey::new(&self.bulletin, form, languages), ..self }
+    }
+
     /// Whether its body is the parts of a short form.
     fn is_in_parts(&self) -> bool {
         self.content_type == PARTS
@@ -249,16 +254,15 @@ impl Speaker {
     /// A further language that fails is left out, and CAP has none: the warning goes out in the others.
     fn tell(&self, told: Told<'_>, form: Form, languages: &[Language]) -> Result<Message, RenderError> {
         let mut spoken = Vec::with_capacity(languages.len());
-        for language in languages {
+        for language in languages.iter().filter(|language| form != Form::Cap || !language.is_further()) {
             match self.speak(told, *language) {
-                Ok(_) if language.is_further() && form == Form::Cap => {}
                 Ok(said) => spoken.push((*language, said)),
                 Err(_) if language.is_further() => {}
                 Err(why) => return Err(why.into()),
             }
         }
         let message = self.put(told, form, &spoken)?;
-        Ok(Message { key: MessageKey::new(&told.bulletin.id, form, languages), ..message })
+        Ok(message.asked_in(form, languages))
     }
 
     /// Renders a notice to the people on duty in a form, in the languages and the order given.
@@ -275,7 +279,7 @@ impl Speaker {
         let speak = |language: &Language| Ok((*language, self.speak_notice(told, places, *language)?));
         let spoken = of_the_two(languages).map(speak).collect::<Result<Vec<_>, RenderError>>()?;
         let message = self.put_notice(told, form, &spoken)?;
-        Ok(Message { key: MessageKey::new(&told.id, form, languages), ..message })
+        Ok(message.asked_in(form, languages))
     }
 
     /// Renders a statement in a form, in the languages and the order given.
@@ -292,7 +296,7 @@ impl Speaker {
         let speak = |language: &Language| Ok((*language, self.speak_statement(told, places, *language)?));
         let spoken = of_the_two(languages).map(speak).collect::<Result<Vec<_>, RenderError>>()?;
         let message = put_statement(told, places, form, &spoken)?;
-        Ok(Message { key: MessageKey::new(&told.id, form, languages), ..message })
+        Ok(message.asked_in(form, languages))
     }
 
     /// A statement in the words of one language.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 use icu_calendar::Date;
 use icu_calendar::cal::Hijri as HijriCalendar;
 
@@ -56,7 +56,7 @@ impl Announced {
         }
         self.0.insert((year, month), start);
         let (year_before, month_before) = before(year, month);
-        let earlier = self.start(year_before, month_before, published - chrono::Days::new(29));
+        let earlier = self.start(year_before, month_before, published - Days::new(29));
         let length = earlier.map(|earlier| (start - earlier).num_days());
         match length {
             Some(length) if LENGTHS.contains(&length) => Ok(()),
@@ -87,8 +87,8 @@ impl Announced {
         let Some(announced) = months.last().and_then(|last| self.0.get(last)) else { return Some(published) };
         let mut start = *announced;
         for (year, month) in months.iter().rev().skip(1) {
-            let own = start_near(*year, *month, start + chrono::Days::new(29))?;
-            start = own.clamp(start + chrono::Days::new(29), start + chrono::Days::new(30));
+            let own = start_near(*year, *month, start + Days::new(29))?;
+            start = own.clamp(start + Days::new(29), start + Days::new(30));
         }
         Some(start)
     }
@@ -116,12 +116,26 @@ fn after(year: i32, month: u8) -> (i32, u8) {
     if 12 <= month { (year + 1, 1) } else { (year, month + 1) }
 }
 
+/// How many months away from a day the beginning of a month is looked for.
+const NEAR_MONTHS: i32 = 2;
+
 /// When a month begins in the published calendar; none where that is more than two months away from a day.
 fn start_near(year: i32, month: u8, near: NaiveDate) -> Option<NaiveDate> {
-    (-65..=65).find_map(|days| {
-        let day = near + chrono::TimeDelta::days(days);
-        hijri(day).filter(|found| (found.year, found.month, found.day) == (year, month, 1)).map(|_| day)
-    })
+    let found = hijri(near)?;
+    let mut start = near - Days::new(u64::from(found.day) - 1);
+    let away = (year - found.year) * 12 + i32::from(month) - i32::from(found.month);
+    if NEAR_MONTHS < away.abs() {
+        return None;
+    }
+    for _ in 0..away {
+        let next = start + Days::new(29);
+        start = if hijri(next)?.day == 1 { next } else { next + Days::new(1) };
+    }
+    for _ in away..0 {
+        let last = start - Days::new(1);
+        start = last - Days::new(u64::from(hijri(last)?.day) - 1);
+    }
+    Some(start)
 }
 
 /// The Hijri date of a civil day in the published calendar, when that is known for it.
@@ -273,7 +287,7 @@ mod tests {
     /// Every day of some years: each is the one after that before it, and no month is shorter than 29 days or longer than 30.
     fn check_run(announced: &Announced) {
         let days: Vec<Hijri> =
-            (0..900).map(|step| announced.hijri(day("2026-06-01") + chrono::Days::new(step)).unwrap()).collect();
+            (0..900).map(|step| announced.hijri(day("2026-06-01") + Days::new(step)).unwrap()).collect();
         for pair in days.windows(2) {
             let (one, next) = (pair[0], pair[1]);
             let is_next = next == Hijri { day: one.day + 1, ..one } && one.day < 30;
@@ -292,7 +306,7 @@ mod tests {
         let announced = announced(&[(1448, 9, moved)]);
         let told = announced.hijri(day(moved)).unwrap();
         assert_eq!((told.year, told.month, told.day), (1448, 9, 1));
-        let eve = announced.hijri(day(moved) - chrono::Days::new(1)).unwrap();
+        let eve = announced.hijri(day(moved) - Days::new(1)).unwrap();
         assert_eq!((eve.month, i64::from(eve.day)), (8, if shaban == 29 { 30 } else { 29 }));
         check_run(&announced);
         let style = Style { announced, ..STYLE };

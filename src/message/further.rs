@@ -13,13 +13,12 @@ use chrono::{DateTime, Datelike};
 use icu_list::ListFormatter;
 use icu_list::options::ListFormatterOptions;
 use icu_locale_core::Locale;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, Value};
 
 use super::brief::{self, Budget, Part};
 use super::telling::Telling;
 use super::text::Spoken;
-use super::wording::WordingError;
-use crate::alert::Status;
+use super::wording::{WordingError, environment, reason};
 use crate::bulletin::{Change, Origin};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
@@ -38,9 +37,6 @@ const MAX_PLACES: usize = 60;
 /// The longest text, in bytes.
 const MAX_LEN: usize = 600;
 
-/// How many steps filling a text may take.
-const MAX_STEPS: u64 = 10_000;
-
 /// The wording of one further language.
 #[derive(Clone)]
 pub struct Further {
@@ -49,6 +45,7 @@ pub struct Further {
     name: String,
     reviewed_by: String,
     months: Vec<String>,
+    environment: Environment<'static>,
     texts: BTreeMap<String, String>,
     joiner: Arc<ListFormatter>,
 }
@@ -128,8 +125,9 @@ impl Further {
                 head.finish();
                 read
             });
-            let texts = texts(&root);
-            if let Some(longest) = longest(&texts).filter(|longest| *longest > POST) {
+            let environment = environment();
+            let texts = texts(&environment, &root);
+            if let Some(longest) = longest(&environment, &texts).filter(|longest| *longest > POST) {
                 let message = format!(
                     "the longest headline with the longest words on what to do has {longest} letters: a post holds {POST}"
                 );
@@ -141,7 +139,7 @@ impl Further {
             }
             root.finish();
             let (name, reviewed_by, months) = read?;
-            Some(Self { language, name, reviewed_by, months, texts, joiner: Arc::new(joiner) })
+            Some(Self { language, name, reviewed_by, months, environment, texts, joiner: Arc::new(joiner) })
         });
         let is_sound = !own.has_errors();
         for problem in own.into_sorted() {
@@ -163,7 +161,7 @@ impl Further {
     fn say(&self, key: &str, slots: &[(&str, &str)]) -> Result<String, WordingError> {
         let fail = |why: String| WordingError { key: key.to_owned(), language: self.language, why, part: None };
         let text = self.texts.get(key).ok_or_else(|| fail("it is missing".to_owned()))?;
-        fill(text, slots).map_err(fail)
+        fill(&self.environment, text, slots).map_err(fail)
     }
 
     fn names(&self, telling: &Telling<'_>, ids: &[crate::ids::GovernorateId]) -> String {
@@ -216,21 +214,10 @@ impl Further {
             true => self.say("note.reminder", &[("headline", &headline)])?,
             false => headline,
         };
-        match self.banner(telling)? {
-            Some(banner) => self.say("banner.headline", &[("banner", &banner), ("headline", &headline)]),
+        match telling.banner_key() {
+            Some(key) => self.say("banner.headline", &[("banner", &self.say(key, &[])?), ("headline", &headline)]),
             None => Ok(headline),
         }
-    }
-
-    fn banner(&self, telling: &Telling<'_>) -> Result<Option<String>, WordingError> {
-        let key = match telling.bulletin.status {
-            Status::Actual => return Ok(None),
-            Status::Exercise => "banner.exercise",
-            Status::System => "banner.system",
-            Status::Test => "banner.test",
-            Status::Draft | Status::Unknown => "banner.draft",
-        };
-        self.say(key, &[]).map(Some)
     }
 
     /// What to do; at an end, that nothing has to be done any more.
@@ -287,7 +274,7 @@ impl Further {
     }
 }
 
-fn texts(root: &Table<'_>) -> BTreeMap<String, String> {
+fn texts(environment: &Environment<'static>, root: &Table<'_>) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     let entries = entries();
     let sections: BTreeSet<&'static str> = entries.iter().map(|(section, _, _)| *section).collect();
@@ -299,7 +286,9 @@ fn texts(root: &Table<'_>) -> BTreeMap<String, String> {
             continue;
         };
         for (_, key, slots) in entries.iter().filter(|(of, _, _)| *of == section) {
-            let Some(found) = table.need_text(key, "\"…\"", |text| checked(text, slots)) else { continue };
+            let Some(found) = table.need_text(key, "\"…\"", |text| checked(environment, text, slots)) else {
+                continue;
+            };
             texts.insert(format!("{section}.{key}"), found.value);
         }
         table.finish();
@@ -308,9 +297,9 @@ fn texts(root: &Table<'_>) -> BTreeMap<String, String> {
 }
 
 /// How long a headline and what to do can become, as X counts; none while texts are missing.
-fn longest(texts: &BTreeMap<String, String>) -> Option<usize> {
+fn longest(environment: &Environment<'static>, texts: &BTreeMap<String, String>) -> Option<usize> {
     let empty: Vec<(&str, &str)> = HEADLINE.iter().chain(&["names", "banner"]).map(|slot| (*slot, "")).collect();
-    let length = |text: &str| Measure::Weighted.length(&fill(text, &empty).unwrap_or_default());
+    let length = |text: &str| Measure::Weighted.length(&fill(environment, text, &empty).unwrap_or_default());
     let most = |sections: &[&str]| {
         let of = texts.iter().filter(|(key, _)| sections.iter().any(|section| key.split('.').next() == Some(*section)));
         of.map(|(_, text)| length(text)).max()
@@ -321,26 +310,22 @@ fn longest(texts: &BTreeMap<String, String>) -> Option<usize> {
 }
 
 /// A text that can be filled with what may stand in it, and says something.
-fn checked(text: &str, slots: &[&str]) -> Result<String, String> {
+fn checked(environment: &Environment<'static>, text: &str, slots: &[&str]) -> Result<String, String> {
     if text.trim().is_empty() || MAX_LEN < text.len() {
         return Err(format!("the text is empty, or longer than {MAX_LEN} bytes"));
     }
     let trial: Vec<(&str, &str)> = slots.iter().map(|slot| (*slot, "x")).collect();
-    let filled = fill(text, &trial)?;
+    let filled = fill(environment, text, &trial)?;
     if filled.contains(['{', '}']) {
         return Err("a bracket is left open".to_owned());
     }
     Ok(text.to_owned())
 }
 
-fn fill(text: &str, slots: &[(&str, &str)]) -> Result<String, String> {
+fn fill(environment: &Environment<'static>, text: &str, slots: &[(&str, &str)]) -> Result<String, String> {
     if !text.contains('{') {
         return Ok(text.to_owned());
     }
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(MAX_STEPS));
     let context = Value::from_pairs(slots.iter().map(|(slot, value)| (*slot, *value)));
-    let filled = environment.render_str(text, context);
-    filled.map_err(|why| why.detail().map_or_else(|| why.kind().to_string(), str::to_owned))
+    environment.render_str(text, context).map_err(|why| reason(&why))
 }

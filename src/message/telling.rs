@@ -213,14 +213,18 @@ impl Telling<'_> {
 
     /// The words that mark what is not meant for everyone; none for what is.
     pub(super) fn banner(&self) -> Result<Option<String>, WordingError> {
-        let key = match self.bulletin.status {
-            Status::Actual => return Ok(None),
-            Status::Exercise => "banner.exercise",
-            Status::System => "banner.system",
-            Status::Test => "banner.test",
-            Status::Draft | Status::Unknown => "banner.draft",
-        };
-        self.say(key, &[]).map(Some)
+        self.banner_key().map(|key| self.say(key, &[])).transpose()
+    }
+
+    /// Under which key they stand in every wording.
+    pub(super) fn banner_key(&self) -> Option<&'static str> {
+        match self.bulletin.status {
+            Status::Actual => None,
+            Status::Exercise => Some("banner.exercise"),
+            Status::System => Some("banner.system"),
+            Status::Test => Some("banner.test"),
+            Status::Draft | Status::Unknown => Some("banner.draft"),
+        }
     }
 
     /// The headline, marked when it is told once more, and when it is not meant for everyone.

@@ -191,6 +191,12 @@ impl Wording {
         Self { further: Arc::new(further), ..self }
     }
 
+    /// The same with the further languages of another wording.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        Self { further: Arc::clone(&other.further), ..self }
+    }
+
     /// A further language.
     ///
     /// # Errors
@@ -245,7 +251,8 @@ impl Wording {
     }
 }
 
-fn environment() -> Environment<'static> {
+/// What fills texts: strictly, and in bounded steps.
+pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(MAX_TEMPLATE_STEPS));
@@ -268,7 +275,7 @@ fn fill(
 }
 
 /// Why a text could not be filled, without the name of the engine's own place for it.
-fn reason(error: &minijinja::Error) -> String {
+pub(super) fn reason(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
 }
 
