@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use super::{Brain, BrainError};
+use super::{Brain, BrainError, Mind};
 use crate::bulletin::Bulletin;
 use crate::config::embedded;
 use crate::dispatch::reminders::reminders;
 use crate::dispatch::{Dispatch, dispatch, dispatch_notices, dispatch_statements};
+use crate::ids::BulletinId;
 use crate::language::Language;
-use crate::message::Speaker;
+use crate::message::{Message, RenderError, Speaker};
 use crate::notice::Notice;
 use crate::statement::Statement;
 use crate::store::StoreError;
@@ -31,11 +32,7 @@ impl Brain {
             })
         };
         let render = |bulletin: &Bulletin, form, languages: &[Language]| {
-            mind.speaker.render(bulletin, places, form, languages).or_else(|why| {
-                error!("{} is told in the built-in words, because the configured ones failed: {why}", bulletin.id);
-                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
-                Speaker { wording, ..mind.speaker.clone() }.render(bulletin, places, form, languages)
-            })
+            in_words(mind, &bulletin.id, |speaker| speaker.render(bulletin, places, form, languages))
         };
         dispatch(bulletins, &mind.listeners, now, render, draw)
             .map_err(|why| BrainError::Unsayable(format!("a text could not be rendered: {why}")))
@@ -46,11 +43,7 @@ impl Brain {
         let mind = &self.mind;
         let told = dispatch_statements(statements, &mind.listeners, now, |statement, form, languages| {
             let places = &mind.book.governorates;
-            mind.speaker.announce(statement, places, form, languages).or_else(|why| {
-                error!("{} is told in the built-in words, because the configured ones failed: {why}", statement.id);
-                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
-                Speaker { wording, ..mind.speaker.clone() }.announce(statement, places, form, languages)
-            })
+            in_words(mind, &statement.id, |speaker| speaker.announce(statement, places, form, languages))
         });
         told.unwrap_or_else(|why| {
             error!("A statement could not be put into words, and goes to nobody: {why}");
@@ -64,11 +57,7 @@ impl Brain {
         let mind = &self.mind;
         let told = dispatch_notices(notices, &mind.listeners, now, |notice, form, languages| {
             let places = &mind.book.governorates;
-            mind.speaker.notify(notice, places, form, languages).or_else(|why| {
-                error!("{} is told in the built-in words, because the configured ones failed: {why}", notice.id);
-                let wording = embedded::wording().map_or_else(|| Arc::clone(&mind.speaker.wording), Arc::new);
-                Speaker { wording, ..mind.speaker.clone() }.notify(notice, places, form, languages)
-            })
+            in_words(mind, &notice.id, |speaker| speaker.notify(notice, places, form, languages))
         });
         told.unwrap_or_else(|why| {
             error!(
@@ -129,4 +118,19 @@ impl Brain {
             }
         }
     }
+}
+
+/// Says something in the configured words, or, should they fail, in the built-in ones and the same further languages.
+fn in_words(
+    mind: &Mind,
+    id: &BulletinId,
+    say: impl Fn(&Speaker) -> Result<Message, RenderError>,
+) -> Result<Message, RenderError> {
+    say(&mind.speaker).or_else(|why| {
+        error!("{id} is told in the built-in words, because the configured ones failed: {why}");
+        let configured = &mind.speaker.wording;
+        let wording =
+            embedded::wording().map_or_else(|| Arc::clone(configured), |own| Arc::new(own.beside(configured)));
+        say(&Speaker { wording, ..mind.speaker.clone() })
+    })
 }

@@ -105,6 +105,16 @@ fn a_language_that_nobody_wrote_is_left_out_and_the_warning_goes_out() {
 }
 
 #[test]
+fn the_built_in_words_are_told_in_the_further_languages_of_the_configured_ones() {
+    let (speaker, languages) = speaker_of_all();
+    let told = automatic(Change::Issued, Hazard::Rain, Severity::Red);
+    let built_in = Speaker { wording: Arc::new(Wording::clone(&SHIPPED).beside(&speaker.wording)), ..speaker.clone() };
+    let all = [Language::Ar, languages[0], languages[1]];
+    let body = |speaker: &Speaker| speaker.render(&told, &BOOK, Form::Text, &all).unwrap().body;
+    assert_eq!(body(&built_in), body(&speaker));
+}
+
+#[test]
 fn all_mistakes_of_a_file_are_told() {
     let (_, id) = FILES[1];
     let broken = id
