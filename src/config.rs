@@ -5,7 +5,7 @@
 //! from the binary. Certificates that feeds name lie beside them as `*.pem`. Reading opens no network connection and reads no secret.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -13,15 +13,12 @@ use manner::House;
 
 use crate::feed::Surroundings;
 use crate::governorate::GovernorateBook;
-use crate::hazard::Severity;
 use crate::ids::{ChannelId, RuleId};
-use crate::language::Style;
+use crate::message::Speaker;
 use crate::message::rehearsal::Rehearsal;
 use crate::message::wording::{Compiled, Wording};
-use crate::message::{Issuer, Speaker};
 use crate::problem::{Problem, Problems, SourceFile, nearest};
-use crate::route::manner::Release;
-use crate::rule::{Inhibition, RuleBook, WarningTimes};
+use crate::rule::RuleBook;
 use crate::table::Table;
 
 pub mod bytes;
@@ -50,25 +47,7 @@ mod voices;
 pub use channels::ChannelConfig;
 pub use feeds::{FeedConfig, Feeds};
 pub use proof::{Proved, load_and_prove, prove_files};
-
-/// What `nadhir.toml` settles, apart from what it gives the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// Who speaks.
-    pub issuer: Issuer,
-    /// How texts are written.
-    pub style: Style,
-    /// How warnings live.
-    pub times: WarningTimes,
-    /// What quiets what.
-    pub inhibitions: Vec<Inhibition>,
-    /// What goes out to the public at once, and what waits, by severity.
-    pub releases: BTreeMap<Severity, Release>,
-    /// Whom the owner of a feed can write to: goes into the User-Agent; a `mailto:` or `https:` address.
-    pub contact: String,
-    /// Where state is kept, when that was said.
-    pub store: Option<PathBuf>,
-}
+pub use settings::Settings;
 
 /// The whole configuration, without a mistake in it.
 #[derive(Debug, Clone)]
@@ -201,7 +180,8 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
     let Feeds { enabled: feeds, idle, is_partial } = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let further = further::read(files, problems);
     let languages = further.keys().copied().collect();
-    let house = House { zone: settings.style.zone, releases: &settings.releases, further: languages };
+    let house =
+        House { zone: settings.style.zone, releases: &settings.releases, says: settings.says, further: languages };
     let channels = channels::read(file("channels.toml")?, &governorates, &house, problems);
     further::tell_unread(&further, &channels, files, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);
@@ -268,6 +248,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hazard::Severity;
     use crate::problem::Level;
     use crate::unit::Metric;
     use geo::{Area, BooleanOps, Contains, Coord, Point};

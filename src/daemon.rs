@@ -32,6 +32,7 @@ pub mod brain;
 pub mod clock;
 pub mod control;
 pub mod courier;
+pub mod duty;
 pub mod lifecycle;
 pub mod listener;
 pub mod watcher;

@@ -172,6 +172,7 @@ pub fn dispatch_statements<E>(
                 messages.insert(key.clone(), render(statement, listener.form, &listener.languages)?);
             }
             heard_by.push(listener.channel.clone());
+            let Going { due, hold } = listener.manner.going_of(statement, now);
             dispatch.deliveries.push(NewDelivery {
                 channel: listener.channel.clone(),
                 message: key,
@@ -179,9 +180,10 @@ pub fn dispatch_statements<E>(
                 number: statement.number.clone(),
                 edition: statement.edition,
                 urgency: statement_urgency(statement),
-                due: listener.manner.due(statement, now),
+                due,
                 expires: statement.stale_after,
                 terms: Terms {
+                    hold,
                     only_if: if statement.is_withdrawn { OnlyIf::Reached } else { OnlyIf::Heard },
                     ..Terms::default()
                 },

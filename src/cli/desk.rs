@@ -44,7 +44,7 @@ pub(super) const CORRECT_HELP: &str = "Example:  nadhir correct MKH-2025-000001 
 pub(super) struct Common {
     #[command(flatten)]
     dirs: place::Dirs,
-    /// Who you are, for the journal.
+    /// Who you are, for the journal; an account that `[duty]` names goes by its own name.
     #[arg(long, value_name = "NAME", env = "SUDO_USER", default_value_t = silence::user())]
     pub(super) by: String,
     /// Show what would be sent, and send nothing.

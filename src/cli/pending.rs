@@ -1,6 +1,7 @@
 //! `nadhir pending`, `approve`, `hold` and `reject`: what waits before it goes out, and what the people on duty say of it.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -11,10 +12,12 @@ use crate::config::Config;
 use crate::daemon::brain::Judgement;
 use crate::daemon::clock::Clock;
 use crate::daemon::control::Question;
+use crate::engine::State;
 use crate::ids::BulletinId;
 use crate::outbox::{Kept, Verdict};
 use crate::route::manner::Hold;
-use crate::store::sqlite::read_kept;
+use crate::statement::Statement;
+use crate::store::sqlite::{glance, read_kept};
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// It was understood and could not be done.
@@ -62,11 +65,58 @@ fn bulletin(text: &str) -> Result<BulletinId, String> {
     Ok(BulletinId::new(number, edition))
 }
 
-/// One bulletin that waits.
+/// One bulletin or statement that waits.
 #[derive(Debug, PartialEq, Serialize)]
 struct Waiting<'a> {
-    bulletin: &'a Bulletin,
+    #[serde(flatten)]
+    what: What<'a>,
     channels: Vec<&'a Kept>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum What<'a> {
+    Bulletin(&'a Bulletin),
+    Statement(&'a Statement),
+}
+
+impl<'a> What<'a> {
+    fn id(&self) -> &'a BulletinId {
+        match self {
+            Self::Bulletin(bulletin) => &bulletin.id,
+            Self::Statement(statement) => &statement.id,
+        }
+    }
+
+    /// What it is, in a line.
+    fn told(&self, config: &Config) -> String {
+        match self {
+            Self::Bulletin(bulletin) => {
+                let name =
+                    |area| config.governorates.get(area).map_or_else(|| format!("{area}"), |at| at.name.en.clone());
+                let names: Vec<String> = bulletin.areas.iter().map(name).collect();
+                let (change, severity, hazard) = (bulletin.change.name(), bulletin.severity, bulletin.hazard);
+                format!("{change} {severity} {hazard} in {}", names.join(", "))
+            }
+            Self::Statement(statement) => {
+                format!("{}: {}", statement.content.sort.name(), statement.content.title.en)
+            }
+        }
+    }
+
+    fn author(&self) -> Option<&'a str> {
+        match self {
+            Self::Bulletin(bulletin) => bulletin.by_hand.author.as_deref(),
+            Self::Statement(statement) => Some(&statement.author),
+        }
+    }
+
+    fn previews(&self, config: &Config) -> Result<Vec<preview::Preview>, Stopped> {
+        match self {
+            Self::Bulletin(bulletin) => preview::previews(bulletin, config, None),
+            Self::Statement(statement) => preview::statements(statement, config),
+        }
+    }
 }
 
 /// Shows what waits, and returns the exit code.
@@ -76,21 +126,24 @@ pub fn list(arguments: &Arguments) -> u8 {
         Err(code) => return code,
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
-    let (kept, bulletins) = match read_kept(&dir.join(place::DATABASE)) {
+    let now = Clock::System.now();
+    let (kept, bulletins, statements) = match read(&dir.join(place::DATABASE), now) {
         Ok(read) => read,
         Err(why) => {
-            complain(&format_args!("the state in {} could not be read: {why}", dir.display()));
+            complain(&format_args!("the state in {} could not be read: {why:#}", dir.display()));
             return EX_UNAVAILABLE;
         }
     };
-    let waiting: Vec<Waiting<'_>> = bulletins
-        .iter()
-        .map(|bulletin| Waiting { bulletin, channels: kept.iter().filter(|one| one.bulletin == bulletin.id).collect() })
+    let bulletins = bulletins.iter().map(What::Bulletin);
+    let all = bulletins.chain(statements.iter().map(What::Statement));
+    let waiting: Vec<Waiting<'_>> = all
+        .map(|what| Waiting { channels: kept.iter().filter(|one| one.bulletin == *what.id()).collect(), what })
+        .filter(|waiting| !waiting.channels.is_empty())
         .collect();
     let shown = if arguments.json {
         serde_json::to_string(&waiting).map(|text| text + "\n").map_err(|why| Stopped(EX_UNAVAILABLE, why.to_string()))
     } else {
-        table(&waiting, &config, arguments.texts, Clock::System.now())
+        table(&waiting, &config, arguments.texts, now)
     };
     match shown {
         Ok(text) => {
@@ -104,31 +157,26 @@ pub fn list(arguments: &Arguments) -> u8 {
     }
 }
 
+/// What is kept back, and of what it is.
+fn read(path: &Path, now: Timestamp) -> anyhow::Result<(Vec<Kept>, Vec<Bulletin>, Vec<Statement>)> {
+    let (kept, bulletins) = read_kept(path)?;
+    let state = State::restore(&glance(path, now, now)?.saved)?;
+    Ok((kept, bulletins, state.statements().cloned().collect()))
+}
+
 fn table(waiting: &[Waiting<'_>], config: &Config, texts: bool, now: Timestamp) -> Result<String, Stopped> {
     if waiting.is_empty() {
         return Ok("Nothing waits.\n".to_owned());
     }
     let mut text = String::new();
-    for Waiting { bulletin, channels } in waiting {
-        let names = bulletin
-            .areas
-            .iter()
-            .map(|area| config.governorates.get(area).map_or_else(|| area.to_string(), |place| place.name.en.clone()));
-        let names: Vec<String> = names.collect();
-        let author = bulletin.by_hand.author.as_ref().map(|author| format!(", by {author}")).unwrap_or_default();
-        text.push_str(&format!(
-            "{}  {} {} {} in {}{author}\n",
-            bulletin.id,
-            bulletin.change.name(),
-            bulletin.severity,
-            bulletin.hazard,
-            names.join(", ")
-        ));
+    for Waiting { what, channels } in waiting {
+        let author = what.author().map(|author| format!(", by {author}")).unwrap_or_default();
+        text.push_str(&format!("{}  {}{author}\n", what.id(), what.told(config)));
         for one in channels {
             text.push_str(&format!("    {}: {}\n", one.channel, waits(one, now)));
         }
         if texts {
-            let shown = preview::previews(bulletin, config, None)?;
+            let shown = what.previews(config)?;
             let kept = |shown: &preview::Preview| channels.iter().any(|one| one.channel == shown.channel.as_str());
             let shown: Vec<preview::Preview> = shown.into_iter().filter(kept).collect();
             text.push_str(&preview::whole(&shown));

@@ -52,7 +52,7 @@ pub struct Service {
     /// The state directory of the service [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
-    /// Who you are, for the journal.
+    /// Who you are, for the journal; an account that `[duty]` names goes by its own name.
     #[arg(long, value_name = "NAME", env = "SUDO_USER", default_value_t = user())]
     pub(super) by: String,
 }

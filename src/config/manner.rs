@@ -30,6 +30,8 @@ pub(super) struct House<'a> {
     pub(super) zone: Tz,
     /// What goes out to the public at once, and what waits.
     pub(super) releases: &'a BTreeMap<Severity, Release>,
+    /// The same of statements.
+    pub(super) says: Release,
     /// The languages that files add to the two.
     pub(super) further: Vec<Language>,
 }
@@ -43,21 +45,24 @@ pub(super) struct Named {
 }
 
 /// Reads `[release]` of `nadhir.toml`.
-pub(super) fn releases(table: Option<Table<'_>>) -> BTreeMap<Severity, Release> {
+pub(super) fn releases(table: Option<Table<'_>>) -> (BTreeMap<Severity, Release>, Release) {
     let mut releases = usual(Audience::Public);
-    releases.extend(table.map(by_severity).unwrap_or_default());
-    releases
+    let (own, says) = table.map(release_of_each).unwrap_or_default();
+    releases.extend(own);
+    (releases, says.unwrap_or_default())
 }
 
-fn by_severity(table: Table<'_>) -> BTreeMap<Severity, Release> {
+/// What is said of warnings, by severity, and of statements.
+fn release_of_each(table: Table<'_>) -> (BTreeMap<Severity, Release>, Option<Release>) {
     let mut releases = BTreeMap::new();
     for severity in Severity::ALL {
         if let Some(found) = table.text(severity.name(), release) {
             releases.insert(*severity, found.value);
         }
     }
+    let says = table.text("statements", release).map(|found| found.value);
     table.finish();
-    releases
+    (releases, says)
 }
 
 fn release(text: &str) -> Result<Release, String> {
@@ -74,11 +79,13 @@ fn release(text: &str) -> Result<Release, String> {
 
 /// Reads how a channel is spoken to, and which one it names to stand in for it.
 pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> (Manner, Option<Found<String>>) {
-    let mut releases = match audience {
-        Audience::Public => house.releases.clone(),
-        Audience::Staff | Audience::Drill => usual(audience),
+    let (mut releases, usually_says) = match audience {
+        Audience::Public => (house.releases.clone(), house.says),
+        Audience::Staff | Audience::Drill => (usual(audience), Release::AtOnce),
     };
-    releases.extend(table.table("release").map(by_severity).unwrap_or_default());
+    let (own, says) = table.table("release").map(release_of_each).unwrap_or_default();
+    releases.extend(own);
+    let says = says.unwrap_or(usually_says);
     let quiet = table.table("quiet_hours").and_then(|table| quiet_hours(table, house.zone));
     let is_standby = table.flag("standby").is_some_and(|found| found.value);
     let (fallback, named) = match table.table("fallback").and_then(fallback) {
@@ -92,7 +99,7 @@ pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> 
     let tells = tells(table);
     let pace = table.text("rate", Pace::parse).map(|found| found.value);
     let reminds = table.table("remind").map(reminds).unwrap_or_default();
-    (Manner { releases, quiet, fallback, is_standby, tells, pace, reminds }, named)
+    (Manner { releases, says, quiet, fallback, is_standby, tells, pace, reminds }, named)
 }
 
 /// After which time it is told once more of what still holds, by severity.

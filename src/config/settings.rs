@@ -8,16 +8,40 @@ use std::sync::Arc;
 use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
-use super::{Settings, manner};
+use super::manner;
 use crate::hazard::{Hazard, Severity};
 use crate::language::date::Announced;
 use crate::language::direction::{is_arabic, is_latin};
 use crate::language::{Both, Digits, Style};
 use crate::message::Issuer;
 use crate::problem::{Problems, SourceFile, nearest};
+use crate::route::manner::Release;
 use crate::rule::{Inhibition, WarningTimes};
-use crate::table::{Table, read_file};
+use crate::table::{Found, Table, read_file};
 use crate::time::{TimeDelta, span_text};
+
+/// What `nadhir.toml` settles, apart from what it gives the rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Who speaks.
+    pub issuer: Issuer,
+    /// How texts are written.
+    pub style: Style,
+    /// How warnings live.
+    pub times: WarningTimes,
+    /// What quiets what.
+    pub inhibitions: Vec<Inhibition>,
+    /// What goes out to the public at once, and what waits, by severity.
+    pub releases: BTreeMap<Severity, Release>,
+    /// Whether statements go out to the public at once.
+    pub says: Release,
+    /// Whose accounts may ask the service for something, beside root.
+    pub users: BTreeSet<String>,
+    /// Whom the owner of a feed can write to: goes into the User-Agent; a `mailto:` or `https:` address.
+    pub contact: String,
+    /// Where state is kept, when that was said.
+    pub store: Option<PathBuf>,
+}
 
 /// The longest text that is read as a name or number of the authority, in characters.
 pub const MAX_NAME_LEN: usize = 120;
@@ -58,10 +82,11 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         let style = Style { zone, arabic_digits: digits(root.table("language")), announced };
         let times = times(root.table("warnings"));
         let inhibitions = inhibitions(&root);
-        let releases = manner::releases(root.table("release"));
+        let (releases, says) = manner::releases(root.table("release"));
+        let users = root.table("duty").map(duty).unwrap_or_default();
         let store = root.table("store").and_then(store);
         root.finish();
-        Settings { issuer, style, times, inhibitions, releases, contact, store }
+        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store }
     })
 }
 
@@ -73,6 +98,37 @@ fn nobody() -> Issuer {
         emergency_number: String::new(),
         bulletins: None,
     }
+}
+
+/// The most accounts of `[duty]`.
+pub const MAX_USERS: usize = 200;
+
+/// The accounts that may ask the service for something.
+fn duty(table: Table<'_>) -> BTreeSet<String> {
+    let found = table.texts("users").unwrap_or_default();
+    if let Some(beyond) = found.get(MAX_USERS) {
+        table.error(&beyond.span, format!("`users` names more than {MAX_USERS} accounts"), None);
+    }
+    let mut users = BTreeSet::new();
+    for Found { value, span } in found {
+        // As useradd(8) has it, with the domains of a directory service.
+        let is_account = |name: &str| {
+            name.len() <= 64
+                && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.@\\$".contains(c))
+        };
+        if !is_account(&value) {
+            let help = "write it as `id -un` shows it, such as \"sara\"".to_owned();
+            table.error(&span, format!("`{value}` is not the name of an account"), Some(help));
+        }
+        if value == "root" {
+            let help = "take it out: whoever becomes root is not told from others".to_owned();
+            table.error(&span, "root may ask anyway, and cannot be one of two people", Some(help));
+        }
+        users.insert(value);
+    }
+    table.finish();
+    users
 }
 
 fn authority(table: Table<'_>) -> (Issuer, String) {

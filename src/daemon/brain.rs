@@ -4,30 +4,31 @@
 
 mod lines;
 mod speech;
+mod verdict;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+
+pub use self::verdict::Judgement;
 
 use self::lines::{announced, given_over, noticed, said};
 use super::bells::Bells;
 use super::clock::Clock;
 use super::{Sight, Sights};
-use crate::bulletin::{Bulletin, Change, Reason};
+use crate::bulletin::{Bulletin, Change};
 use crate::dispatch::Dispatch;
 use crate::dispatch::reminders::Reminded;
 use crate::engine::{self, Event, Outcome, State, StateError, desk, staff};
 use crate::ids::{BulletinId, FeedId};
 use crate::message::Speaker;
-use crate::outbox::Verdict;
 use crate::record::Entry;
 use crate::route::Listener;
 use crate::rule::RuleBook;
-use crate::store::{Commit, Decision, Lease, Store, StoreError};
+use crate::store::{Commit, Lease, Store, StoreError};
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// How many events may wait for the brain; whoever brings more waits with it.
@@ -89,19 +90,6 @@ pub enum Order {
     Judge(Judgement, oneshot::Sender<Result<u64, String>>),
     /// Tell what is remembered of a feed.
     Recall(FeedId, oneshot::Sender<Option<engine::FeedState>>),
-}
-
-/// What somebody on duty says of what is kept back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// Of which bulletin.
-    pub bulletin: BulletinId,
-    /// What.
-    pub verdict: Verdict,
-    /// Who.
-    pub by: String,
-    /// Why it is refused.
-    pub reason: Reason,
 }
 
 /// The brain.
@@ -327,64 +315,6 @@ impl Brain {
             return Err(format!("the last word of {number} is older than {oldest}: nobody goes by it any more"));
         }
         Ok(Event::TakenBack { correct, said: Box::new(last), was: None })
-    }
-
-    /// Has the store do what somebody on duty says of what is kept back. What is refused is taken back, where the people on duty or
-    /// anybody else has heard of it, or told as mildly as it stood before.
-    async fn judge(
-        &mut self,
-        judgement: Judgement,
-        (clock, pulse, stop): (&Clock, &AtomicU64, &CancellationToken),
-    ) -> Result<Result<u64, String>, BrainError> {
-        let Judgement { bulletin, verdict, by, reason } = judgement;
-        let number = bulletin.as_str().rsplit_once('.').map_or(bulletin.as_str(), |(number, _)| number);
-        let said = match self.store.bulletins(Some(number.to_owned())).await {
-            Ok(said) => said,
-            Err(why) => return Ok(Err(format!("what was said under {number} cannot be read: {why}"))),
-        };
-        let Some(said) = said.into_iter().find(|one| one.id == bulletin) else {
-            return Ok(Err(format!("no bulletin is called {bulletin}; `nadhir pending` shows what waits")));
-        };
-        if by.trim().is_empty() {
-            return Ok(Err("say who you are".to_owned()));
-        }
-        if verdict == Verdict::Approve && said.by_hand.author.as_deref() == Some(by.as_str()) {
-            return Ok(Err(format!("{by} wrote {bulletin}: somebody else has to approve it")));
-        }
-        let now = clock.now();
-        let (word, why) = match verdict {
-            Verdict::Approve => ("approved", String::new()),
-            Verdict::Hold => ("held", String::new()),
-            Verdict::Refuse => ("refused", format!(": {}", reason.name())),
-        };
-        let entry = Entry {
-            at: now,
-            kind: "verdict".to_owned(),
-            subject: bulletin.to_string(),
-            text: format!("{word} by {by}{why}"),
-        };
-        let decided = self.store.decide(self.lease, Decision { bulletin: bulletin.clone(), verdict, entry }).await;
-        let count = match decided {
-            Ok(0) => return Ok(Err(format!("nothing of {bulletin} is kept back; `nadhir pending` shows what is"))),
-            Ok(count) => count,
-            Err(why @ StoreError::Fenced { .. }) => return Err(why.into()),
-            Err(why) => return Ok(Err(format!("the store could not do it, ask again: {why}"))),
-        };
-        info!(bulletin.id = %bulletin, "{bulletin} was {word} by {by}{why}, at {count} channels");
-        if verdict == Verdict::Refuse {
-            let correct = desk::Correct {
-                number: said.number.clone(),
-                reason,
-                remarks: None,
-                quiet: desk::USUAL_QUIET,
-                by: by.clone(),
-            };
-            let was = said.was.filter(|was| *was < said.severity && 1 < said.edition);
-            let event = Event::TakenBack { correct, said: Box::new(said), was };
-            self.insist(&event, clock, pulse, stop).await?;
-        }
-        self.bells.ring_all();
-        Ok(Ok(count))
     }
 
     /// Goes over to a new mind once the store knows whom it speaks to, however long that takes: until then nothing is decided, so

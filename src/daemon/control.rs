@@ -1,7 +1,7 @@
 //! The control socket: how a command of the staff reaches the service that runs.
 //!
-//! A Unix socket in the state directory that its owner alone may use, and whose peers are asked who they are: the same user, or root.
-//! One line of JSON is asked, one is answered, and the connection ends. Nothing is decided here.
+//! A Unix socket in the state directory that its owner and its group may use; the kernel says which account is at the other end, and
+//! [`super::duty`] whether it may ask. One line of JSON is asked, one is answered, and the connection ends. Nothing is decided here.
 
 use std::fs;
 use std::io;
@@ -10,14 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::brain::Judgement;
+use super::duty::Peer;
 use crate::engine::staff::Order;
 use crate::ids::BulletinId;
 
@@ -67,8 +70,8 @@ pub struct Answer {
     pub problems: String,
 }
 
-/// A question and where its answer goes.
-pub type Asked = (Question, oneshot::Sender<Answer>);
+/// A question, who asks it, and where its answer goes.
+pub type Asked = (Question, Peer, oneshot::Sender<Answer>);
 
 /// The socket of a service; its file goes with it.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ impl Control {
             Err(why) => return Err(why),
         }
         let listener = UnixListener::bind(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o660))?;
         Ok(Self { listener, path })
     }
 
@@ -134,35 +137,48 @@ impl Drop for Control {
     }
 }
 
-/// Whether a peer is the user that runs the service, or root.
-fn is_staff(peer: &UnixStream) -> io::Result<bool> {
-    let own = fs::metadata("/proc/self").map(|own| std::os::unix::fs::MetadataExt::uid(&own))?;
-    let uid = peer.peer_cred()?.uid();
-    Ok(uid == 0 || uid == own)
+/// Who is at the other end, by the word of the kernel.
+async fn peer_of(stream: &UnixStream) -> io::Result<Peer> {
+    let uid = stream.peer_cred()?.uid();
+    if uid == 0 || uid == rustix::process::geteuid().as_raw() {
+        return Ok(Peer::Trusted);
+    }
+    // A directory of accounts may be far away.
+    let look = tokio::task::spawn_blocking(move || User::from_uid(Uid::from_raw(uid)));
+    let found = tokio::time::timeout(PATIENCE, look).await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+    let name = found.map_err(io::Error::from)?.map(|user| user.name);
+    Ok(Peer::Account { uid, name })
 }
 
 async fn serve(peer: UnixStream, questions: mpsc::Sender<Asked>) -> io::Result<()> {
     let refuse = |why: &str| Answer { problems: why.to_owned(), ..Answer::default() };
-    let is_staff = is_staff(&peer)?;
+    let who = peer_of(&peer).await;
     let (from, mut to) = peer.into_split();
     let mut line = String::new();
     let mut from = BufReader::new(from.take(MAX_QUESTION));
     let answer = match tokio::time::timeout(PATIENCE, from.read_line(&mut line)).await {
-        _ if !is_staff => refuse("only root and the user that runs the service may ask"),
         Err(_) => refuse("nothing was asked in time"),
         Ok(Err(why)) => refuse(&format!("the question cannot be read: {why}")),
         Ok(Ok(_)) => match serde_json::from_str::<Question>(&line) {
             Err(why) => refuse(&format!("the question is not understood: {why}; is it of another version?")),
             Ok(question) => {
                 let (done, answer) = oneshot::channel();
-                match questions.send((question, done)).await {
+                let who = match who {
+                    Ok(who) => who,
+                    Err(why) => return tell(&mut to, &refuse(&format!("who asks cannot be found out: {why}"))).await,
+                };
+                match questions.send((question, who, done)).await {
                     Ok(()) => answer.await.unwrap_or_else(|_| refuse("the service stopped before it was done")),
                     Err(_) => refuse("the service is stopping"),
                 }
             }
         },
     };
-    let text = serde_json::to_string(&answer).map_err(io::Error::other)?;
+    tell(&mut to, &answer).await
+}
+
+async fn tell(to: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
+    let text = serde_json::to_string(answer).map_err(io::Error::other)?;
     let write = async {
         to.write_all(text.as_bytes()).await?;
         to.write_all(b"\n").await?;
@@ -195,7 +211,8 @@ mod tests {
         let stop = CancellationToken::new();
         let running = tokio::spawn(Control::open(dir.path()).unwrap().run(questions, stop.clone()));
         let service = tokio::spawn(async move {
-            let (question, answer) = asked.recv().await.unwrap();
+            let (question, who, answer) = asked.recv().await.unwrap();
+            assert_eq!(who, Peer::Trusted, "this test runs both ends");
             answer.send(Answer { ok: true, changes: vec![format!("{question:?}")], ..Answer::default() }).unwrap();
         });
         let answer = ask(dir.path(), &Question::Reload { dry_run: true }).await.unwrap();
@@ -221,7 +238,7 @@ mod tests {
         drop(left);
         let control = Control::open(dir.path()).unwrap();
         let mode = fs::metadata(dir.path().join(SOCKET)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(mode & 0o777, 0o660);
         drop(control);
         fs::write(dir.path().join(SOCKET), "mine").unwrap();
         assert!(Control::open(dir.path()).is_err());

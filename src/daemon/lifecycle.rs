@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::control::{Answer, Asked, Control, Question};
+use super::duty::{Peer, signed};
 use super::{Daemon, Ground};
 use crate::config::{self, Config, Proved};
 use crate::problem::{Level, Problem, render};
@@ -41,9 +42,9 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
     let mut watchdog = Watchdog::of(&daemon);
     let Staff { mut asked, control } = staff;
     loop {
-        let (question, done) = tokio::select! {
-            _ = hangup.recv() => (Question::Reload { dry_run: false }, None),
-            Some((question, done)) = asked.recv() => (question, Some(done)),
+        let (question, who, done) = tokio::select! {
+            _ = hangup.recv() => (Question::Reload { dry_run: false }, Peer::Trusted, None),
+            Some((question, who, done)) = asked.recv() => (question, who, Some(done)),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             why = daemon.ended() => {
@@ -54,7 +55,7 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
         };
         // A reload waits for couriers, and for a store that fails; neither may hold up a stop or starve the watchdog.
         tokio::select! {
-            answer = obey(question, &mut daemon, dir.as_deref()) => {
+            answer = obey((question, who), &mut daemon, dir.as_deref()) => {
                 // Whoever asked may have gone; the log has it as well.
                 let _ = done.map(|done| done.send(answer));
             }
@@ -75,7 +76,11 @@ fn listen(kind: SignalKind) -> anyhow::Result<Signal> {
     signal(kind).context("a signal of the system cannot be listened for")
 }
 
-async fn obey(question: Question, daemon: &mut Daemon, dir: Option<&Path>) -> Answer {
+async fn obey((question, who): (Question, Peer), daemon: &mut Daemon, dir: Option<&Path>) -> Answer {
+    let question = match signed(question, &who, &daemon.config().settings.users) {
+        Ok(question) => question,
+        Err(why) => return Answer { problems: format!("{why}\n"), ..Answer::default() },
+    };
     match question {
         Question::Reload { dry_run: true } => reload(daemon, dir, true).await,
         Question::Reload { dry_run: false } => {

@@ -105,6 +105,23 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// Has it come from somebody, whoever it said it came from.
+    pub fn sign(&mut self, name: &str) {
+        let by = match self {
+            Self::Silence(silence) => &mut silence.by,
+            Self::Speak { by, .. } | Self::Acknowledge { by, .. } | Self::Lift { by, .. } | Self::Unsay { by, .. } => {
+                by
+            }
+            Self::Warn(warn) => &mut warn.by,
+            Self::Amend(amend) => &mut amend.by,
+            Self::Correct(correct) => &mut correct.by,
+            Self::Say(say) => &mut say.by,
+        };
+        name.clone_into(by);
+    }
+}
+
 /// Why an order cannot be obeyed; none when it can.
 pub fn refusal(book: &RuleBook, state: &State, order: &Order, now: Timestamp) -> Option<String> {
     let is_long = |text: &str| MAX_TEXT < text.chars().count();

@@ -19,9 +19,10 @@ use crate::statement::{Sort, Statement};
 use crate::time::{TimeDelta, Timestamp};
 
 /// Whether what is decided goes out at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Release {
     /// It does.
+    #[default]
     AtOnce,
     /// After a while, unless somebody holds or refuses it before.
     After(TimeDelta),
@@ -88,6 +89,8 @@ pub struct Fallback {
 pub struct Manner {
     /// Whether what is decided goes out at once, by severity; it does where nothing is said.
     pub releases: BTreeMap<Severity, Release>,
+    /// Whether statements go out at once.
+    pub says: Release,
     /// When it is left in peace.
     pub quiet: Option<QuietHours>,
     /// Who stands in for it.
@@ -116,11 +119,7 @@ impl Manner {
     pub fn going(&self, bulletin: &Bulletin, now: Timestamp) -> Going {
         let release = if is_held_back(bulletin) { self.release(bulletin.severity) } else { Release::AtOnce };
         let quiet = self.quiet.filter(|_| is_quiet(bulletin)).and_then(|quiet| quiet.end(now)).unwrap_or(now);
-        match release {
-            Release::AtOnce => Going { due: quiet, hold: Hold::Free },
-            Release::After(wait) => Going { due: quiet.max(now + wait), hold: Hold::Clock },
-            Release::Approved => Going { due: quiet, hold: Hold::Person },
-        }
+        release.going(quiet, now)
     }
 
     fn release(&self, severity: Severity) -> Release {
@@ -129,10 +128,23 @@ impl Manner {
 }
 
 impl Manner {
-    /// When a statement goes out that was decided now: a rumour is answered at once, and what is taken back as well.
-    pub fn due(&self, statement: &Statement, now: Timestamp) -> Timestamp {
+    /// When a statement goes out that was decided now: a rumour is answered at all hours, what is taken back waits for nobody either.
+    pub fn going_of(&self, statement: &Statement, now: Timestamp) -> Going {
         let is_urgent = statement.is_withdrawn || statement.content.sort == Sort::Rumour;
-        self.quiet.filter(|_| !is_urgent).and_then(|quiet| quiet.end(now)).unwrap_or(now)
+        let quiet = self.quiet.filter(|_| !is_urgent).and_then(|quiet| quiet.end(now)).unwrap_or(now);
+        let release = if statement.is_withdrawn { Release::AtOnce } else { self.says };
+        release.going(quiet, now)
+    }
+}
+
+impl Release {
+    /// When something goes out that was decided now, and that may not go out before the end of the quiet.
+    fn going(self, quiet: Timestamp, now: Timestamp) -> Going {
+        match self {
+            Self::AtOnce => Going { due: quiet, hold: Hold::Free },
+            Self::After(wait) => Going { due: quiet.max(now + wait), hold: Hold::Clock },
+            Self::Approved => Going { due: quiet, hold: Hold::Person },
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::words::{
     Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word, words,
 };
 use super::zone;
-use crate::config::settings::MAX_BULLETINS_LEN;
+use crate::config::settings::{MAX_BULLETINS_LEN, MAX_USERS};
 use crate::hazard::{Hazard, Severity};
 
 /// The schema of `nadhir.toml`.
@@ -59,6 +59,7 @@ pub(super) fn settings() -> Value {
         ("hijri", announced()),
         ("warnings", table("how warnings live", warnings, &[])),
         ("release", release("what our own warnings to the public wait for, by severity")),
+        ("duty", duty()),
         ("inhibit", tables("what is not told beside something worse", &inhibit)),
         ("store", table("where state is kept", vec![("directory", line("its directory"))], &[])),
     ];
@@ -69,7 +70,8 @@ pub(super) fn settings() -> Value {
 pub(super) fn release(told: &str) -> Value {
     let waits = json!({ "type": "string", "pattern": "^(at-once|approval|[0-9]+ *(s|min) *)$",
         "description": "at-once, approval, or the time after which it goes out unless somebody holds it, 30min at most" });
-    let keys = Severity::ALL.iter().map(|severity| (severity.name(), waits.clone())).collect();
+    let mut keys: Vec<Key> = Severity::ALL.iter().map(|severity| (severity.name(), waits.clone())).collect();
+    keys.push(("statements", waits));
     table(told, keys, &[])
 }
 
@@ -87,6 +89,15 @@ pub(super) fn seasons() -> Value {
         object.insert("dependentRequired".to_owned(), json!({ "from": ["to"], "to": ["from"] }));
     }
     named("Stretches of the year or of the day in which rules may be otherwise.", Some(NAME), &season)
+}
+
+/// The people of `[duty]`.
+fn duty() -> Value {
+    let account =
+        json!({ "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@\\\\$-]{0,63}$", "not": { "const": "root" } });
+    let users = json!({ "type": "array", "maxItems": MAX_USERS, "items": account,
+        "description": "the accounts that may ask the service for something, beside root" });
+    table("who is on duty", vec![("users", users)], &[])
 }
 
 /// The months of `[hijri]`.

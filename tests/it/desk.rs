@@ -1,6 +1,10 @@
 //! What the people on duty say by their own hand, by the real program and the service that runs: shown first, approved by somebody
 //! else, and taken back where it was received.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use super::process::{End, Process, nadhir, run, text, wait_for};
 use super::service::{Scene, stop};
 
@@ -187,4 +191,91 @@ fn a_rumour_is_answered_where_people_ask_for_it_and_taken_back_there() {
     assert_eq!((refused.code, refused.stderr.contains("news have a text")), (Some(1), true), "{refused:?}");
     assert_eq!(stop(service).0.code, Some(0));
     assert_eq!((scene.lines("public").len(), scene.lines("staff").len(), scene.lines("drills").len()), (0, 0, 0));
+}
+
+#[test]
+fn a_statement_waits_where_somebody_has_to_approve_it_and_what_is_refused_is_never_read() {
+    let scene = Scene::bare();
+    scene.write("feeds.toml", &scene.outside.feeds_toml(&["rain"]));
+    let channel = "kind = \"file\"\naudience = \"public\"\npath = \"press.jsonl\"\nstatements = [\"news\"]\n";
+    scene.write("channels.toml", &format!("[press]\n{channel}release = {{ statements = \"approval\" }}\n"));
+    let mut service = Process::start(&mut scene.command());
+    service.says(0, "Ready with");
+    let news = |title: &str| {
+        let words = ["news", "--title-ar", "خبر", "--title-en", title, "--text-ar", "نص", "--text-en", "Text"];
+        let said = ask(&scene, "say", &[&words[..], &["--by", "Sara", "--yes"]].concat());
+        said.stderr.trim().strip_prefix("Done: ").unwrap_or_else(|| panic!("{said:?}")).to_owned()
+    };
+    let first = news("First");
+    let pending = ask(&scene, "pending", &[]);
+    let line = format!("{first}  news: First, by Sara\n    press: until somebody approves it;");
+    assert!(pending.stdout.contains(&line), "{pending:?}");
+    let json = ask(&scene, "pending", &["--json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json[0]["statement"]["id"], &json[0]["channels"][0]["channel"]),
+        (&first.clone().into(), &"press".into())
+    );
+    let own = tell(&scene, "approve", &[&first, "--by", "Sara"]);
+    assert!(own.code == Some(1) && own.stderr.contains("somebody else has to approve it"), "{own:?}");
+    let second = news("Second");
+    assert_eq!(tell(&scene, "reject", &[&second, "--by", "Omar"]).code, Some(0));
+    assert_eq!(tell(&scene, "approve", &[&first, "--by", "Omar"]).code, Some(0));
+    wait_for("the news", || (scene.lines("press").len() == 1).then_some(()));
+    assert_eq!(ask(&scene, "pending", &[]).stdout, "Nothing waits.\n");
+    assert_eq!(stop(service).0.code, Some(0));
+    let read: Vec<_> = scene.lines("press").iter().map(|line| line["json"]["data"]["bulletin"].to_string()).collect();
+    assert!(read.len() == 1 && !read[0].contains(&second), "{read:?}");
+}
+
+/// Runs a command as another account of this machine, with a copy of the program that it may read.
+fn as_account(scene: &Scene, account: (u32, u32), arguments: &[&str]) -> End {
+    let program = scene.config().with_file_name("nadhir");
+    if !program.exists() {
+        std::fs::copy(nadhir([]).get_program(), &program).unwrap();
+    }
+    let mut command = Command::new(program);
+    run(command
+        .args(arguments)
+        .args(["--state", text(&scene.state)])
+        .env_remove("SUDO_USER")
+        .uid(account.0)
+        .gid(account.1))
+}
+
+#[test]
+fn an_account_is_known_by_the_word_of_the_kernel_and_nobody_is_two_people() {
+    assert!(rustix::process::geteuid().is_root(), "run this as root: it asks from other accounts");
+    const DAEMON: (u32, u32) = (1, 0);
+    const NOBODY: (u32, u32) = (65_534, 0);
+    let scene = Scene::bare();
+    scene.write("feeds.toml", &scene.outside.feeds_toml(&["rain"]));
+    let channel = "kind = \"file\"\naudience = \"public\"\npath = \"public.jsonl\"\nrelease = { red = \"approval\" }\n";
+    scene.write("channels.toml", &format!("[public]\n{channel}"));
+    let config = scene.config().join("nadhir.toml");
+    let settings = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, settings.replace("users = []", "users = [\"daemon\", \"bin\"]")).unwrap();
+    let mut service = Process::start(&mut scene.command());
+    service.says(0, "Ready with");
+    for dir in [config.ancestors().nth(2).unwrap(), &scene.state] {
+        std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    let said =
+        as_account(&scene, DAEMON, &[&["warn", "--yes", "--config", text(&scene.config())], &FLOOD[..]].concat());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let bulletin = said.stderr.trim().strip_prefix("Done: ").unwrap().to_owned();
+    let approve = |account, by: &str| as_account(&scene, account, &["approve", &bulletin, "--by", by]);
+    let own = approve(DAEMON, "Omar");
+    assert!(own.code == Some(1) && own.stderr.contains("daemon wrote"), "whatever name is given: {own:?}");
+    let stranger = approve(NOBODY, "bin");
+    assert!(stranger.code == Some(1) && stranger.stderr.contains("nobody is not among"), "{stranger:?}");
+    let root = tell(&scene, "approve", &[&bulletin, "--by", "bin"]);
+    assert!(root.code == Some(1) && root.stderr.contains("without sudo"), "{root:?}");
+    assert_eq!(heard(&scene, "public"), Vec::<String>::new());
+    let other = approve((2, 0), "daemon");
+    assert_eq!(other.code, Some(0), "{other:?}");
+    waits_for(&scene, "public", &["issued"]);
+    assert!(scene.journal().iter().any(|line| line["text"] == "approved by bin"), "by its own name");
+    assert_eq!(stop(service).0.code, Some(0));
 }
