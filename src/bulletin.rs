@@ -119,6 +119,18 @@ pub enum Origin {
     Desk,
 }
 
+/// What the people on duty say of what is kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It goes out now.
+    Approve,
+    /// It does not go out by itself.
+    Hold,
+    /// It does not go out at all.
+    Refuse,
+}
+
 /// Why a bulletin is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -20,9 +20,10 @@ use crate::engine::staff;
 use crate::feed::Source;
 use crate::fetch::Fetcher;
 use crate::ids::{BulletinId, ChannelId, FeedId};
+use crate::message::Speaker;
 use crate::outbox::Outcome;
 use crate::record::Entry;
-use crate::route::Audience;
+use crate::route::{self, Audience};
 use crate::sink::{Sink, World};
 use crate::store::Store;
 use crate::time::{TimeDelta, Timestamp};
@@ -33,6 +34,7 @@ pub mod clock;
 pub mod control;
 pub mod courier;
 pub mod duty;
+pub mod ear;
 pub mod lifecycle;
 pub mod listener;
 pub mod watcher;
@@ -41,6 +43,7 @@ use bells::Bells;
 use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
 use courier::Courier;
+use ear::Attendant;
 use listener::Listener;
 use watcher::Watcher;
 
@@ -285,7 +288,12 @@ impl Crew {
             let (store, sights) = (Arc::clone(&ground.store), ground.sights.clone());
             let listener = config.channels.iter().map(|one| &one.listener).find(|one| one.channel == channel);
             let pace = listener.and_then(|listener| listener.manner.pace);
-            let courier = Courier::new(channel.clone(), audience, sink, store, sights).at(pace);
+            let asks = listener.filter(|_| sink.ear().is_some()).and_then(|listener| {
+                crew.listen(listener, &sink, &config.speaker, orders);
+                let buttons = config.speaker.buttons(&listener.languages);
+                buttons.map_err(|why| warn!(%channel, "{channel} shows no buttons: {why}")).ok()
+            });
+            let courier = Courier::new(channel.clone(), audience, sink, store, sights).at(pace).asking(asks);
             let courier = Arc::new(courier);
             let (bell, stop) = (bells.of(&channel), crew.stop_delivering.clone());
             let name = format!("courier of {channel}");
@@ -314,6 +322,27 @@ impl Crew {
         crew.watchers.spawn(courier::see_out(store, known, clock, stop));
         crew.watchers.close();
         crew
+    }
+
+    /// Has the people of a channel heard.
+    fn listen(
+        &self,
+        listener: &route::Listener,
+        sink: &Arc<dyn Sink>,
+        speaker: &Speaker,
+        orders: &mpsc::Sender<Order>,
+    ) {
+        let attendant = Arc::new(Attendant {
+            channel: listener.channel.clone(),
+            sink: Arc::clone(sink),
+            speaker: speaker.clone(),
+            languages: listener.languages.clone(),
+        });
+        let (orders, stop) = (orders.clone(), self.stop_watching.clone());
+        self.watchers.spawn(keep_alive(format!("ear of {}", listener.channel), stop.clone(), move || {
+            let (attendant, orders, stop) = (Arc::clone(&attendant), orders.clone(), stop.clone());
+            async move { attendant.run(orders, stop).await }
+        }));
     }
 
     async fn stop_watching(&self) {

@@ -4,6 +4,7 @@
 //! same bytes. It adds no fact of its own, and it never alters what an authority said.
 
 mod area;
+pub mod ask;
 mod automatic;
 pub mod brief;
 pub mod cap;

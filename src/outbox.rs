@@ -76,18 +76,6 @@ pub struct StandsFor {
     pub after: TimeDelta,
 }
 
-/// What the people on duty say of what is kept back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// It goes out now.
-    Approve,
-    /// It does not go out by itself.
-    Hold,
-    /// It does not go out at all.
-    Refuse,
-}
-
 /// What is kept back of a bulletin at one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kept {
@@ -129,6 +117,8 @@ pub struct Claimed {
     /// What the other side said when it took the word that this one takes back; none when this takes nothing back, or nothing
     /// arrived here.
     pub corrects: Option<String>,
+    /// True while something of the same bulletin is kept back somewhere: whoever may decide on it can be asked.
+    pub is_kept_back: bool,
     /// What goes first, and what is told aloud. See [`urgency`] and [`loudness`].
     pub urgency: u8,
     /// Not after.

@@ -13,6 +13,7 @@ use ring::digest::{SHA256, digest};
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
 use crate::message::Form;
+use crate::message::ask::Buttons;
 use crate::message::brief::{self, Part};
 use crate::message::picture::Picture;
 use crate::outbox::{Outcome, Patience};
@@ -20,11 +21,14 @@ use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
+use self::ear::Ear;
+
 pub mod alertmanager;
 pub mod bluesky;
 pub mod cap;
 pub mod console;
 pub mod discord;
+pub mod ear;
 pub mod email;
 pub mod exec;
 mod facts;
@@ -78,6 +82,9 @@ pub struct Parcel {
     pub pictures: Vec<Picture>,
     /// What the receiver said when it took the word that this one takes back; none when this takes nothing back.
     pub corrects: Option<String>,
+    /// What stands on the buttons with which somebody there may decide on the bulletin, while it is kept back elsewhere. They are no
+    /// part of the message.
+    pub asks: Option<Arc<Buttons>>,
 }
 
 impl Parcel {
@@ -257,6 +264,10 @@ pub trait Sink: Send + Sync {
     fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
         Box::pin(async { Ok(None) })
     }
+    /// What hears the people there, where they are among those who may decide on what is kept back.
+    fn ear(&self) -> Option<&dyn Ear> {
+        None
+    }
 }
 
 /// The settings of a sink, read and checked; opening it touches the world.
@@ -273,6 +284,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     }
     /// True when it can show pictures beside the text; `nadhir check` refuses them elsewhere.
     fn shows_pictures(&self) -> bool {
+        false
+    }
+    /// True when people there may decide on what is kept back; `nadhir check` refuses that where the public listens.
+    fn hears_verdicts(&self) -> bool {
         false
     }
     /// The path that it writes to alone, when there is one: no two channels may have the same.

@@ -6,11 +6,11 @@
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use crate::bulletin::Bulletin;
+use crate::bulletin::{Bulletin, Verdict};
 use crate::dispatch::reminders::Reminder;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
-use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing, Verdict};
+use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 

@@ -157,6 +157,7 @@ fn parcel(asked: &Test, config: &Config, on_trial: OnTrial<'_>) -> anyhow::Resul
         expires: now + LIFE,
         pictures: pictures.unwrap_or_default(),
         corrects: None,
+        asks: None,
     })
 }
 

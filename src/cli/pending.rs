@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::which::Stopped;
 use super::{EX_UNAVAILABLE, complain, place, preview, service, silence};
-use crate::bulletin::{Bulletin, Reason};
+use crate::bulletin::{Bulletin, Reason, Verdict};
 use crate::config::Config;
 use crate::daemon::brain::Judgement;
 use crate::daemon::clock::Clock;
 use crate::daemon::control::Question;
 use crate::engine::State;
 use crate::ids::BulletinId;
-use crate::outbox::{Kept, Verdict};
+use crate::outbox::Kept;
 use crate::route::manner::Hold;
 use crate::statement::Statement;
 use crate::store::sqlite::{glance, read_kept};

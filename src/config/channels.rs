@@ -117,6 +117,14 @@ fn read_whole(
         let message = format!("`picture`: a channel of kind `{}` shows no pictures", kind.name);
         table.error(&picture.span, message, Some("leave it out: the text says all that a picture does".to_owned()));
     }
+    if let (Some(audience), Some(opener)) = (&audience, &opener)
+        && audience.value != Audience::Staff
+        && opener.hears_verdicts()
+    {
+        let help = "give the people on duty a channel of their own, with audience = \"staff\"".to_owned();
+        let message = "`approvers`: what is kept back is asked of where the people on duty listen, and nowhere else";
+        table.error(&table.span_of("approvers"), message, Some(help));
+    }
     if let (Some(form), Some(opener)) = (&form, &opener)
         && !opener.takes(form.value)
     {

@@ -14,6 +14,7 @@ use tracing::{debug, error, info, warn};
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
+use crate::message::ask::Buttons;
 use crate::message::picture;
 use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing, loudness};
 use crate::route::Audience;
@@ -37,6 +38,8 @@ pub struct Courier {
     sights: Sights,
     /// How many messages the channel takes in a time, and what has gone out of late.
     pace: Option<(Pace, Mutex<Meter>)>,
+    /// What stands on the buttons beneath what is kept back elsewhere, where somebody may press some.
+    asks: Option<Arc<Buttons>>,
 }
 
 /// What one turn of a courier came to.
@@ -57,13 +60,19 @@ impl Courier {
         store: Arc<dyn Store>,
         sights: Sights,
     ) -> Self {
-        Self { channel, audience, sink, store, sights, pace: None }
+        Self { channel, audience, sink, store, sights, pace: None, asks: None }
     }
 
     /// The same at a pace. What has gone out before a reload is not counted.
     #[must_use]
     pub fn at(self, pace: Option<Pace>) -> Self {
         Self { pace: pace.map(|pace| (pace, Mutex::default())), ..self }
+    }
+
+    /// The same with buttons for what is kept back elsewhere.
+    #[must_use]
+    pub fn asking(self, asks: Option<Buttons>) -> Self {
+        Self { asks: asks.map(Arc::new), ..self }
     }
 
     /// Claims, sends and settles once. The time is asked for at each of these, since a send may take long.
@@ -114,6 +123,7 @@ impl Courier {
                 expires: claimed.expires,
                 pictures: claimed.pictures.as_deref().map(picture::read).unwrap_or_default(),
                 corrects: claimed.corrects.clone(),
+                asks: self.asks.clone().filter(|_| claimed.is_kept_back),
             };
             let sent = self.sink.send(&parcel).await;
             if let Err(why) = &sent {

@@ -1,14 +1,14 @@
 //! Who asks the service for something, and in whose name it is done.
 //!
-//! The kernel says which account is at the other end of the control socket, and a channel says which of its people pressed a button; an
-//! order of theirs goes by that name, whatever it says itself. Root and the account that runs the service ask for others, as `sudo`
-//! does, and say for whom; they can change everything anyway, so they are believed. Only where `[duty]` names the people does an
+//! The kernel says which account is at the other end of the control socket; an order of theirs goes by that name, whatever it says
+//! itself. Root and the account that runs the service ask for others, as `sudo` does, and say for whom; they can change everything
+//! anyway, so they are believed. Only where `[duty]` names the people does an
 //! approval need one of them: then it is not enough to be two names at one keyboard. Nothing is asked of the system here.
 
 use std::collections::BTreeSet;
 
 use super::control::Question;
-use crate::outbox::Verdict;
+use crate::bulletin::Verdict;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,6 @@ pub enum Peer {
         /// Its name, when the system knows one.
         name: Option<String>,
     },
-    /// Somebody whom a channel has told from others.
-    Person(String),
 }
 
 /// A question in the name of who asks it, or why it is not for them to ask.
@@ -45,7 +43,6 @@ pub fn signed(question: Question, peer: &Peer, users: &BTreeSet<String>) -> Resu
             let who = name.clone().unwrap_or_else(|| format!("the account {uid}"));
             Err(format!("{who} is not among the users that [duty] of nadhir.toml names; root may ask as well"))
         }
-        Peer::Person(name) => Ok(by(question, name)),
     }
 }
 
@@ -121,11 +118,5 @@ mod tests {
             Ok(hold()),
             "what keeps the public safe waits for nobody"
         );
-    }
-
-    #[test]
-    fn whom_a_channel_has_told_from_others_is_believed() {
-        let said = signed(verdict(Verdict::Approve, ""), &Peer::Person("sara".to_owned()), &users(&["omar"]));
-        assert_eq!(said, Ok(verdict(Verdict::Approve, "sara")));
     }
 }

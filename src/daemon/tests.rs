@@ -144,7 +144,7 @@ async fn a_channel_is_given_no_more_than_it_takes_and_the_rest_when_there_is_roo
     }
     let (to, mut handed) = mpsc::channel(8);
     let sink = Arc::new(Receiver(to, false));
-    let pace = crate::route::pace::Pace::parse("2/min").ok();
+    let pace = route::pace::Pace::parse("2/min").ok();
     let courier = Courier::new(desk, Audience::Staff, sink, Arc::clone(&store), Sights::default()).at(pace);
     let later = |seconds| start + TimeDelta::seconds(seconds);
     assert_eq!(courier.turn(&|| later(1)).await.unwrap(), courier::Turn::Busy);

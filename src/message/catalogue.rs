@@ -111,6 +111,10 @@ slots! {
     Feed = "feed",
     /// What the public reads in place of one feed.
     Source = "source",
+    /// Somebody on duty.
+    Person = "person",
+    /// Why something was not done.
+    Why = "why",
 }
 
 /// One text: the key it is written under and the slots it may use.
@@ -176,6 +180,7 @@ pub(super) fn sections() -> Vec<Section> {
         plain("card", card()),
         plain("notice", notices()),
         plain("say", statements()),
+        plain("verdict", verdicts()),
         Section { name: "staff_headline", shape: staff_headlines(), may_be_empty: false },
         plain("staff", staff()),
         counted("staff_count", vec!["resting", "more"]),
@@ -324,6 +329,22 @@ fn statements() -> Vec<Entry> {
         ("link", &[S::Quote]),
         ("source", &[S::Issuer]),
         ("number", &[S::Number, S::Edition]),
+    ]
+}
+
+/// What people on duty are asked of what is kept back, and told for it.
+fn verdicts() -> Vec<Entry> {
+    use Slot as S;
+    const DONE: &[Slot] = &[S::Number, S::Person];
+    vec![
+        ("approve", &[]),
+        ("hold", &[]),
+        ("reject", &[]),
+        ("approved", DONE),
+        ("held", DONE),
+        ("rejected", DONE),
+        ("stranger", &[S::Number]),
+        ("failed", &[S::Number, S::Why]),
     ]
 }
 

@@ -15,12 +15,12 @@ use self::bulletins::{Scene, Voice};
 use self::faults::{Fault, Filling, MAX_HEADLINE_LEN, MAX_TEXT_LEN};
 use crate::bulletin::Change;
 use crate::governorate::GovernorateBook;
-use crate::ids::{FeedId, GovernorateId};
+use crate::ids::{BulletinId, FeedId, GovernorateId};
 use crate::language::{Both, Language, Style};
-use crate::message::brief;
 use crate::message::text::Spoken;
 use crate::message::wording::{Said, Trial, WordingError};
 use crate::message::{self, Form, Issuer, Message, RenderError, Speaker, put_statement};
+use crate::message::{ask, brief};
 use crate::problem::{Problem, Problems};
 
 /// All that is needed to try a wording.
@@ -126,6 +126,17 @@ impl Rehearsal {
                 look(story, language, self.in_every_form(language, spoken, put));
             }
         });
+        let of = BulletinId::new(&format!("{}-2025-000001", self.issuer.code), 1);
+        for came in ask::ALL {
+            for language in Language::ALL {
+                let buttons = usual.buttons(&[language]).and_then(|_| usual.came(&of, came, &[language]));
+                look(
+                    "what people on duty press",
+                    language,
+                    Told { said: self.trial.heard(), forms: buttons.map(|_| Vec::new()) },
+                );
+            }
+        }
         notices::every(&scene, &two, |notice, story| {
             for language in Language::ALL {
                 let spoken = usual.speak_notice(notice, &self.places, language);

@@ -87,6 +87,7 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
                 ("token", secret("where the token of the bot is kept")),
                 ("chat", chat("a channel as @name, or the number of a group")),
                 ("thread", integer("a topic of the group", &(1..=i64::from(i32::MAX)))),
+                ("approvers", approvers("^[1-9][0-9]{0,15}$")),
                 ("api", usual(line("the Bot API server"), "https://api.telegram.org")),
                 timeout(),
             ],
@@ -340,4 +341,10 @@ fn chat(told: &str) -> Value {
 /// A topic of ntfy.
 fn topic(told: &str) -> Value {
     json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": told })
+}
+
+/// Who may decide on what is kept back, by what the service knows a person by.
+fn approvers(number: &str) -> Value {
+    let name = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
+    named("who may approve, hold and reject by a button, each with the name for the journal", Some(number), &name)
 }

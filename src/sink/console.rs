@@ -118,6 +118,7 @@ mod tests {
             expires: Timestamp::UNIX_EPOCH,
             pictures: Vec::new(),
             corrects: None,
+            asks: None,
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! What takes an earlier word back answers it, and pictures stand beneath their text. It never lets Telegram read marks in a text (no
 //! `parse_mode`), shows no preview of links, and cuts nothing. Telegram knows no key for "seen it": when an answer got lost, a second
-//! copy of the message may appear in the chat.
+//! copy of the message may appear in the chat. Beneath what is kept back elsewhere stand buttons, where the channel names those who may
+//! press them ([`super::ear`]).
 //!
 //! Sources: the Telegram Bot API (core.telegram.org/bots/api: "Making requests", `ResponseParameters`, `sendMessage`,
 //! `ReplyParameters`, `sendPhoto`, `sendMediaGroup`, `getChat`, `getChatMemberCount`), and for the words of its refusals the source of the Bot API server
 //! (tdlib/telegram-bot-api).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use toml::de::DeValue;
 use url::Url;
 
+use super::ear::{Ear, approvers};
 use super::http::{self, Answer, Place, Receiver};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, picture};
 use crate::feed::keys;
@@ -30,6 +33,10 @@ use crate::message;
 use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 use crate::time::TimeDelta;
+
+mod ear;
+
+use ear::{is_person, keyboard};
 
 /// The most characters of a message: `sendMessage` takes "1-4096 characters after entities parsing".
 pub const MAX_CHARS: usize = 4096;
@@ -49,6 +56,8 @@ kind = "telegram"
 token = { file = "telegram.token" }      # of the bot, as @BotFather gave it; or { credential = "…" } with systemd
 chat = "@makkah_warnings"                # or the number of a group, "-1001234567890"; the bot must be let in
 thread = 5                               # a topic of that group, if it has topics
+approvers = { "123456789" = "sara" }     # who may approve, hold or reject by a button (audience staff): the person's number, as
+                                         #   @userinfobot tells it, and the name for the journal. The bot is then nobody else's
 api = "https://api.telegram.org"         # or a Bot API server of one's own
 timeout = "15s"                          # at most 60s
 "#,
@@ -61,6 +70,7 @@ struct Settings {
     token: SecretSource,
     chat: Chat,
     thread: Option<i64>,
+    approvers: BTreeMap<String, String>,
     api: Url,
     timeout: Duration,
 }
@@ -90,13 +100,14 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         other => crate::table::as_text(other).and_then(parse_chat),
     });
     let thread = table.integer("thread", 1..=i64::from(i32::MAX));
+    let approvers = approvers(table, is_person, "{ \"123456789\" = \"sara\" }");
     let api = http::base(table, "api", API);
     let timeout = http::timeout(table);
     if thread.is_none() && table.has("thread") {
         return None;
     }
-    let (token, chat, api, timeout) = (token?, chat?.value, api?, timeout?);
-    Some(Settings { token, chat, thread: thread.map(|found| found.value), api, timeout })
+    let thread = thread.map(|found| found.value);
+    Some(Settings { token: token?, chat: chat?.value, thread, approvers: approvers?, api: api?, timeout: timeout? })
 }
 
 /// Reads the name of a chat (five letters, digits and `_` at least, as public names have) or its number.
@@ -128,6 +139,10 @@ impl Opener for Settings {
         true
     }
 
+    fn hears_verdicts(&self) -> bool {
+        !self.approvers.is_empty()
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let token = world.secret(&self.token)?;
         let (bot, key) = token.expose().split_once(':').unwrap_or_default();
@@ -144,6 +159,9 @@ impl Opener for Settings {
             chat: self.chat.clone(),
             moved: AtomicI64::new(0),
             thread: self.thread,
+            approvers: self.approvers.clone(),
+            timeout: self.timeout,
+            heard: AtomicI64::new(0),
         }))
     }
 }
@@ -157,6 +175,11 @@ struct Telegram {
     /// The number under which Telegram said that the chat is found now; 0 when it has not.
     moved: AtomicI64,
     thread: Option<i64>,
+    /// Who may press, by their numbers.
+    approvers: BTreeMap<String, String>,
+    timeout: Duration,
+    /// From which of its updates on Telegram has not been told that they were dealt with.
+    heard: AtomicI64,
 }
 
 /// An answer of Telegram.
@@ -188,6 +211,9 @@ impl Sink for Telegram {
             });
             if let Some(body) = body.as_object_mut() {
                 body.extend(self.thread.map(|thread| ("message_thread_id".to_owned(), thread.into())));
+                let buttons = parcel.asks.as_ref().filter(|_| !self.approvers.is_empty());
+                let buttons = buttons.map(|buttons| keyboard(buttons, &parcel.bulletin));
+                body.extend(buttons.map(|buttons| ("reply_markup".to_owned(), buttons)));
                 body.extend(parcel.corrects.as_deref().and_then(number_of).map(answers));
             }
             let answer = self.receiver.post_json(&self.method("sendMessage"), HeaderMap::new(), &body).await?;
@@ -234,6 +260,10 @@ impl Sink for Telegram {
     /// The members of the chat.
     fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
         Box::pin(self.count())
+    }
+
+    fn ear(&self) -> Option<&dyn Ear> {
+        (!self.approvers.is_empty()).then_some(self)
     }
 }
 

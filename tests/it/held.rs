@@ -1,9 +1,10 @@
 //! What is kept back before it goes out, who stands in for whom, and whom a correction reaches, as every store has to take it.
 
+use nadhir::bulletin::Verdict;
 use nadhir::dispatch::reminders::Reminder;
 use nadhir::ids::BulletinId;
 use nadhir::message::Message;
-use nadhir::outbox::{Kept, NewDelivery, OnlyIf, Standing, StandsFor, Terms, Verdict};
+use nadhir::outbox::{Kept, NewDelivery, OnlyIf, Standing, StandsFor, Terms};
 use nadhir::route::manner::Hold;
 use nadhir::store::{Commit, Decision, Entry, Lease, Store, StoreError};
 use nadhir::time::TimeDelta;

@@ -52,6 +52,7 @@ fn parcel(attempt: u32) -> Parcel {
         expires: at(3600),
         pictures: Vec::new(),
         corrects: None,
+        asks: None,
     }
 }
 

@@ -9,10 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Brain, BrainError, Clock};
-use crate::bulletin::{Bulletin, Reason};
+use crate::bulletin::{Bulletin, Reason, Verdict};
 use crate::engine::{Event, desk, staff};
 use crate::ids::BulletinId;
-use crate::outbox::Verdict;
 use crate::record::Entry;
 use crate::statement::{SERIES, Statement};
 use crate::store::{Decision, StoreError};

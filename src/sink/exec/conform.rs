@@ -162,6 +162,7 @@ fn parcel(key: String, attempt: u32, body: &str, now: Timestamp) -> Parcel {
         expires: now + LIFE,
         pictures: Vec::new(),
         corrects: None,
+        asks: None,
     }
 }
 

@@ -113,6 +113,7 @@ mod tests {
             expires: Timestamp::from_timestamp(1_765_242_000, 0).unwrap(),
             pictures: Vec::new(),
             corrects: None,
+            asks: None,
         }
     }
 

@@ -8,8 +8,8 @@ use super::super::{Decision, Lease, StoreError};
 use super::archive::list;
 use super::ledger::{channel_row, lead_by, overtake, write_journal};
 use super::values::{code, hold, hold_code, moment, name};
-use crate::bulletin::Bulletin;
-use crate::outbox::{Kept, NewDelivery, OnlyIf, Standing, Verdict};
+use crate::bulletin::{Bulletin, Verdict};
+use crate::outbox::{Kept, NewDelivery, OnlyIf, Standing};
 use crate::route::manner::Hold;
 
 /// How many numbers a warning may have gone under before; what it took the place of longer ago is of the past.
@@ -158,6 +158,14 @@ pub(super) const STAND_BACK: &str = "UPDATE deliveries AS d SET standing = ?3, s
         AND d.lease_until IS NULL AND d.attempts = 0
         AND EXISTS (SELECT 1 FROM deliveries p
             WHERE p.channel = d.stands_for AND p.number = d.number AND d.edition <= p.edition AND p.standing = 1)";
+
+/// Whether anything of a bulletin is kept back.
+pub(super) fn is_kept_back(db: &Connection, bulletin: &str) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached(KEPT_BACK)?.query_row([bulletin], |row| row.get(0))?)
+}
+
+pub(super) const KEPT_BACK: &str = "SELECT EXISTS (SELECT 1 FROM deliveries INDEXED BY kept
+    WHERE standing = 0 AND hold > 0 AND message IN (SELECT id FROM messages WHERE bulletin = ?1))";
 
 /// What is kept back now, the oldest first.
 pub(super) fn kept(db: &Connection) -> Result<Vec<Kept>, StoreError> {

@@ -60,6 +60,7 @@ pub(super) fn claim(
         hold.execute((delivery.id, token, until))?;
         let pictures = delivery.picture.map(|picture| frozen(db, picture)).transpose()?.flatten();
         let corrects = if is_correction(delivery.urgency) { arrived_before(db, row, delivery.id)? } else { None };
+        let is_kept_back = held::is_kept_back(db, &text.bulletin)?;
         claimed.push(Claimed {
             id: delivery.id,
             token,
@@ -72,6 +73,7 @@ pub(super) fn claim(
             content_type: text.content_type,
             pictures: pictures.map(|pictures| pictures.body),
             corrects,
+            is_kept_back,
             urgency: delivery.urgency,
             expires: moment(delivery.expires)?,
         });

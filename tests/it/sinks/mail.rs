@@ -37,6 +37,7 @@ pub(super) fn edition(edition: u32, attempt: u32, order: &str) -> Parcel {
         expires: at(3600),
         pictures: Vec::new(),
         corrects: None,
+        asks: None,
     }
 }
 

@@ -32,6 +32,7 @@ fn message(number: &str, edition: u32, more: &Value, minutes: i64) -> Parcel {
         expires: now + TimeDelta::minutes(minutes),
         pictures: Vec::new(),
         corrects: None,
+        asks: None,
         ..parcel(1)
     }
 }
