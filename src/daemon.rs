@@ -288,12 +288,14 @@ impl Crew {
             let (store, sights) = (Arc::clone(&ground.store), ground.sights.clone());
             let listener = config.channels.iter().map(|one| &one.listener).find(|one| one.channel == channel);
             let pace = listener.and_then(|listener| listener.manner.pace);
+            let gathers = listener.filter(|listener| listener.manner.digest.is_some()).map(|listener| listener.form);
             let asks = listener.filter(|_| sink.ear().is_some()).and_then(|listener| {
                 crew.listen(listener, &sink, &config.speaker, orders);
                 let buttons = config.speaker.buttons(&listener.languages);
                 buttons.map_err(|why| warn!(%channel, "{channel} shows no buttons: {why}")).ok()
             });
-            let courier = Courier::new(channel.clone(), audience, sink, store, sights).at(pace).asking(asks);
+            let courier =
+                Courier::new(channel.clone(), audience, sink, store, sights).at(pace).asking(asks).gathering(gathers);
             let courier = Arc::new(courier);
             let (bell, stop) = (bells.of(&channel), crew.stop_delivering.clone());
             let name = format!("courier of {channel}");

@@ -47,14 +47,15 @@ pub fn dispatch<E>(
         let heard_by = dispatch.heard_by.entry(bulletin.id.clone()).or_default();
         let mut pictures: BTreeMap<(Size, &[Language]), Option<Message>> = BTreeMap::new();
         for (listener, stands_for) in hearers(bulletin, listeners) {
-            let key = MessageKey::new(&bulletin.id, listener.form, &listener.languages);
+            let form = listener.form_of(bulletin);
+            let key = MessageKey::new(&bulletin.id, form, &listener.languages);
             if !messages.contains_key(&key) {
-                messages.insert(key.clone(), render(bulletin, listener.form, &listener.languages)?);
+                messages.insert(key.clone(), render(bulletin, form, &listener.languages)?);
             }
             if stands_for.is_none() {
                 heard_by.push(listener.channel.clone());
             }
-            let picture = listener.picture.and_then(|size| {
+            let picture = listener.picture.filter(|_| form == listener.form).and_then(|size| {
                 let languages = listener.languages.as_slice();
                 pictures.entry((size, languages)).or_insert_with(|| draw(bulletin, size, languages)).as_ref()
             });

@@ -10,6 +10,7 @@ pub mod brief;
 pub mod cap;
 pub mod card;
 mod catalogue;
+pub mod digest;
 mod evidence;
 pub mod further;
 mod json;
@@ -105,6 +106,16 @@ impl Form {
             Self::Chat => Shape::One(Budget::CHAT),
             Self::Push => Shape::One(Budget::PUSH),
             Self::Cap => Shape::Cap,
+        }
+    }
+}
+
+impl Form {
+    /// What one message of all languages may hold in this form; none where it holds any length.
+    fn one_budget(self) -> Option<Budget> {
+        match self.shape() {
+            Shape::One(budget) => Some(budget),
+            Shape::Text | Shape::Json | Shape::Parts(_) | Shape::Cap => None,
         }
     }
 }

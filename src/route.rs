@@ -7,8 +7,8 @@ use crate::bulletin::Bulletin;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{ChannelId, GovernorateId};
 use crate::language::Language;
-use crate::message::Form;
 use crate::message::card::Size;
+use crate::message::{Form, digest};
 use crate::statement::Statement;
 
 pub mod manner;
@@ -62,6 +62,13 @@ pub struct Listener {
     pub manner: Manner,
     /// Whether bulletins come with pictures of theirs, and in which shape.
     pub picture: Option<Size>,
+}
+
+impl Listener {
+    /// The form in which it is told of a bulletin.
+    pub fn form_of(&self, bulletin: &Bulletin) -> Form {
+        self.manner.digest_of(bulletin).map_or(self.form, |_| digest::FORM)
+    }
 }
 
 /// A channel of the people on duty, and surely no other: there is no way to it but [`OnDuty::of`], and a notice goes no other way.

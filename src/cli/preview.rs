@@ -77,6 +77,8 @@ pub(super) struct Preview {
     audience: &'static str,
     bulletin: BulletinId,
     form: &'static str,
+    /// True when it waits for others, to be told together with them.
+    is_gathered: bool,
     languages: Vec<Language>,
     content_type: &'static str,
     /// How long the body is, in bytes.
@@ -153,8 +155,9 @@ pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>)
         is_asked && hearing(&channel.listener, bulletin).is_heard()
     };
     let shown = config.channels.iter().filter(hears).map(|channel| {
-        let Listener { form, languages, .. } = &channel.listener;
-        let mut preview = preview(channel, config.speaker.render(bulletin, &config.governorates, *form, languages))?;
+        let (form, languages) = (channel.listener.form_of(bulletin), &channel.listener.languages);
+        let told = config.speaker.render(bulletin, &config.governorates, form, languages);
+        let mut preview = preview(channel, form, told)?;
         preview.picture = channel.listener.picture.and_then(|size| shown_picture(bulletin, config, size, languages));
         Ok(preview)
     });
@@ -181,16 +184,16 @@ pub(super) fn statements(statement: &Statement, config: &Config) -> Result<Vec<P
     };
     let shown = config.channels.iter().filter(hears).map(|channel| {
         let Listener { form, languages, .. } = &channel.listener;
-        preview(channel, config.speaker.announce(statement, &config.governorates, *form, languages))
+        preview(channel, *form, config.speaker.announce(statement, &config.governorates, *form, languages))
     });
     shown.collect()
 }
 
-fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Result<Preview, Stopped> {
+fn preview(channel: &ChannelConfig, form: Form, message: Result<Message, RenderError>) -> Result<Preview, Stopped> {
     let listener = &channel.listener;
     let Message { content_type, body, bulletin, .. } =
         message.map_err(|why| Stopped(super::EX_UNAVAILABLE, why.to_string()))?;
-    let parts = match listener.form.budget() {
+    let parts = match form.budget() {
         Some(budget) => brief::read(&body).into_iter().map(|part| room(part, budget)).collect(),
         None => Vec::new(),
     };
@@ -204,12 +207,13 @@ fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Re
         kind: channel.kind,
         audience: listener.audience.name(),
         bulletin,
-        form: listener.form.name(),
+        form: form.name(),
+        is_gathered: form != listener.form,
         languages: listener.languages.clone(),
         content_type,
         bytes: body.len(),
         sha256: hex(&body),
-        aloud: read_aloud(listener, &body),
+        aloud: read_aloud((form, &listener.languages), &body),
         price,
         picture: None,
         parts,
@@ -218,19 +222,15 @@ fn preview(channel: &ChannelConfig, message: Result<Message, RenderError>) -> Re
 }
 
 /// How long each language of a whole text takes to be read aloud.
-fn read_aloud(listener: &Listener, body: &str) -> Vec<Aloud> {
-    let is_whole = matches!(listener.form, Form::Text | Form::Chat | Form::Push);
+fn read_aloud((form, languages): (Form, &[Language]), body: &str) -> Vec<Aloud> {
+    let is_whole = matches!(form, Form::Text | Form::Chat | Form::Push);
     let texts: Vec<&str> = body.split(RULE).filter(|_| is_whole).collect();
     let read = |(language, text): (&Language, &str)| {
         let (words, seconds) = (aloud::words(text), aloud::seconds(*language, text));
         Aloud { language: *language, words, seconds }
     };
     // Where one was left out, nobody could say which is which.
-    if texts.len() == listener.languages.len() {
-        listener.languages.iter().zip(texts).map(read).collect()
-    } else {
-        Vec::new()
-    }
+    if texts.len() == languages.len() { languages.iter().zip(texts).map(read).collect() } else { Vec::new() }
 }
 
 fn room(Part { language, text }: Part, budget: brief::Budget) -> Room {
@@ -262,10 +262,26 @@ pub(super) fn whole(previews: &[Preview]) -> String {
 /// One channel with what it would be sent. Arabic lines are left to the terminal to turn: no mark is added to what is sent.
 fn sheet(preview: &Preview) -> String {
     let Preview {
-        channel, kind, audience, form, content_type, bytes, sha256, parts, body, picture, price, aloud, ..
+        channel,
+        kind,
+        audience,
+        form,
+        content_type,
+        bytes,
+        sha256,
+        parts,
+        body,
+        picture,
+        price,
+        aloud,
+        is_gathered,
+        ..
     } = preview;
     let mut text =
         format!("── {channel} ({kind}, {audience}) ── {form}, {content_type}, {bytes} bytes, SHA-256 {sha256}\n");
+    if *is_gathered {
+        text.push_str("· waits for others, and is told together with them at the next digest\n");
+    }
     if parts.is_empty() {
         text.push_str(body.trim_end());
         text.push('\n');

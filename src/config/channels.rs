@@ -10,8 +10,8 @@ use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::ChannelId;
 use crate::language::Language;
-use crate::message::Form;
 use crate::message::card::Size;
+use crate::message::{Form, digest};
 use crate::problem::{Problems, SourceFile};
 use crate::route::{Audience, Listener};
 use crate::sink::{KINDS, Kind, Opener};
@@ -136,6 +136,13 @@ fn read_whole(
     if !manner.reminds.is_empty() && opener.as_ref().map(form_of) == Some(Form::Cap) {
         let help = "take it out: whoever reads CAP sees by itself until when an alert holds".to_owned();
         table.error(&table.span_of("remind"), "`remind`: CAP has no reminders", Some(help));
+    }
+    if let Some(form) = opener.as_ref().map(form_of)
+        && manner.digest.is_some()
+        && !digest::goes_into(form)
+    {
+        let message = format!("`digest`: what is told as `{}` is not told together", form.name());
+        table.error(&table.span_of("digest"), message, Some("it goes with text, chat and push".to_owned()));
     }
     // A kind that gave up without a word has not asked for its keys: nothing can be said about those left over.
     if opener.is_some() || before < problems.count() {

@@ -10,7 +10,7 @@ use crate::hazard::Severity;
 use crate::ids::ChannelId;
 use crate::language::Language;
 use crate::route::Audience;
-use crate::route::manner::{Fallback, LONGEST_WHILE, Manner, QuietHours, Release, usual};
+use crate::route::manner::{Digest, Fallback, LONGEST_WHILE, Manner, QuietHours, Release, usual};
 use crate::route::pace::Pace;
 use crate::statement::Sort;
 use crate::table::{Found, Table};
@@ -23,6 +23,9 @@ const AFTER: std::ops::RangeInclusive<TimeDelta> = TimeDelta::seconds(30)..=Time
 
 /// The shortest and the longest time between two words of the same.
 const REMIND: std::ops::RangeInclusive<TimeDelta> = TimeDelta::minutes(15)..=TimeDelta::hours(24);
+
+/// The shortest and the longest time between two digests.
+const DIGEST: std::ops::RangeInclusive<TimeDelta> = TimeDelta::minutes(5)..=TimeDelta::hours(6);
 
 /// What is said of all channels.
 pub(super) struct House<'a> {
@@ -99,7 +102,8 @@ pub(super) fn read(table: &Table<'_>, audience: Audience, house: &House<'_>) -> 
     let tells = tells(table);
     let pace = table.text("rate", Pace::parse).map(|found| found.value);
     let reminds = table.table("remind").map(reminds).unwrap_or_default();
-    (Manner { releases, says, quiet, fallback, is_standby, tells, pace, reminds }, named)
+    let digest = table.table("digest").and_then(|table| digest(table, house.zone));
+    (Manner { releases, says, quiet, fallback, is_standby, tells, pace, reminds, digest }, named)
 }
 
 /// After which time it is told once more of what still holds, by severity.
@@ -115,6 +119,30 @@ fn reminds(table: Table<'_>) -> BTreeMap<Severity, TimeDelta> {
     }
     table.finish();
     reminds
+}
+
+/// Which warnings are told together, and how often.
+fn digest(table: Table<'_>, zone: Tz) -> Option<Digest> {
+    let known = [Severity::Advisory, Severity::Yellow].map(|severity| (severity.name(), severity));
+    let up_to = table.word("up_to", &known);
+    if !table.has("up_to") {
+        table.missing("up_to", "\"yellow\"");
+    }
+    let every = table.span_of_time("every");
+    if !table.has("every") {
+        table.missing("every", "\"1h\"");
+    }
+    // An even part of the day, so that it comes at the same hours each day.
+    let day = TimeDelta::days(1).num_seconds();
+    if let Some(every) = &every
+        && (!DIGEST.contains(&every.value) || day % every.value.num_seconds().max(1) != 0)
+    {
+        let (least, most) = (span_text(*DIGEST.start()), span_text(*DIGEST.end()));
+        let message = format!("`every` is out of range: {least} to {most}, and an even part of a day");
+        table.error(&every.span, message, Some("write 10min, 30min, 1h, 3h or 6h".to_owned()));
+    }
+    table.finish();
+    Some(Digest { up_to: up_to?.value, every: every?.value, zone })
 }
 
 /// Which statements it hears.

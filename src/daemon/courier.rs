@@ -11,15 +11,19 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+mod load;
+
+use load::{Load, loads};
+
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
 use crate::message::ask::Buttons;
-use crate::message::picture;
-use crate::outbox::{Claimed, LEASE, Outcome, Settlement, Standing, loudness};
+use crate::message::{Form, digest};
+use crate::outbox::{Claimed, LEASE, MAX_CLAIM, Outcome, Settlement, Standing};
 use crate::route::Audience;
 use crate::route::pace::{Meter, Pace};
-use crate::sink::{Parcel, Sink, outcome};
+use crate::sink::{Sink, outcome};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -40,6 +44,8 @@ pub struct Courier {
     pace: Option<(Pace, Mutex<Meter>)>,
     /// What stands on the buttons beneath what is kept back elsewhere, where somebody may press some.
     asks: Option<Arc<Buttons>>,
+    /// In which form mild warnings are told together there, where they are.
+    gathers: Option<Form>,
 }
 
 /// What one turn of a courier came to.
@@ -60,7 +66,7 @@ impl Courier {
         store: Arc<dyn Store>,
         sights: Sights,
     ) -> Self {
-        Self { channel, audience, sink, store, sights, pace: None, asks: None }
+        Self { channel, audience, sink, store, sights, pace: None, asks: None, gathers: None }
     }
 
     /// The same at a pace. What has gone out before a reload is not counted.
@@ -75,6 +81,12 @@ impl Courier {
         Self { asks: asks.map(Arc::new), ..self }
     }
 
+    /// The same, with what was frozen for a digest told together in a form.
+    #[must_use]
+    pub fn gathering(self, form: Option<Form>) -> Self {
+        Self { gathers: form, ..self }
+    }
+
     /// Claims, sends and settles once. The time is asked for at each of these, since a send may take long.
     ///
     /// # Errors
@@ -86,52 +98,51 @@ impl Courier {
         };
         // Without room nothing is taken in hand; what has run out of time is ended all the same.
         let limit = room.unwrap_or(0).min(IN_HAND);
-        let claimed = self.store.claim(self.channel.clone(), limit, now(), LEASE).await?;
+        let mut claimed = self.store.claim(self.channel.clone(), limit, now(), LEASE).await?;
+        if claimed.iter().any(|claimed| self.gathers(claimed)) {
+            // What is worse has been taken in hand before; the rest of the digest is due as well.
+            claimed.extend(self.store.claim(self.channel.clone(), MAX_CLAIM, now(), LEASE).await?);
+        }
         if claimed.is_empty() {
             let due = self.store.next_due(self.channel.clone()).await?;
             return Ok(Turn::Idle(due.map(|due| room.err().map_or(due, |free| due.max(free)))));
-        }
-        if let Some((pace, meter)) = &self.pace {
-            lock(meter).count(*pace, claimed.len(), now());
         }
         let is_mine = |claimed: &Claimed| claimed.audience.is_none_or(|audience| audience == self.audience);
         if !claimed.iter().all(is_mine) {
             self.store.settle(claimed.iter().map(|claimed| put_back(claimed, now())).collect()).await?;
             return Ok(Turn::Idle(None));
         }
-        let settlements = join_all(claimed.iter().map(|claimed| self.carry(claimed, now))).await;
-        for (claimed, settlement) in claimed.iter().zip(&settlements) {
+        let (expired, loads) = loads(&claimed, &self.channel, self.gathers, now());
+        if let Some((pace, meter)) = &self.pace {
+            lock(meter).count(*pace, loads.len(), now());
+        }
+        let carried = join_all(loads.iter().map(|load| self.carry(load, now))).await;
+        let over = expired.iter().map(|claimed| (*claimed, settled(claimed, Outcome::Expired, now())));
+        let ended: Vec<(&Claimed, Settlement)> = carried.into_iter().flatten().chain(over).collect();
+        for (claimed, settlement) in &ended {
             self.tell(claimed, settlement);
         }
-        self.store.settle(settlements).await?;
+        self.store.settle(ended.into_iter().map(|(_, settlement)| settlement).collect()).await?;
         Ok(Turn::Busy)
     }
 
-    async fn carry(&self, claimed: &Claimed, now: &(dyn Fn() -> Timestamp + Sync)) -> Settlement {
-        let begun = now();
-        let outcome = if claimed.expires <= begun {
-            Outcome::Expired
-        } else {
-            let parcel = Parcel {
-                key: format!("{}/{}", claimed.message.as_str(), self.channel),
-                bulletin: claimed.bulletin.clone(),
-                attempt: claimed.attempt,
-                body: Arc::clone(&claimed.body),
-                content_type: claimed.content_type.clone(),
-                loudness: loudness(claimed.urgency),
-                now: begun,
-                expires: claimed.expires,
-                pictures: claimed.pictures.as_deref().map(picture::read).unwrap_or_default(),
-                corrects: claimed.corrects.clone(),
-                asks: self.asks.clone().filter(|_| claimed.is_kept_back),
-            };
-            let sent = self.sink.send(&parcel).await;
-            if let Err(why) = &sent {
-                debug!(channel = %self.channel, bulletin = %claimed.bulletin, "{} at try {}: {why}", self.channel, claimed.attempt);
-            }
-            outcome(sent, claimed.attempt, now(), claimed.expires, fastrand::f64())
+    fn gathers(&self, claimed: &Claimed) -> bool {
+        self.gathers.is_some_and(|form| digest::is_gathered(&claimed.content_type, form))
+    }
+
+    /// Sends one load, and says how that went for each delivery in it.
+    async fn carry<'a>(&self, load: &Load<'a>, now: &(dyn Fn() -> Timestamp + Sync)) -> Vec<(&'a Claimed, Settlement)> {
+        let parcel = load.parcel(now(), self.asks.as_ref());
+        let sent = self.sink.send(&parcel).await;
+        if let Err(why) = &sent {
+            debug!(channel = %self.channel, bulletin = %parcel.bulletin, "{} at try {}: {why}", self.channel, parcel.attempt);
+        }
+        let (ended, chance) = (now(), fastrand::f64());
+        let settle = |claimed: &&'a Claimed| {
+            let outcome = outcome(sent.clone(), claimed.attempt, ended, claimed.expires, chance);
+            (*claimed, settled(claimed, outcome, ended))
         };
-        Settlement { id: claimed.id, token: claimed.token, outcome, at: now() }
+        load.of.iter().map(settle).collect()
     }
 
     fn tell(&self, claimed: &Claimed, settlement: &Settlement) {
@@ -198,6 +209,10 @@ impl Courier {
             }
         }
     }
+}
+
+fn settled(claimed: &Claimed, outcome: Outcome, at: Timestamp) -> Settlement {
+    Settlement { id: claimed.id, token: claimed.token, outcome, at }
 }
 
 fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, NaiveTime};
+use chrono::{DateTime, Days, NaiveTime, Offset as _};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,32 @@ pub struct Fallback {
     pub after: TimeDelta,
 }
 
+/// Mild warnings that are told together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest {
+    /// Up to which severity.
+    pub up_to: Severity,
+    /// After which time, counted from midnight.
+    pub every: TimeDelta,
+    /// On whose clocks.
+    pub zone: Tz,
+}
+
+/// How long before its end a bulletin goes out that would otherwise run out before the next digest.
+const ROOM: TimeDelta = TimeDelta::minutes(10);
+
+impl Digest {
+    /// When what was decided now is told with others: at once, where that would be too late.
+    pub fn due(&self, now: Timestamp, expires: Timestamp) -> Timestamp {
+        let offset = DateTime::with_timezone(&now, &self.zone).offset().fix().local_minus_utc();
+        let every = self.every.num_seconds().max(1);
+        let past = (now.timestamp() + i64::from(offset)).rem_euclid(every);
+        let whole = TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos()));
+        let next = now - whole + TimeDelta::seconds(every - past);
+        if next + ROOM < expires { next } else { now }
+    }
+}
+
 /// How a channel is spoken to. By default at once, at all hours, with nobody to stand in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manner {
@@ -103,6 +129,8 @@ pub struct Manner {
     pub pace: Option<Pace>,
     /// After which time it is told once more of what still holds, by severity; never where nothing is said.
     pub reminds: BTreeMap<Severity, TimeDelta>,
+    /// Which warnings are told together, if any.
+    pub digest: Option<Digest>,
 }
 
 /// When something goes out, and whether somebody has to say yes first.
@@ -119,7 +147,14 @@ impl Manner {
     pub fn going(&self, bulletin: &Bulletin, now: Timestamp) -> Going {
         let release = if is_held_back(bulletin) { self.release(bulletin.severity) } else { Release::AtOnce };
         let quiet = self.quiet.filter(|_| is_quiet(bulletin)).and_then(|quiet| quiet.end(now)).unwrap_or(now);
-        release.going(quiet, now)
+        let together = self.digest_of(bulletin).map_or(now, |digest| digest.due(now, bulletin.stale_after));
+        release.going(quiet.max(together), now)
+    }
+
+    /// The digest in which a bulletin is told, when it is: what is and was no worse than the digest is for, and takes nothing back.
+    pub fn digest_of(&self, bulletin: &Bulletin) -> Option<Digest> {
+        let is_mild = |digest: &Digest| bulletin.severity.max(bulletin.reach.worst) <= digest.up_to;
+        self.digest.filter(is_mild).filter(|_| bulletin.change != Change::Corrected)
     }
 
     fn release(&self, severity: Severity) -> Release {
@@ -208,6 +243,21 @@ mod tests {
     fn a_noon_ends_on_the_same_day() {
         check(quiet(13, 15), "2025-12-09T10:00:00Z", Some("2025-12-09T12:00:00Z"));
         check(quiet(13, 15), "2025-12-09T12:00:00Z", None);
+    }
+
+    #[track_caller]
+    fn together(every: TimeDelta, now: &str, expires: &str, expected: &str) {
+        let digest = Digest { up_to: Severity::Yellow, every, zone: chrono_tz::Asia::Riyadh };
+        assert_eq!(digest.due(moment(now), moment(expires)), moment(expected), "{now}");
+    }
+
+    #[test]
+    fn a_digest_comes_at_even_hours_of_its_readers_and_never_too_late() {
+        let late = "2025-12-10T12:00:00Z";
+        together(TimeDelta::minutes(30), "2025-12-09T09:10:00.25Z", late, "2025-12-09T09:30:00Z");
+        together(TimeDelta::hours(6), "2025-12-09T10:00:00Z", late, "2025-12-09T15:00:00Z");
+        together(TimeDelta::hours(6), "2025-12-09T15:00:00Z", late, "2025-12-09T21:00:00Z");
+        together(TimeDelta::hours(6), "2025-12-09T10:00:00Z", "2025-12-09T15:05:00Z", "2025-12-09T10:00:00Z");
     }
 
     #[test]

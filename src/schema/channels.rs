@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
-use super::words::{Key, NAME, about, flag, integer, line, named, secret, span, table, usual, word, words};
+use super::words::{Key, NAME, about, flag, integer, line, named, secret, span, such_as, table, usual, word, words};
 use super::{places, settings};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
@@ -41,9 +41,18 @@ fn common() -> Vec<Key> {
         ("statements", words("what it hears beside warnings", Sort::ALL.iter().map(|sort| sort.name()))),
         ("picture", word("bulletins come with their picture, where the kind can show one", Size::ALL.map(Size::name))),
         ("remind", table("after which time what still holds is told once more, by severity", reminds(), &[])),
+        ("digest", digest()),
         ("rate", rate("how many messages it takes in a time, one a minute at least: 20/min")),
         ("standby", flag("true: it only stands in for another", false)),
     ]
+}
+
+fn digest() -> Value {
+    let keys = vec![
+        ("up_to", word("up to which severity", ["advisory", "yellow"])),
+        ("every", such_as(span("after which even part of a day, 5min to 6h"), &["30min".into(), "1h".into()])),
+    ];
+    table("mild warnings are told together, in few words", keys, &["up_to", "every"])
 }
 
 fn reminds() -> Vec<Key> {

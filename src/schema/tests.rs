@@ -177,7 +177,7 @@ fn whole() -> Vec<(&'static str, String)> {
     let nadhir = format!("{}\n[store]\n", embedded::text("nadhir.toml").unwrap().replace("[store]", ""));
     let channels =
         "[a]\nkind = \"console\"\naudience = \"public\"\ngovernorates = { tags = [\"coastal\"] }\n\
-        release = { red = \"approval\" }\nremind = { red = \"1h\" }\nquiet_hours = { from = \"22:00\", until = \"06:00\" }\n\
+        release = { red = \"approval\" }\nremind = { red = \"1h\" }\ndigest = { up_to = \"yellow\", every = \"1h\" }\nquiet_hours = { from = \"22:00\", until = \"06:00\" }\n\
         fallback = { channel = \"b\", after = \"2min\" }\n[b]\nkind = \"console\"\naudience = \"public\"\nstandby = true\nstatements = [\"news\"]\n\
         [c]\nkind = \"sms\"\naudience = \"staff\"\ngateway = \"twilio\"\naccount = \"AC1\"\ntoken = { file = \"t\" }\nfrom = \"MG1\"\n\
         to = [\"+966500000001\"]\n[d]\nkind = \"sms\"\naudience = \"staff\"\ngateway = \"http\"\nurl = \"https://g.example/\"\n\

@@ -21,6 +21,8 @@ mod demo;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod digests;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod feeds;
