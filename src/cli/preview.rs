@@ -34,6 +34,9 @@ pub struct Arguments {
     channel: Option<String>,
     #[command(flatten)]
     dirs: place::Dirs,
+    /// As it is told once more while it holds, by the channels that say `remind`.
+    #[arg(long, conflicts_with = "path")]
+    reminder: bool,
     /// A JSON array of what each channel would be sent.
     #[arg(long)]
     json: bool,
@@ -51,7 +54,11 @@ pub fn run(arguments: &Arguments) -> u8 {
     let shown = bulletin.and_then(|bulletin| match &arguments.card.path {
         Some(path) => arguments.card.write(path, &bulletin, &config),
         None => {
-            let previews = previews(&bulletin, &config, arguments.channel.as_deref())?;
+            let only = arguments.channel.as_deref();
+            let previews = match arguments.reminder {
+                true => reminders(&bulletin, &config, only)?,
+                false => previews(&bulletin, &config, only)?,
+            };
             Ok(if arguments.json { json(&previews) } else { whole(&previews) })
         }
     });
@@ -145,6 +152,32 @@ struct Room {
 }
 
 pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>) -> Result<Vec<Preview>, Stopped> {
+    let shown = hearing_channels(bulletin, config, only)?.into_iter().map(|channel| {
+        let (form, languages) = (channel.listener.form_of(bulletin), &channel.listener.languages);
+        let told = config.speaker.render(bulletin, &config.governorates, form, languages);
+        let mut preview = preview(channel, form, told)?;
+        preview.picture = channel.listener.picture.and_then(|size| shown_picture(bulletin, config, size, languages));
+        Ok(preview)
+    });
+    shown.collect()
+}
+
+/// What each channel that asks for it would be told once more, for the first time, if it holds for so long.
+fn reminders(bulletin: &Bulletin, config: &Config, only: Option<&str>) -> Result<Vec<Preview>, Stopped> {
+    let asks = |channel: &&ChannelConfig| channel.listener.manner.reminds.contains_key(&bulletin.severity);
+    let shown = hearing_channels(bulletin, config, only)?.into_iter().filter(asks).map(|channel| {
+        let Listener { form, languages, .. } = &channel.listener;
+        preview(channel, *form, config.speaker.remind(bulletin, &config.governorates, *form, languages, 1))
+    });
+    shown.collect()
+}
+
+/// The channels that hear a bulletin, or the one that was asked for.
+fn hearing_channels<'a>(
+    bulletin: &Bulletin,
+    config: &'a Config,
+    only: Option<&str>,
+) -> Result<Vec<&'a ChannelConfig>, Stopped> {
     let names =
         || config.channels.iter().map(|channel| channel.listener.channel.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(name) = only.filter(|name| !config.channels.iter().any(|one| one.listener.channel.as_str() == *name)) {
@@ -154,14 +187,7 @@ pub(super) fn previews(bulletin: &Bulletin, config: &Config, only: Option<&str>)
         let is_asked = only.is_none_or(|name| channel.listener.channel.as_str() == name);
         is_asked && hearing(&channel.listener, bulletin).is_heard()
     };
-    let shown = config.channels.iter().filter(hears).map(|channel| {
-        let (form, languages) = (channel.listener.form_of(bulletin), &channel.listener.languages);
-        let told = config.speaker.render(bulletin, &config.governorates, form, languages);
-        let mut preview = preview(channel, form, told)?;
-        preview.picture = channel.listener.picture.and_then(|size| shown_picture(bulletin, config, size, languages));
-        Ok(preview)
-    });
-    shown.collect()
+    Ok(config.channels.iter().filter(hears).collect())
 }
 
 /// The picture that goes with a message, as it would be frozen.

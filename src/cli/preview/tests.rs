@@ -9,7 +9,7 @@ use crate::dispatch::dispatch;
 use crate::time::Timestamp;
 use clap::Parser as _;
 
-const CHANNELS: &str = "[page]\nkind = \"console\"\naudience = \"public\"\n\n\
+const CHANNELS: &str = "[page]\nkind = \"console\"\naudience = \"public\"\nremind = { red = \"1h\" }\n\n\
     [posts]\nkind = \"file\"\naudience = \"public\"\npath = \"posts.jsonl\"\nform = \"post\"\n\n\
     [telephones]\nkind = \"file\"\naudience = \"public\"\npath = \"sms.jsonl\"\nform = \"sms\"\nlanguages = [\"ar\"]\n\n\
     [drill]\nkind = \"console\"\naudience = \"drill\"\n";
@@ -23,6 +23,15 @@ fn shown(arguments: &str) -> (Vec<Preview>, Bulletin, Config) {
     let bulletin = made_up(&asked.which, &config, now).map_err(|stopped| stopped.1).unwrap();
     let shown = previews(&bulletin, &config, asked.channel.as_deref()).map_err(|stopped| stopped.1).unwrap();
     (shown, bulletin, config)
+}
+
+#[test]
+fn a_reminder_is_shown_at_the_channels_that_ask_for_it() {
+    let (_, bulletin, config) = shown("--hazard flash-flood --severity red --governorate jeddah --reminder");
+    let again = reminders(&bulletin, &config, None).map_err(|stopped| stopped.1).unwrap();
+    let names: Vec<&str> = again.iter().map(|one| one.channel.as_str()).collect();
+    assert_eq!(names, ["page"]);
+    assert!(again[0].body.starts_with("تذكير: ") && again[0].body.contains("Reminder: "), "{}", again[0].body);
 }
 
 #[test]
