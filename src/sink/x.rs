@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, posts};
+use super::{Admission, Kind, Opener, Parcel, Receipt, SendError, Sink, World, posts};
 use crate::feed;
 use crate::language::measure::{Measure, POST};
 use crate::message::Form;
@@ -32,6 +32,7 @@ use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 mod access;
+mod admission;
 mod bearer;
 mod budget;
 mod chain;
@@ -73,10 +74,11 @@ keys = { file = "x.keys" }               # or { credential = "…" } with system
                                          #   api_key_secret = …
                                          #   access_token = …          made after the app was set to "Read and write"
                                          #   access_token_secret = …
-                                         # or, for OAuth 2.0 with the scope offline.access, two or three:
+                                         # or, for OAuth 2.0, two or three:
                                          #   client_id = …
                                          #   client_secret = …         if the app is a "confidential client"
-                                         #   refresh_token = …         the first one; those after it are kept in the state directory
+                                         #   refresh_token = …         the first, which `nadhir channel authorise` adds; those after it
+                                         #                             are kept in the state directory
 posts_per_day = 17                       # what the access allows: yellow leaves half of it, orange a quarter, red nothing
 api = "https://api.x.com"
 timeout = "15s"                          # for a whole thread; at most 60s
@@ -115,6 +117,11 @@ impl Opener for Settings {
 
     fn shows_pictures(&self) -> bool {
         true
+    }
+
+    fn admission(&self, world: &World, back: &Url) -> Option<Result<Box<dyn Admission>, String>> {
+        let asked = admission::begin(&self.keys, method(&self.api, "oauth2/token"), back, world);
+        Some(asked.map(|asked| Box::new(asked) as Box<dyn Admission>))
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {

@@ -72,7 +72,9 @@ impl Access {
                 format!("see that {source} holds the keys of this app and account, and that the clock is right")
             }
             (StatusCode::UNAUTHORIZED, Self::Bearer(_)) => {
-                format!("let the app in for the account anew, and put its `refresh_token` into {source}")
+                format!(
+                    "let the app in anew by `nadhir channel authorise`, so that {source} holds its `refresh_token`, and reload"
+                )
             }
             (StatusCode::PAYMENT_REQUIRED, _) => {
                 "the credits of the app are used up: buy some at developer.x.com".to_owned()
@@ -81,8 +83,8 @@ impl Access {
                 format!("let the app read and write, then make a new access token and put it into {source}")
             }
             (StatusCode::FORBIDDEN, Self::Bearer(_)) => format!(
-                "let the app in anew with tweet.read, tweet.write, users.read, media.write and offline.access, and put \
-                 its `refresh_token` into {source}"
+                "let the app read and write, then let it in anew by `nadhir channel authorise`, so that {source} holds its \
+                 `refresh_token`, and reload"
             ),
             _ => String::new(),
         }

@@ -3,7 +3,7 @@
 //! Each refresh token works once, and the answer carries the next. What X gives is on the disk before it is used ([`Chain`]); one asks at
 //! a time, in this process and beside it, and reads first what another may have got; and X's answer is waited for even where the
 //! message that needed it has run out of time. No token leaves this file but to be sent, and none prints. Asking posts nothing: whatever
-//! goes wrong here, nothing has arrived by it. It never opens the dialog in which a person lets the app in.
+//! goes wrong here, nothing has arrived by it. How a person lets the app in first is in [`super::admission`].
 //!
 //! Sources: docs.x.com ("OAuth 2.0 Authorization Code Flow with PKCE"), RFC 6749 (2.3.1, 5.2, 6). X calls a refresh token that was used
 //! `invalid_request` where the RFC has `invalid_grant`.
@@ -38,8 +38,9 @@ const FRESH: TimeDelta = TimeDelta::minutes(1);
 /// How long X may take for the next tokens; less would lose what it has given already.
 const ASK_FOR: Duration = Duration::from_secs(12);
 
-/// How long another who asks for the same account is waited for.
-const LOCK_WAIT: Duration = Duration::from_secs(14);
+/// How long another who asks for the same account is waited for: with [`ASK_FOR`] less than [`MAX_WAIT`], so that a command that has
+/// begun to ask does not end before X has answered.
+const LOCK_WAIT: Duration = Duration::from_secs(7);
 
 /// How often it is looked whether the other is done.
 const LOCK_LOOK: Duration = Duration::from_millis(50);
@@ -50,19 +51,51 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 /// How many digits of a hash tell the files of two accounts apart, in bytes.
 const NAME_LEN: usize = 8;
 
-/// An app at X, and the refresh token that staff wrote down for it.
+/// An app at X.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) id: Secret,
+    /// None for what X calls a public client.
+    pub(super) secret: Option<Secret>,
+}
+
+impl Client {
+    /// What X is asked for tokens with: headers and a form.
+    pub(super) fn request(&self, asked: &[(&str, &str)]) -> (HeaderMap, String) {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(asked);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let id = self.id.expose();
+        match &self.secret {
+            Some(secret) => {
+                let proof = format!("Basic {}", STANDARD.encode(format!("{id}:{}", secret.expose())));
+                headers.extend(http::hidden(&proof).map(|proof| (AUTHORIZATION, proof)));
+            }
+            None => {
+                form.append_pair("client_id", id);
+            }
+        }
+        (headers, form.finish())
+    }
+
+    /// What may stand in no error.
+    pub(super) fn exposed(&self) -> Vec<&str> {
+        self.secret.iter().chain([&self.id]).map(Secret::expose).collect()
+    }
+}
+
+/// An app, and the refresh token that staff wrote down for it.
 #[derive(Debug, Clone)]
 pub(super) struct App {
-    pub(super) client_id: Secret,
-    /// None for what X calls a public client.
-    pub(super) client_secret: Option<Secret>,
+    pub(super) client: Client,
     pub(super) seed: Secret,
 }
 
 impl App {
     /// What may stand in no error.
     pub(super) fn exposed(&self) -> Vec<&str> {
-        self.client_secret.iter().chain([&self.seed, &self.client_id]).map(Secret::expose).collect()
+        [self.seed.expose()].into_iter().chain(self.client.exposed()).collect()
     }
 }
 
@@ -101,10 +134,22 @@ impl Token {
 
 /// What X says when it gives tokens.
 #[derive(Deserialize)]
-struct Given {
+pub(super) struct Given {
     access_token: String,
     expires_in: Option<i64>,
     refresh_token: Option<String>,
+}
+
+impl Given {
+    /// What an answer gives; none when it is not as X answers.
+    pub(super) fn read(answer: &Answer) -> Option<Self> {
+        answer.json::<Self>().filter(|given| is_key(&given.access_token))
+    }
+
+    /// The refresh token, where there is one.
+    pub(super) fn refresh(&self) -> Option<Secret> {
+        self.refresh_token.as_deref().filter(|next| is_key(next)).map(Secret::new)
+    }
 }
 
 /// The tokens of an account.
@@ -124,7 +169,7 @@ pub(super) struct Tokens {
 impl Tokens {
     /// Those of an app; nothing is read or asked for yet.
     pub(super) fn new(app: App, source: &SecretSource, url: Url, world: &World) -> Self {
-        let name = fingerprint(&format!("{} {}", app.client_id.expose(), app.seed.expose()), NAME_LEN);
+        let name = fingerprint(&format!("{} {}", app.client.id.expose(), app.seed.expose()), NAME_LEN);
         let chain = Chain::new(&world.dir, &name);
         let (held, turn) = (Mutex::default(), tokio::sync::Mutex::default());
         Self { app, source: source.clone(), url, world: world.clone(), chain, held, turn }
@@ -221,28 +266,10 @@ impl Tokens {
         tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other).and_then(|done| done)
     }
 
-    /// What X is asked with.
-    fn request(&self, refresh: &Secret) -> (HeaderMap, String) {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", refresh.expose());
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        let id = self.app.client_id.expose();
-        match &self.app.client_secret {
-            Some(secret) => {
-                let proof = format!("Basic {}", STANDARD.encode(format!("{id}:{}", secret.expose())));
-                headers.extend(http::hidden(&proof).map(|proof| (AUTHORIZATION, proof)));
-            }
-            None => {
-                form.append_pair("client_id", id);
-            }
-        }
-        (headers, form.finish())
-    }
-
     /// Asks for the next tokens.
     async fn ask(&self, now: Timestamp, refresh: &Secret) -> Result<Link, SendError> {
-        let (headers, form) = self.request(refresh);
+        let asked = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+        let (headers, form) = self.app.client.request(&asked);
         let place = Place::server(&self.url, &self.app.exposed()).hush(refresh.expose()).hush(&form);
         let receiver = Receiver::new(&self.world, place, ASK_FOR);
         let answer = match receiver.post(&self.url, headers, form.into_bytes()).await {
@@ -258,16 +285,15 @@ impl Tokens {
             return Err(self.refused(&receiver, &answer, now));
         }
         // What it says may hold tokens: none of it is shown.
-        let given = answer.json::<Given>().filter(|given| is_key(&given.access_token));
-        let given = given.ok_or_else(|| self.without(&format!("{} did not answer as X does", self.place()), None))?;
+        let given = Given::read(&answer)
+            .ok_or_else(|| self.without(&format!("{} did not answer as X does", self.place()), None))?;
         let life = given.expires_in.and_then(TimeDelta::try_seconds).unwrap_or(LIFE).clamp(TimeDelta::zero(), LIFE);
-        let next = given.refresh_token.filter(|next| is_key(next));
         Ok(Link {
             access: Secret::new(&given.access_token),
             given: now,
             until: now + life - MARGIN.min(life / 4),
             // RFC 6749, 6: where none is given, the old one goes on.
-            refresh: next.map_or_else(|| refresh.clone(), |next| Secret::new(&next)),
+            refresh: given.refresh().unwrap_or_else(|| refresh.clone()),
         })
     }
 
@@ -295,7 +321,10 @@ impl Tokens {
 
     /// What staff do when the chain is lost.
     fn anew(&self) -> String {
-        format!("let the app in for the account anew, put its `refresh_token` into {}, and reload", self.source)
+        format!(
+            "let the app in anew by `nadhir channel authorise`, so that {} holds its `refresh_token`, and reload",
+            self.source
+        )
     }
 
     fn unwritable(&self, why: &dyn Display) -> SendError {

@@ -44,7 +44,7 @@ pub(super) struct Chain {
     path: PathBuf,
 }
 
-/// Room for the next link, which is made before anybody asks for it. Dropped unused, it is gone.
+/// Room for what a file is to hold next, which is made before anybody asks for it. Dropped unused, it is gone.
 pub(super) struct Draft {
     file: File,
     draft: PathBuf,
@@ -64,7 +64,7 @@ impl Chain {
 
     /// Takes the lock; none while another holds it. It is given back when dropped, and when its process ends.
     pub(super) fn try_lock(&self) -> Result<Option<File>> {
-        let lock = self.open(&self.path.with_extension("lock"))?;
+        let lock = open(&beside(&self.path, "lock"), &self.path)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(lock)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -94,46 +94,70 @@ impl Chain {
         }))
     }
 
-    /// Makes room for the next link, on the disk, so that it can be kept once it is there.
+    /// Makes room for the next link.
     pub(super) fn draft(&self) -> Result<Draft> {
-        let draft = self.path.with_extension("part");
-        let mut file = self.open(&draft)?;
-        file.write_all(&[b' '; MAX_LEN])?;
-        file.sync_all()?;
-        Ok(Draft { file, draft, path: self.path.clone() })
-    }
-
-    /// Opens a file that belongs to whom the tokens belong to, whoever runs this: a command of root must not lock the service out.
-    fn open(&self, path: &Path) -> Result<File> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        let dir = path.parent().unwrap_or(path);
-        let owner = std::fs::metadata(&self.path).or_else(|_| std::fs::metadata(dir))?;
-        if file.metadata()?.uid() != owner.uid()
-            && let Err(why) = fchown(&file, Some(owner.uid()), Some(owner.gid()))
-            && self.path.exists()
-        {
-            return Err(Error::new(why.kind(), format!("it belongs to another user, who alone may change it ({why})")));
-        }
-        Ok(file)
+        Draft::of(&self.path)
     }
 }
 
+/// Opens a file that belongs to whom another belongs to, or else its directory, whoever runs this: a command of root must not lock the
+/// service out.
+fn open(path: &Path, as_of: &Path) -> Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let owner = std::fs::metadata(as_of).or_else(|_| std::fs::metadata(parent(path)))?;
+    if file.metadata()?.uid() != owner.uid()
+        && let Err(why) = fchown(&file, Some(owner.uid()), Some(owner.gid()))
+        && as_of.exists()
+    {
+        return Err(Error::new(why.kind(), format!("it belongs to another user, who alone may change it ({why})")));
+    }
+    Ok(file)
+}
+
+/// A file of another end beside one.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(end);
+    name.into()
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 impl Draft {
+    /// Makes room on the disk for what a file is to hold next.
+    pub(super) fn of(path: &Path) -> Result<Self> {
+        let draft = beside(path, "part");
+        let mut file = open(&draft, path)?;
+        file.write_all(&[b' '; MAX_LEN])?;
+        file.sync_all()?;
+        Ok(Self { file, draft, path: path.to_owned() })
+    }
+
     /// Keeps a link, on the disk before it counts.
-    pub(super) fn keep(mut self, link: &Link) -> Result<()> {
+    pub(super) fn keep(self, link: &Link) -> Result<()> {
         let text = serde_json::to_string(&Line {
             access_token: link.access.expose().to_owned(),
             given: link.given,
             until: link.until,
             refresh_token: link.refresh.expose().to_owned(),
         })?;
+        self.write(&text)
+    }
+
+    /// Puts a text in the place of what the file held, for the same readers.
+    pub(super) fn write(mut self, text: &str) -> Result<()> {
         self.file.rewind()?;
         self.file.write_all(text.as_bytes())?;
         self.file.set_len(text.len() as u64)?;
+        if let Ok(before) = std::fs::metadata(&self.path) {
+            self.file.set_permissions(before.permissions())?;
+        }
         self.file.sync_all()?;
         std::fs::rename(&self.draft, &self.path)?;
-        let dir = self.path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(dir)?.sync_all()
+        File::open(parent(&self.path))?.sync_all()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bearer::App;
+use super::bearer::{App, Client};
 use super::oauth::Keys;
 use crate::secret::Secret;
 
@@ -66,7 +66,32 @@ fn signed(values: &mut BTreeMap<&str, Secret>) -> Option<Keys> {
 
 fn bearer(values: &mut BTreeMap<&str, Secret>) -> Option<App> {
     let [client_id, client_secret, refresh_token] = BEARER.map(|name| values.remove(name));
-    Some(App { client_id: client_id?, client_secret, seed: refresh_token? })
+    Some(App { client: Client { id: client_id?, secret: client_secret }, seed: refresh_token? })
+}
+
+/// Reads an app that nobody has let in yet: as [`read`], with a refresh token or without.
+///
+/// # Errors
+/// All mistakes at once.
+pub(super) fn client(text: &str) -> Result<Client, String> {
+    let (mut values, mut mistakes) = lines(text);
+    if SIGNED.iter().any(|name| values.contains_key(name)) {
+        mistakes.push("keys of OAuth 1.0a stand there, by which the app is let in already".to_owned());
+    }
+    match (values.remove("client_id"), mistakes.is_empty()) {
+        (Some(id), true) => Ok(Client { id, secret: values.remove("client_secret") }),
+        (id, _) => {
+            mistakes.extend(id.is_none().then(|| "`client_id` is missing".to_owned()));
+            Err(format!("{}; write client_id = …, and client_secret = … where the app has one", mistakes.join(", ")))
+        }
+    }
+}
+
+/// The text of a file of keys with another refresh token, all else as it stands.
+pub(super) fn with_refresh(text: &str, refresh: &Secret) -> Secret {
+    let is_other = |line: &&str| line.split('=').next().is_none_or(|name| name.trim() != "refresh_token");
+    let kept: Vec<&str> = text.trim_end().lines().filter(is_other).collect();
+    Secret::new(&format!("{}\nrefresh_token = {}", kept.join("\n"), refresh.expose()))
 }
 
 /// The values by their names, and what is wrong with the lines.
@@ -131,10 +156,24 @@ mod tests {
     }
 
     #[test]
+    fn an_app_that_is_let_in_keeps_all_else_that_is_written() {
+        let before = "# ours\nclient_id = hunter2\nrefresh_token = old\n\nclient_secret = \"hunter3\"\n";
+        let after = with_refresh(before, &Secret::new("new:1="));
+        assert_eq!(
+            after.expose(),
+            "# ours\nclient_id = hunter2\n\nclient_secret = \"hunter3\"\nrefresh_token = new:1="
+        );
+        assert!(client("client_id = hunter2\n").unwrap().secret.is_none());
+        for (text, told) in [("client_secret = x\n", "`client_id` is missing"), (PUBLISHED, "keys of OAuth 1.0a")] {
+            assert!(client(text).unwrap_err().contains(told));
+        }
+    }
+
+    #[test]
     fn the_names_say_which_keys_are_meant() {
         assert!(matches!(read(PUBLISHED), Ok(Written::Signed(_))));
         let of = |text: &str| match read(text) {
-            Ok(Written::Bearer(app)) => Ok(app.client_secret.is_some()),
+            Ok(Written::Bearer(app)) => Ok(app.client.secret.is_some()),
             Ok(Written::Signed(_)) => Err("four lines".to_owned()),
             Err(why) => Err(why),
         };

@@ -140,7 +140,7 @@ async fn a_refresh_token_that_x_takes_no_more_is_told_with_what_to_do_and_nothin
         for told in [
             "no access token: http://127.0.0.1",
             "400 Bad Request",
-            "let the app in for the account anew",
+            "let the app in anew by `nadhir channel authorise`",
             "file x.keys",
         ] {
             assert!(why.contains(told), "{told}: {why}");
@@ -170,7 +170,10 @@ async fn a_token_that_runs_out_within_a_thread_is_given_for_the_next_once() {
     bears(&mut receiver, "access-2", "POST /2/tweets ").await;
     // One that was given just now is not given for another: the account itself is refused.
     let why = later(sink.send(&post("c", 1)).await);
-    assert!(why.contains("401 Unauthorized") && why.contains("let the app in for the account anew"), "{why}");
+    assert!(
+        why.contains("401 Unauthorized") && why.contains("let the app in anew by `nadhir channel authorise`"),
+        "{why}"
+    );
     bears(&mut receiver, "access-2", "POST /2/tweets ").await;
     assert!(receiver.is_idle());
 }
@@ -295,4 +298,73 @@ async fn pictures_and_followers_go_by_the_same_token() {
     assert_eq!(sink.followers().await, Ok(Some(563_458)));
     bears(&mut receiver, "access-2", "GET /2/users/me?user.fields=public_metrics ").await;
     assert!(receiver.is_idle());
+}
+
+#[tokio::test]
+async fn a_person_lets_the_app_in_and_its_first_token_goes_into_the_keys_alone() {
+    let mut receiver = answering(&[&given(1), &given(2), &taken(1)]).await;
+    let dir = home("client_id = rG9n6402A3dbUJKzXTNX4oWHJ\n# ours\nclient_secret = hunter2hunter2\n");
+    let file = dir.path().join("x.keys");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let opener = read("x", &format!("keys = {{ file = \"x.keys\" }}\napi = \"{}\"\n", receiver.base));
+    let world = World::new(dir.path().to_owned()).unwrap();
+    assert!(opener.open(&world).err().unwrap().contains("`refresh_token` is missing"));
+    let back: url::Url = "http://127.0.0.1/back".parse().unwrap();
+    let admission = opener.admission(&world, &back).unwrap().unwrap();
+    let asked: std::collections::BTreeMap<String, String> = admission.address().query_pairs().into_owned().collect();
+    assert!(admission.address().as_str().starts_with("https://x.com/i/oauth2/authorize?response_type=code&"));
+    assert_eq!((asked["redirect_uri"].as_str(), asked["code_challenge_method"].as_str()), (back.as_str(), "S256"));
+    assert_eq!(asked["scope"], "tweet.read tweet.write users.read media.write offline.access");
+    let kept = admission.take(&format!("{back}?state={}&code=once-only\n", asked["state"])).await.unwrap();
+    assert_eq!(kept, file.canonicalize().unwrap().display().to_string());
+    let request = receiver.next().await;
+    let form: std::collections::BTreeMap<String, String> =
+        url::form_urlencoded::parse(&request.body).into_owned().collect();
+    let told = [&form["grant_type"], &form["code"], &form["redirect_uri"]];
+    assert_eq!(told, ["authorization_code", "once-only", "http://127.0.0.1/back"]);
+    let hash = ring::digest::digest(&ring::digest::SHA256, form["code_verifier"].as_bytes());
+    use base64::Engine as _;
+    assert_eq!(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(hash), asked["code_challenge"]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(
+        text,
+        "client_id = rG9n6402A3dbUJKzXTNX4oWHJ\n# ours\nclient_secret = hunter2hunter2\nrefresh_token = refresh-1\n"
+    );
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    open(&receiver, dir.path()).send(&post("a", 0)).await.unwrap();
+    asks_with(&mut receiver, "refresh-1").await;
+}
+
+#[tokio::test]
+async fn what_is_not_the_answer_to_the_asking_changes_no_keys() {
+    let dir = home(CONFIDENTIAL);
+    let world = World::new(dir.path().to_owned()).unwrap();
+    let back: url::Url = "http://127.0.0.1/".parse().unwrap();
+    let no_refresh = "200 OK\r\n\r\n{\"access_token\":\"access-1\"}";
+    for (led_to, answer, told) in [
+        ("yes", "", "this is no address"),
+        ("http://127.0.0.1/?code=once-only&state=another", "", "not the answer to what was just asked"),
+        ("http://127.0.0.1/?error=access_denied&state=STATE", "", "X did not let the app in: access_denied"),
+        ("http://127.0.0.1/?state=STATE", "", "no code stands in it"),
+        ("http://127.0.0.1/?code=once-only&state=STATE", USED, "ask anew and paste soon"),
+        ("http://127.0.0.1/?code=once-only&state=STATE", "echo", "404 Not Found"),
+        ("http://127.0.0.1/?code=once-only&state=STATE", no_refresh, "let the app ask for offline.access"),
+        ("http://127.0.0.1/?code=once-only&state=STATE", "close", "broke off"),
+    ] {
+        let receiver = answering(&[answer]).await;
+        let opener = read("x", &format!("keys = {{ file = \"x.keys\" }}\napi = \"{}\"\n", receiver.base));
+        let admission = opener.admission(&world, &back).unwrap().unwrap();
+        let state = admission.address().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+        let why = hushed(admission.take(&led_to.replace("STATE", &state)).await.unwrap_err());
+        assert!(why.contains(told) && !why.contains("once-only"), "{led_to}: {why}");
+        assert_eq!(std::fs::read_to_string(dir.path().join("x.keys")).unwrap(), CONFIDENTIAL);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left behind");
+    }
+    let credential = read("x", "keys = { credential = \"x-keys\" }\n");
+    let why = credential.admission(&world, &back).unwrap().err().unwrap();
+    assert!(why.contains("is given to the service alone"), "{why}");
+    std::fs::write(dir.path().join("x.keys"), super::services::X_KEYS).unwrap();
+    let signed = read("x", "keys = { file = \"x.keys\" }\n");
+    let why = signed.admission(&world, &back).unwrap().err().unwrap();
+    assert!(why.contains("let in already"), "{why}");
 }
