@@ -121,7 +121,7 @@ impl Tally {
         }
         let why = failure.map(|failure| format!("; {failure}")).unwrap_or_default();
         if open == 0 {
-            let words = self.words.unwrap_or_else(|| format!("{} recipients have it", self.told));
+            let words = self.words.unwrap_or_else(|| format!("{} of {all} recipients have it", self.told));
             return Ok(Receipt(format!("{words}{refused}{why}")));
         }
         let deferred = match self.deferrals.is_empty() {
@@ -209,9 +209,9 @@ mod tests {
         let refused =
             "unknown: 1 of 3 recipients do not have it yet (450); 1 of 3 recipients refused (550); answered 451";
         check(1, &[450, 550], later(), (&[], &[3]), refused);
-        let over = "taken: 2 recipients have it; 1 of 3 recipients refused (550); answered 451";
+        let over = "taken: 2 of 3 recipients have it; 1 of 3 recipients refused (550); answered 451";
         check(2, &[550], later(), (&[], &[3]), over);
-        let content = "taken: 1 recipients have it; 2 of 3 recipients refused; too big";
+        let content = "taken: 1 of 3 recipients have it; 2 of 3 recipients refused; too big";
         check(1, &[250, 250], never(), (&[], &[2, 3]), content);
     }
 
