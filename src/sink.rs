@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use ring::digest::{SHA256, digest};
+use url::Url;
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
@@ -294,11 +295,30 @@ pub trait Opener: Send + Sync + fmt::Debug {
     fn own_path(&self) -> Option<&Path> {
         None
     }
+    /// The way in which a person lets it in at its service, where keys alone do not. `back` is where the service leads the browser
+    /// afterwards. None where no person has to.
+    ///
+    /// # Errors
+    /// A sentence for the operator, without secrets.
+    fn admission(&self, _world: &World, _back: &Url) -> Option<Result<Box<dyn Admission>, String>> {
+        None
+    }
     /// Opens it: reads secrets, creates files.
     ///
     /// # Errors
     /// A sentence for the operator, without secrets.
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String>;
+}
+
+/// A person lets this service in at another one: they open an address in a browser, say yes there, and give back where that led.
+pub trait Admission: Send {
+    /// The address that they open.
+    fn address(&self) -> &Url;
+    /// Takes where the browser was led to, keeps what it is worth, and says where. Bounded in time by itself.
+    ///
+    /// # Errors
+    /// A sentence for the operator, without secrets.
+    fn take(self: Box<Self>, led_to: &str) -> BoxFuture<'_, Result<String, String>>;
 }
 
 /// One kind of sink: what it is, how to write it in `channels.toml`, and how to read that.

@@ -19,6 +19,8 @@ use crate::route::OnTrial;
 use crate::sink::{Parcel, Receipt, SendError, World};
 use crate::time::TimeDelta;
 
+mod authorise;
+
 /// It did not arrive.
 const EX_FAILED: u8 = 1;
 
@@ -43,6 +45,9 @@ enum Command {
     /// Send a message that says that it is a test to one channel of the people on duty or of a drill.
     #[command(after_help = HELP)]
     Test(Test),
+    /// Let a channel in at its service, in a browser: for X with OAuth 2.0.
+    #[command(after_help = authorise::HELP)]
+    Authorise(authorise::Authorise),
 }
 
 /// What `nadhir channel test` takes.
@@ -76,7 +81,13 @@ struct Report {
 
 /// Does what the arguments say, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
-    let Command::Test(asked) = &arguments.command;
+    match &arguments.command {
+        Command::Test(asked) => run_test(asked),
+        Command::Authorise(asked) => authorise::run(asked),
+    }
+}
+
+fn run_test(asked: &Test) -> u8 {
     let config = match asked.dirs.configuration("no channel can be tried") {
         Ok(config) => config,
         Err(code) => return code,

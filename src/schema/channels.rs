@@ -117,7 +117,7 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
         ),
         "x" => (
             vec![
-                ("keys", secret("where the four keys of the app and the account are kept")),
+                ("keys", secret("where the keys of the app and the account are kept, of OAuth 1.0a or 2.0")),
                 (
                     "posts_per_day",
                     integer("what the access allows; what is mild leaves room for what is not", &x::PER_DAY),

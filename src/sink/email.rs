@@ -3,11 +3,15 @@
 //! Recipients stand on the envelope alone: no one learns of another, and no address of theirs comes into a log. Nothing is sent in
 //! the open but to this machine itself. A letter has the same `Message-ID` at every try, so that mailboxes drop a second copy.
 //!
+//! A server answers for each recipient. Who has a message is kept between tries and over restarts: those whom it puts off beside others
+//! are tried again without the others, and those whom it refuses are named in the receipt, by their number alone.
+//!
 //! Sources: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 8314 (ports and TLS), RFC 4954 (AUTH).
 
 mod html;
 mod letter;
 mod talk;
+mod tally;
 mod words;
 
 use std::collections::BTreeSet;
@@ -20,10 +24,13 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, TlsParameters};
+use tokio::time::Instant;
 use url::{Host, Url};
 
 use self::letter::Sheet;
 use self::talk::{Line, Login, Security};
+use self::tally::Tally;
+use super::spread::{Spread, mark};
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, http, picture};
 use crate::feed::keys;
 use crate::message::Form;
@@ -63,6 +70,8 @@ timeout = "30s"                          # for the whole sending, at most 60s
 /// What a channel of this kind says of itself.
 #[derive(Debug)]
 struct Settings {
+    /// How the channel is called; what is remembered is kept under this name.
+    name: String,
     server: Host,
     port: u16,
     security: Security,
@@ -111,6 +120,7 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         return None;
     }
     Some(Settings {
+        name: table.name().to_owned(),
         server: server?.value,
         port,
         security,
@@ -254,7 +264,9 @@ impl Opener for Settings {
             Security::StartTls | Security::Tls => Some(self.trust(&server, world)?),
         };
         let line = Line { server, port: self.port, security: self.security, tls, login, timeout: self.timeout };
-        Ok(Arc::new(Email { line, sheet: self.sheet.clone(), to: self.to.clone() }))
+        // They are told together, by one letter.
+        let spread = Spread::new(world.dir.join(format!("{}.progress", self.name)), "recipients", 1);
+        Ok(Arc::new(Email { line, sheet: self.sheet.clone(), to: self.to.clone(), spread }))
     }
 }
 
@@ -286,18 +298,25 @@ struct Email {
     line: Line,
     sheet: Sheet,
     to: Vec<Address>,
+    spread: Spread,
 }
 
 impl Sink for Email {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
+            let all = self.to.iter().map(|to| (mark(&to.to_string().to_ascii_lowercase()), to.clone())).collect();
+            let (had, open) = self.spread.left(&parcel.key, all);
             let images = picture::images(&parcel.pictures).await.unwrap_or_else(|why| {
                 tracing::warn!(bulletin = %parcel.bulletin, "{} is written without its picture: {why}", parcel.bulletin);
                 Vec::new()
             });
             let letter = self.sheet.write(parcel, images).map_err(|why| SendError::Never { why })?;
             http::check_length("email", letter.len(), letter::MAX_BYTES, "bytes")?;
-            self.line.deliver(&self.sheet.from.email, &self.to, &letter).await
+            let end = self.tell(&parcel.key, Tally::new(self.to.len(), had), open, &letter).await;
+            if matches!(end, Ok(_) | Err(SendError::Never { .. })) {
+                self.spread.forget(&parcel.key).await;
+            }
+            end
         })
     }
 
@@ -309,6 +328,32 @@ impl Sink for Email {
     /// Those on the envelope; how many are behind a mailing list, its server knows.
     fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
         Box::pin(async { Ok(Some(self.to.len() as u64)) })
+    }
+}
+
+impl Email {
+    /// Sends a letter to those who do not have it, and again to those who were too many for one, while there is time. Each letter is
+    /// taken for somebody, or is the last.
+    async fn tell(
+        &self,
+        key: &str,
+        mut tally: Tally,
+        mut open: Vec<(u64, Address)>,
+        letter: &[u8],
+    ) -> Result<Receipt, SendError> {
+        let end = Instant::now() + self.line.timeout;
+        while !open.is_empty() {
+            let (marks, to): (Vec<u64>, Vec<Address>) = open.iter().cloned().unzip();
+            let sent = self.line.deliver(&self.sheet.from.email, &to, letter, end).await;
+            let settled = tally.count(&marks, &sent);
+            open.retain(|(mark, _)| !settled.told.contains(mark) && !settled.refused.contains(mark));
+            // On the disk before anything else is done: what happens then repeats the letter to none of them.
+            self.spread.keep(key, settled.told, settled.refused).await;
+            if !tally.goes_on(&sent) || end <= Instant::now() {
+                return tally.end(sent.taken.err());
+            }
+        }
+        tally.end(None)
     }
 }
 

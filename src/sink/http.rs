@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::multipart::Form;
 use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -158,6 +158,13 @@ impl Place {
         decoded.iter().fold(place, |place, value| place.hush(value))
     }
 
+    /// The same for a request with a proof of its own, which the other side may repeat.
+    fn with_proof(&self, headers: &HeaderMap) -> Self {
+        let proof = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let bare = proof.split_once(' ').map_or("", |(_, bare)| bare);
+        self.clone().hush(bare).hush(proof)
+    }
+
     /// Words of the other side without what is secret.
     fn without_secrets(&self, text: &str) -> String {
         let hide = |text: String, secret: &Secret| text.replace(secret.expose(), "…");
@@ -205,9 +212,10 @@ impl Receiver {
     /// When there was no answer, or one that points elsewhere: a client that follows redirects would deliver somewhere else,
     /// perhaps as a GET without a body.
     pub(super) async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, SendError> {
+        let proved = self.place.with_proof(&headers);
         let request = self.http.post(url.clone()).timeout(self.timeout).headers(headers).body(body);
         let response = request.send().await.map_err(|why| self.failure(why))?;
-        let answer = Answer::read(response, url, &self.place).await;
+        let answer = Answer::read(response, url, &proved).await;
         let (place, status) = (&self.place, answer.status);
         if status.is_redirection() || answer.is_elsewhere {
             let to = answer.location.as_deref().map(|to| format!(" to {to}")).unwrap_or_default();
@@ -239,10 +247,11 @@ impl Receiver {
         form: Form,
         timeout: Duration,
     ) -> Result<Answer, String> {
+        let proved = self.place.with_proof(&headers);
         let request = self.http.request(method, url.clone()).timeout(timeout.min(self.timeout));
         let response = request.headers(headers).multipart(form).send().await;
         let response = response.map_err(|why| self.failure(why).to_string())?;
-        Ok(Answer::read(response, url, &self.place).await)
+        Ok(Answer::read(response, url, &proved).await)
     }
 
     /// Asks something that changes nothing, for a probe.
@@ -250,9 +259,10 @@ impl Receiver {
     /// # Errors
     /// A sentence about the connection.
     pub(super) async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, String> {
+        let proved = self.place.with_proof(&headers);
         let request = self.http.get(url.clone()).timeout(PROBE_TIMEOUT).headers(headers);
         let response = request.send().await.map_err(|why| self.unreached(why))?;
-        Ok(Answer::read(response, url, &self.place).await)
+        Ok(Answer::read(response, url, &proved).await)
     }
 
     /// Finds out whether somebody can be reached at all. Any answer shows that; what it thinks of HEAD does not matter.

@@ -14,6 +14,7 @@ use crate::message::picture::Picture;
 pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A picture as an image.
+#[derive(Clone)]
 pub(super) struct Image {
     /// How it is called: `warning-ar.png`.
     pub(super) name: String,

@@ -82,14 +82,7 @@ impl Spread {
         unread: usize,
         tell: impl Fn(T) -> BoxFuture<'a, Heard>,
     ) -> Spreading {
-        let (mut had, mut open) = (Had::default(), Vec::new());
-        for (mark, one) in all {
-            match self.settled(key, mark) {
-                Some(Settled::Told) => had.told += 1,
-                Some(Settled::Refused) => had.refused += 1,
-                None => open.push((mark, one)),
-            }
-        }
+        let (had, mut open) = self.left(key, all);
         let end = Instant::now() + GO_ON_FOR;
         let mut tally = Tally::default();
         while !open.is_empty() && Instant::now() < end {
@@ -110,6 +103,19 @@ impl Spread {
         Spreading { end, gone }
     }
 
+    /// Who does not have it yet, and what became of the others before.
+    pub(super) fn left<T>(&self, key: &str, all: Vec<(u64, T)>) -> (Had, Vec<(u64, T)>) {
+        let (mut had, mut open) = (Had::default(), Vec::new());
+        for (mark, one) in all {
+            match self.settled(key, mark) {
+                Some(Settled::Told) => had.told += 1,
+                Some(Settled::Refused) => had.refused += 1,
+                None => open.push((mark, one)),
+            }
+        }
+        (had, open)
+    }
+
     fn settled(&self, key: &str, mark: u64) -> Option<Settled> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).settled(key, mark)
     }
@@ -122,14 +128,16 @@ impl Spread {
         let _ = worked.await;
     }
 
-    async fn keep(&self, key: &str, told: Vec<u64>, refused: Vec<u64>) {
+    /// Keeps who has it and who never takes it, on the disk where that takes it.
+    pub(super) async fn keep(&self, key: &str, told: Vec<u64>, refused: Vec<u64>) {
         let key = key.to_owned();
         if !(told.is_empty() && refused.is_empty()) {
             self.with_progress(move |progress| progress.add(&key, &told, &refused)).await;
         }
     }
 
-    async fn forget(&self, key: &str) {
+    /// Nobody is left who is to have it.
+    pub(super) async fn forget(&self, key: &str) {
         let key = key.to_owned();
         self.with_progress(move |progress| progress.finish(&key)).await;
     }
@@ -144,9 +152,9 @@ async fn told_in_time(mark: u64, end: Instant, telling: BoxFuture<'_, Heard>) ->
 
 /// How many were told at earlier tries, and how many never take it.
 #[derive(Clone, Copy, Default)]
-struct Had {
-    told: usize,
-    refused: usize,
+pub(super) struct Had {
+    pub(super) told: usize,
+    pub(super) refused: usize,
 }
 
 /// What became of a message to all.

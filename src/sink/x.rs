@@ -1,6 +1,6 @@
 //! X, formerly Twitter: each message as a thread of posts, one a language, on one account.
 //!
-//! It cuts nothing, refreshes no token, and never posts blindly a second time. X knows no key for "seen it", so what became of a try
+//! It cuts nothing, and never posts blindly a second time. X knows no key for "seen it", so what became of a try
 //! that got no clear answer (time ran out, the connection broke, 5xx, the service was started anew) is **read back from the account**
 //! before anything is posted again: a post with the same text, not older than the first try, is ours, and the rest of the thread
 //! goes on as a reply to it. Should the account not show it yet, X itself refuses the same text within a short time (403, "duplicate
@@ -17,14 +17,13 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::http::{self, Answer, Place, Receiver};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, posts};
-use crate::feed::keys;
+use super::{Admission, Kind, Opener, Parcel, Receipt, SendError, Sink, World, posts};
+use crate::feed;
 use crate::language::measure::{Measure, POST};
 use crate::message::Form;
 use crate::message::brief::Part;
@@ -32,15 +31,21 @@ use crate::secret::SecretSource;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp, span_text};
 
+mod access;
+mod admission;
+mod bearer;
 mod budget;
+mod chain;
+mod keys;
 mod media;
 mod memory;
 mod oauth;
 mod timeline;
 
+use access::Access;
 use budget::{DAY, Told};
+use keys::Written;
 use memory::{Memory, Thread};
-use oauth::Keys;
 use timeline::{Page, Search};
 
 /// Where X's own server is.
@@ -69,6 +74,11 @@ keys = { file = "x.keys" }               # or { credential = "…" } with system
                                          #   api_key_secret = …
                                          #   access_token = …          made after the app was set to "Read and write"
                                          #   access_token_secret = …
+                                         # or, for OAuth 2.0, two or three:
+                                         #   client_id = …
+                                         #   client_secret = …         if the app is a "confidential client"
+                                         #   refresh_token = …         the first, which `nadhir channel authorise` adds; those after it
+                                         #                             are kept in the state directory
 posts_per_day = 17                       # what the access allows: yellow leaves half of it, orange a quarter, red nothing
 api = "https://api.x.com"
 timeout = "15s"                          # for a whole thread; at most 60s
@@ -86,7 +96,7 @@ struct Settings {
 }
 
 fn parse(table: &Table<'_>) -> Option<Settings> {
-    let keys = keys::secret(table, "keys");
+    let keys = feed::keys::secret(table, "keys");
     let per_day = table.integer("posts_per_day", PER_DAY).and_then(|found| u32::try_from(found.value).ok());
     let api = http::base(table, "api", API);
     let timeout = http::timeout(table);
@@ -109,17 +119,25 @@ impl Opener for Settings {
         true
     }
 
+    fn admission(&self, world: &World, back: &Url) -> Option<Result<Box<dyn Admission>, String>> {
+        let asked = admission::begin(&self.keys, method(&self.api, "oauth2/token"), back, world);
+        Some(asked.map(|asked| Box::new(asked) as Box<dyn Admission>))
+    }
+
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
         let text = world.secret(&self.keys)?;
-        let keys =
-            Keys::read(text.expose()).map_err(|why| format!("{} does not hold the keys of X: {why}", self.keys))?;
-        let place = Place::server(&self.api, &keys.exposed());
+        let written =
+            keys::read(text.expose()).map_err(|why| format!("{} does not hold the keys of X: {why}", self.keys))?;
+        let place = match &written {
+            Written::Signed(keys) => Place::server(&self.api, &keys.exposed()),
+            Written::Bearer(app) => Place::server(&self.api, &app.exposed()),
+        };
         Ok(Arc::new(X {
             receiver: Receiver::new(world, place, self.timeout),
             name: http::shown(&self.api).trim_end_matches('/').to_owned(),
             timeout: self.timeout,
             api: self.api.clone(),
-            keys,
+            access: Access::new(written, &self.keys, method(&self.api, "oauth2/token"), world),
             source: self.keys.clone(),
             account: OnceLock::new(),
             memory: Mutex::new(Memory::new(self.per_day)),
@@ -134,7 +152,7 @@ struct X {
     /// For a whole thread, what is read back included.
     timeout: Duration,
     api: Url,
-    keys: Keys,
+    access: Access,
     source: SecretSource,
     /// The number of the account, once X has told it.
     account: OnceLock<String>,
@@ -165,11 +183,10 @@ impl Sink for X {
             for part in &parts {
                 http::check_length("X", Measure::Weighted.length(&part.text), POST, "weighted characters")?;
             }
-            let sent = tokio::time::timeout(self.timeout, self.go_on(parcel, &parts)).await.unwrap_or_else(|_| {
-                let seconds = self.timeout.as_secs();
-                let why = format!("{} did not answer in {seconds} s; it may have taken the message", self.name);
-                Err(SendError::Unknown { why })
-            });
+            let sent = match self.prepare(parcel).await {
+                Ok(()) => self.go_on_in_time(parcel, &parts).await,
+                Err(why) => Err(why),
+            };
             let mut memory = self.memory();
             let posts = memory.thread(parcel).posts.clone();
             if matches!(sent, Ok(_) | Err(SendError::Never { .. })) {
@@ -211,18 +228,22 @@ impl X {
     }
 
     fn method(&self, path: &str) -> Url {
-        let mut url = self.api.clone();
-        url.set_path(&format!("{}2/{path}", self.api.path()));
-        url
+        method(&self.api, path)
     }
 
-    fn headers(&self, method: &str, url: &Url, now: Timestamp) -> HeaderMap {
-        // Only that it is never used twice matters (RFC 5849, 3.3).
-        let nonce = format!("{:032x}", fastrand::u128(..));
-        let told = self.keys.authorization(method, url, &nonce, now);
-        let mut value = HeaderValue::try_from(told).expect("what is percent-encoded is ASCII");
-        value.set_sensitive(true);
-        HeaderMap::from_iter([(AUTHORIZATION, value)])
+    /// Has what the requests will need. While an earlier try may have arrived, nobody says that it did not.
+    async fn prepare(&self, parcel: &Parcel) -> Result<(), SendError> {
+        let prepared = self.access.prepare(parcel.now).await;
+        let is_in_doubt = self.thread(parcel).is_in_doubt;
+        prepared.map_err(|why| if is_in_doubt { unread_before(&why.to_string()) } else { why })
+    }
+
+    async fn go_on_in_time(&self, parcel: &Parcel, parts: &[Part]) -> Result<Receipt, SendError> {
+        tokio::time::timeout(self.timeout, self.go_on(parcel, parts)).await.unwrap_or_else(|_| {
+            let seconds = self.timeout.as_secs();
+            let why = format!("{} did not answer in {seconds} s; it may have taken the message", self.name);
+            Err(SendError::Unknown { why })
+        })
     }
 
     /// Posts what of a thread does not stand yet.
@@ -254,8 +275,10 @@ impl X {
             body.extend(picture.map(|id| ("media".to_owned(), json!({ "media_ids": [id] }))));
         }
         self.memory().begin(parcel);
-        let headers = self.headers("POST", &url, parcel.now);
-        let answer = match self.receiver.post_json(&url, headers, &body).await {
+        let posting = self
+            .access
+            .request(("POST", &url, parcel.now), |headers| Box::pin(self.receiver.post_json(&url, headers, &body)));
+        let answer = match posting.await {
             Ok(answer) => answer,
             Err(why) => {
                 if !matches!(why, SendError::Unknown { .. }) {
@@ -286,8 +309,12 @@ impl X {
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE || detail.contains("text is too long") {
             return Err(self.receiver.refuses(&answer));
         }
-        let settled =
-            self.receiver.settle(&answer, parcel.now, asked_wait(&answer, parcel.now), &self.hint(answer.status));
+        let settled = self.receiver.settle(
+            &answer,
+            parcel.now,
+            asked_wait(&answer, parcel.now),
+            &self.access.hint(answer.status, &self.source),
+        );
         settled.map(drop)
     }
 
@@ -310,9 +337,7 @@ impl X {
 
     /// Finds out which parts stand, from the first that nobody knows of on.
     async fn read_back(&self, parcel: &Parcel, parts: &[Part]) -> Result<(), SendError> {
-        let found = self.find(parcel, parts).await.map_err(|why| SendError::Unknown {
-            why: format!("an earlier try may have arrived, and is not repeated until the account can be read: {why}"),
-        })?;
+        let found = self.find(parcel, parts).await.map_err(|why| unread_before(&why))?;
         for id in found {
             self.memory().stands(parcel, id);
         }
@@ -381,7 +406,13 @@ impl X {
 
     /// Asks something that changes nothing.
     async fn ask(&self, url: &Url, now: Timestamp) -> Result<Answer, String> {
-        let answer = self.receiver.get(url, self.headers("GET", url, now)).await?;
+        let asking = self.access.request(("GET", url, now), |headers| {
+            Box::pin(async move {
+                let asked = self.receiver.get(url, headers).await;
+                asked.map_err(|why| SendError::Later { why, retry_after: None })
+            })
+        });
+        let answer = asking.await.map_err(|why| why.to_string())?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -393,7 +424,8 @@ impl X {
 
     /// What is said of an answer that does not show what was asked for.
     fn unread(&self, answer: &Answer) -> String {
-        let said = format!("{} answered {}; {}", self.name, answer.words, self.hint(answer.status));
+        let said =
+            format!("{} answered {}; {}", self.name, answer.words, self.access.hint(answer.status, &self.source));
         said.trim_end_matches("; ").to_owned()
     }
 
@@ -410,22 +442,19 @@ impl X {
         );
         Err(SendError::Later { why, retry_after: Some(wait.until - parcel.now) })
     }
+}
 
-    /// What a person may do about a refusal.
-    fn hint(&self, status: StatusCode) -> String {
-        let source = &self.source;
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                format!("see that {source} holds the keys of this app and account, and that the clock is right")
-            }
-            StatusCode::PAYMENT_REQUIRED => {
-                "the credits of the app are used up: buy some at developer.x.com".to_owned()
-            }
-            StatusCode::FORBIDDEN => {
-                format!("let the app read and write, then make a new access token and put it into {source}")
-            }
-            _ => String::new(),
-        }
+/// The address of what X can be asked for.
+fn method(api: &Url, path: &str) -> Url {
+    let mut url = api.clone();
+    url.set_path(&format!("{}2/{path}", api.path()));
+    url
+}
+
+/// What is told while the account cannot be read and a post may stand there.
+fn unread_before(why: &str) -> SendError {
+    SendError::Unknown {
+        why: format!("an earlier try may have arrived, and is not repeated until the account can be read: {why}"),
     }
 }
 

@@ -18,6 +18,7 @@ mod receiver;
 mod services;
 mod webpush;
 mod x;
+mod xtokens;
 
 use std::sync::Arc;
 

@@ -22,8 +22,11 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 
+use tokio::time::Instant;
+
+use super::tally::{Said, Sent, none_of};
 use crate::secret::{Secret, SecretSource};
-use crate::sink::{CONNECT_TIMEOUT, Receipt, SendError, http};
+use crate::sink::{CONNECT_TIMEOUT, SendError, http};
 
 /// How long a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -93,70 +96,46 @@ pub(super) struct Line {
     pub(super) timeout: Duration,
 }
 
-/// Recipients that a server did not take: how many, and the codes it gave.
-#[derive(Default)]
-struct Refused {
-    count: usize,
-    codes: Vec<u16>,
-}
-
-impl Refused {
-    fn add(&mut self, code: u16) {
-        self.count += 1;
-        if !self.codes.contains(&code) {
-            self.codes.push(code);
-        }
-    }
-
-    fn words(&self, of: usize) -> String {
-        let codes: Vec<String> = self.codes.iter().map(u16::to_string).collect();
-        format!("{} of {of} recipients refused ({})", self.count, codes.join(", "))
-    }
-}
-
 impl Line {
-    /// Sends one letter to all recipients. It counts as delivered when the server took it for any of them; how many it refused is
-    /// told in the receipt.
-    pub(super) async fn deliver(&self, from: &Address, to: &[Address], letter: &[u8]) -> Result<Receipt, SendError> {
+    /// Sends one letter to these recipients, until a moment at the latest.
+    pub(super) async fn deliver(&self, from: &Address, to: &[Address], letter: &[u8], end: Instant) -> Sent {
         let is_whole = AtomicBool::new(false);
-        let sending = Box::pin(self.send(from, to, letter, &is_whole));
-        match tokio::time::timeout(self.timeout, sending).await {
-            Ok(sent) => sent,
-            Err(_) => Err(self
-                .broken(&format!("did not answer in {} s", self.timeout.as_secs()), is_whole.load(Ordering::Relaxed))),
-        }
+        let mut said = Vec::with_capacity(to.len());
+        let sending = Box::pin(self.send((from, to, letter), &is_whole, &mut said));
+        let taken = tokio::time::timeout_at(end, sending).await.unwrap_or_else(|_| {
+            let how = format!("did not answer in {} s", self.timeout.as_secs());
+            Err(self.broken(&how, is_whole.load(Ordering::Relaxed)))
+        });
+        Sent { said, taken }
     }
 
     async fn send(
         &self,
-        from: &Address,
-        to: &[Address],
-        letter: &[u8],
+        (from, to, letter): (&Address, &[Address], &[u8]),
         is_whole: &AtomicBool,
-    ) -> Result<Receipt, SendError> {
+        said: &mut Vec<Said>,
+    ) -> Result<String, SendError> {
         let mut line = self.open().await.map_err(|why| SendError::Later { why, retry_after: None })?;
         let mail = line.command(Mail::new(Some(from.clone()), Vec::new())).await;
         mail.map_err(|why| {
             let hint = if why.is_permanent() { "see that it lets this user send from `from`" } else { "" };
             self.refusal(&why, false, hint)
         })?;
-        let mut refused = Refused::default();
         let mut last = None;
         for recipient in to {
             match line.command(Rcpt::new(recipient.clone(), Vec::new())).await {
-                Ok(_) => {}
+                Ok(_) => said.push(Said::Accepted),
                 Err(why) => match why.status() {
                     Some(code) => {
-                        refused.add(code.into());
+                        said.push(Said::no(code.into()));
                         last = Some(why);
                     }
                     None => return Err(self.refusal(&why, false, "")),
                 },
             }
         }
-        if let Some(why) = last.filter(|_| refused.count == to.len()) {
-            let hint = format!("{}; see the addresses in `to`", refused.words(to.len()));
-            let refusal = self.refusal(&why, false, &hint);
+        if let Some(why) = last.filter(|_| !said.contains(&Said::Accepted)) {
+            let refusal = self.refusal(&why, false, &none_of(said));
             goodbye(line).await;
             return Err(refusal);
         }
@@ -170,7 +149,7 @@ impl Line {
         let taken = taken.map_err(|why| self.refusal(&why, is_whole.load(Ordering::Relaxed), ""))?;
         let words = self.hushed(&format!("{} {}", taken.code(), taken.message().collect::<Vec<_>>().join(" ")));
         goodbye(line).await;
-        Ok(Receipt(if refused.count == 0 { words } else { format!("{words}; {}", refused.words(to.len())) }))
+        Ok(words)
     }
 
     /// Goes as far as a letter would.

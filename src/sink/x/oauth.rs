@@ -1,7 +1,7 @@
 //! OAuth 1.0a for one account: the four keys that X shows, and the header that proves them without telling the two that are secret.
 //!
-//! Only requests whose body is JSON or empty are signed here, and those are signed without their body (RFC 5849, 3.4.1.3). Keys
-//! never leave this file but in that header, and never print.
+//! Only requests whose body is JSON, a form of parts or empty are signed here, and those without their body (RFC 5849, 3.4.1.3). Keys
+//! go out in that header alone, and never print.
 //!
 //! Sources: RFC 5849, 3.4 and 3.5; X, "Creating a signature" (docs.x.com/fundamentals/authentication/oauth-1-0a).
 
@@ -15,69 +15,16 @@ use url::Url;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
-/// The names that the keys have in their file, as X calls them.
-const NAMES: [&str; 4] = ["api_key", "api_key_secret", "access_token", "access_token_secret"];
-
-/// The longest value of a key; those of X have 25 to 50 letters.
-const MAX_KEY_LEN: usize = 256;
-
 /// The keys of an app and of the account that it posts for.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
-    api_key: Secret,
-    api_key_secret: Secret,
-    access_token: Secret,
-    access_token_secret: Secret,
+    pub(super) api_key: Secret,
+    pub(super) api_key_secret: Secret,
+    pub(super) access_token: Secret,
+    pub(super) access_token_secret: Secret,
 }
 
 impl Keys {
-    /// Reads four lines `name = value`, in any order, with empty lines and comments (`#`) between them. Quotes around a value are
-    /// no part of it.
-    ///
-    /// # Errors
-    /// All mistakes at once, and nothing of what is written: even a name may be a key that slipped.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
-        let mut values: [Option<Secret>; 4] = Default::default();
-        let mut mistakes = Vec::new();
-        for (number, line) in (1..).zip(text.lines()) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let Some((name, value)) = line.split_once('=') else {
-                mistakes.push(format!("line {number} has no `=`"));
-                continue;
-            };
-            let place = NAMES.iter().position(|known| *known == name.trim());
-            let Some((name, held)) = place.and_then(|place| NAMES.get(place).zip(values.get_mut(place))) else {
-                mistakes.push(format!("line {number} begins with none of the four names"));
-                continue;
-            };
-            let value = without_quotes(value.trim());
-            let is_key = (1..=MAX_KEY_LEN).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic());
-            if !is_key {
-                mistakes.push(format!("`{name}` in line {number} is no key: letters and digits without space"));
-            }
-            if held.replace(Secret::new(value)).is_some() {
-                mistakes.push(format!("`{name}` stands there twice"));
-            }
-        }
-        let missing = NAMES.iter().zip(&values).filter(|(_, value)| value.is_none());
-        mistakes.extend(missing.map(|(name, _)| format!("`{name}` is missing")));
-        match values {
-            [Some(api_key), Some(api_key_secret), Some(access_token), Some(access_token_secret)]
-                if mistakes.is_empty() =>
-            {
-                Ok(Self { api_key, api_key_secret, access_token, access_token_secret })
-            }
-            _ => Err(format!(
-                "{}; write four lines: {}",
-                mistakes.join(", "),
-                NAMES.map(|name| format!("{name} = …")).join(", ")
-            )),
-        }
-    }
-
     /// What may stand in no error.
     pub(super) fn exposed(&self) -> [&str; 4] {
         [&self.api_key_secret, &self.access_token_secret, &self.access_token, &self.api_key].map(Secret::expose)
@@ -119,11 +66,6 @@ impl Keys {
     }
 }
 
-fn without_quotes(value: &str) -> &str {
-    let within = |mark: char| value.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark));
-    within('"').or_else(|| within('\'')).unwrap_or(value)
-}
-
 /// Percent-encoded as RFC 5849, 3.6 has it: all but letters, digits and `-._~`.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -138,11 +80,12 @@ fn encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::super::keys::{self, Written};
     use super::*;
 
     /// The keys in the examples of X's own pages.
-    const PUBLISHED: &str = "
+    pub(in crate::sink::x) const PUBLISHED: &str = "
         # from \"Creating a signature\"
         api_key = xvz1evFS4wEEPTGEFPHBog
         api_key_secret = \"kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw\"
@@ -150,9 +93,16 @@ mod tests {
         access_token_secret='LswwdoUaIvS8ltyTt5jkRh4J50vUPVVHtR2YPi5kE'
     ";
 
+    fn published() -> Keys {
+        match keys::read(PUBLISHED) {
+            Ok(Written::Signed(keys)) => keys,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_signature_is_the_one_that_x_publishes() {
-        let keys = Keys::read(PUBLISHED).unwrap();
+        let keys = published();
         let parameters = [
             ("oauth_consumer_key", keys.api_key.expose()),
             ("oauth_nonce", "kYjzVBB8Y0ZFabxSWbWovY3uYSQ2pTgmZeNu2VS4cg"),
@@ -175,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_header_tells_no_secret_and_signs_what_is_asked() {
-        let keys = Keys::read(PUBLISHED).unwrap();
+        let keys = published();
         let at = Timestamp::from_timestamp(1_318_622_958, 0).unwrap();
         let of = |address: &str| keys.authorization("GET", &Url::parse(address).unwrap(), "7d8f", at);
         let header = of("https://api.x.com/2/users/1/tweets?start_time=2025-12-09T00%3A00%3A00Z");
@@ -191,25 +141,5 @@ mod tests {
         assert_eq!(encoded("An encoded string!"), "An%20encoded%20string%21");
         assert_eq!(encoded("Dogs, Cats & Mice"), "Dogs%2C%20Cats%20%26%20Mice");
         assert_eq!(encoded("☃~-._"), "%E2%98%83~-._");
-    }
-
-    #[test]
-    fn all_that_is_wrong_with_the_keys_is_told_at_once_and_none_of_them() {
-        let why =
-            Keys::read("hunter2\nhunter3 = x\napi_key = \naccess_token = a b\naccess_token = hunter4\n").unwrap_err();
-        for told in [
-            "line 1 has no `=`",
-            "line 2 begins with none of the four names",
-            "`api_key` in line 3 is no key",
-            "`access_token` in line 4 is no key",
-            "`access_token` stands there twice",
-            "`api_key_secret` is missing",
-            "`access_token_secret` is missing",
-            "write four lines: api_key = …, api_key_secret = …",
-        ] {
-            assert!(why.contains(told), "{told}: {why}");
-        }
-        assert!(!why.contains("hunter"), "{why}");
-        assert!(!format!("{:?}", Keys::read(PUBLISHED).unwrap()).contains("kAcSO"));
     }
 }

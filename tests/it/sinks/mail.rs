@@ -44,12 +44,17 @@ pub(super) fn edition(edition: u32, attempt: u32, order: &str) -> Parcel {
 /// A channel whose password lies in a directory that lives as long.
 fn channel(settings: &str) -> (Arc<dyn Sink>, TempDir) {
     let dir = tempfile::tempdir().unwrap();
+    (open(settings, &dir), dir)
+}
+
+/// The same in a directory that is there already, as after a start anew.
+fn open(settings: &str, dir: &TempDir) -> Arc<dyn Sink> {
     std::fs::write(dir.path().join("password"), "hunter2\n").unwrap();
     let login = "user = \"nadhir\"\npassword = { file = \"password\" }\nfrom = \"نذير مكة <nadhir@example.sa>\"\n";
     let opener = read("email", &format!("{settings}\n{login}"));
     assert_eq!(opener.form(), Form::Json);
     assert!(!format!("{opener:?}").contains("hunter2"));
-    (opener.open(&World::new(dir.path().to_owned()).unwrap()).unwrap(), dir)
+    opener.open(&World::new(dir.path().to_owned()).unwrap()).unwrap()
 }
 
 fn to_exim(exim: &Exim, more: &str) -> (Arc<dyn Sink>, TempDir) {
@@ -64,16 +69,15 @@ fn header<'a>(letter: &'a Message<'a>, name: &'a str) -> &'a str {
 #[tokio::test]
 async fn a_letter_arrives_whole_in_both_languages_and_under_one_name() {
     let exim = Exim::start();
-    let (sink, _dir) = to_exim(
-        &exim,
-        &format!(
-            "port = {}\nto = [\"a@example.sa\", \"nobody@example.sa\", \"b@example.org\"]\nreply_to = \"desk@example.sa\"\n\
-             unsubscribe = [\"mailto:leave@example.sa\", \"https://example.sa/leave\"]",
-            exim.port
-        ),
+    let settings = format!(
+        "port = {}\nto = [\"a@example.sa\", \"nobody@example.sa\", \"b@example.org\"]\nreply_to = \"desk@example.sa\"\n\
+         unsubscribe = [\"mailto:leave@example.sa\", \"https://example.sa/leave\"]",
+        exim.port
     );
-    assert_eq!(sink.probe().await, Ok(()));
     for attempt in 1..=2 {
+        // In a directory of its own, where nobody remembers the first try.
+        let (sink, _dir) = to_exim(&exim, &settings);
+        assert_eq!(sink.probe().await, Ok(()));
         let Receipt(receipt) = sink.send(&edition(3, attempt, "ar+en")).await.unwrap();
         assert!(receipt.starts_with("250 ") && receipt.ends_with("1 of 3 recipients refused (550)"), "{receipt}");
         assert!(!receipt.contains('@'), "{receipt}");
@@ -213,6 +217,8 @@ const CASES: &[Case] = &[
         "2 of 2 recipients refused (550); see the addresses in `to`",
     ),
     (&[("RCPT", "550 5.1.1 <a@example.sa> unknown")], Taken, "1 of 2 recipients refused (550)"),
+    (&[("RCPT", "450 4.2.1 <a@example.sa> busy")], Unknown, "1 of 2 recipients do not have it yet (450)"),
+    (&[("RCPT", "552 too many recipients"), ("RCPT", "552 full")], Later, "2 of 2 recipients refused (552)"),
     (&[("RCPT", CLOSE)], Later, "has not taken the message"),
     (&[("DATA", "451 4.3.0 busy")], Later, "answered 451"),
     (&[("DATA", "554 5.5.1 no valid recipients")], Later, "answered 554"),
@@ -342,4 +348,92 @@ async fn what_people_read_in_a_mail_program() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!("email", told));
+}
+
+/// A channel to three people at a scripted server.
+fn to_three(server: &Scripted, dir: &TempDir) -> Arc<dyn Sink> {
+    let to = "to = [\"a@example.sa\", \"b@example.sa\", \"c@example.sa\"]";
+    open(&format!("server = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\n{to}", server.port), dir)
+}
+
+fn unknown(sent: Result<Receipt, SendError>) -> String {
+    let Err(SendError::Unknown { why }) = sent else { panic!("{sent:?}") };
+    assert!(!why.contains('@'), "{why}");
+    why
+}
+
+/// `b` is put off and `c` refused.
+const ONE_OF_EACH: &[(&str, &str)] =
+    &[("RCPT TO:<b@", "451 4.7.1 <b@example.sa> greylisted"), ("RCPT TO:<c@", "550 5.1.1 <c@example.sa> unknown")];
+
+#[tokio::test]
+async fn who_was_put_off_beside_others_is_tried_again_without_them() {
+    let server = Scripted::by_turns(&[ONE_OF_EACH, &[("GREETING", "421 4.3.2 not now")], ONE_OF_EACH, &[]]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let sink = to_three(&server, &dir);
+    let why = unknown(sink.send(&edition(1, 1, "ar+en")).await);
+    assert_eq!(why, "1 of 3 recipients do not have it yet (451); 1 of 3 recipients refused (550)");
+    // Two have it or never will: what goes wrong now is no longer called not sent.
+    let why = unknown(sink.send(&edition(1, 2, "ar+en")).await);
+    assert!(why.starts_with("1 of 3 recipients do not have it yet; 1 of 3 recipients refused; "), "{why}");
+    let why = unknown(sink.send(&edition(1, 3, "ar+en")).await);
+    assert!(why.contains("1 of 3 recipients do not have it yet (451)") && why.contains("greylisted"), "{why}");
+    let taken = sink.send(&edition(1, 4, "ar+en")).await;
+    assert_eq!(taken, Ok(Receipt("250 fine; 1 of 3 recipients refused".to_owned())));
+    // The one that was greeted with 421 was asked for nothing.
+    assert_eq!(server.asked_for(), ["abc", "b", "b"]);
+    // Another message goes to all of them.
+    sink.send(&edition(2, 1, "ar+en")).await.unwrap();
+    assert_eq!(server.asked_for().last().unwrap(), "abc");
+}
+
+#[tokio::test]
+async fn who_has_a_letter_is_remembered_over_a_restart_and_by_no_address() {
+    let (before, after) = (Scripted::start(ONE_OF_EACH).await, Scripted::start(&[]).await);
+    let dir = tempfile::tempdir().unwrap();
+    unknown(to_three(&before, &dir).send(&edition(1, 1, "ar+en")).await);
+    // A channel that stands alone has no name.
+    let kept = std::fs::read_to_string(dir.path().join(".progress")).unwrap();
+    assert!(kept.contains("told") && !kept.contains('@') && !kept.contains("example"), "{kept}");
+    assert!(to_three(&after, &dir).send(&edition(1, 2, "ar+en")).await.is_ok());
+    // It ended once more, before that was settled: nobody gets it again.
+    let taken = to_three(&after, &dir).send(&edition(1, 3, "ar+en")).await;
+    assert_eq!(taken, Ok(Receipt("2 of 3 recipients have it; 1 of 3 recipients refused".to_owned())));
+    assert_eq!((before.asked_for(), after.asked_for()), (vec!["abc".to_owned()], vec!["b".to_owned()]));
+}
+
+#[tokio::test]
+async fn those_who_are_too_many_for_one_letter_get_another_at_once() {
+    const ONE_EACH: &[(&str, &str)] =
+        &[("RCPT", "250 fine"), ("RCPT", "452 4.5.3 too many recipients"), ("RCPT", "452 4.5.3 too many recipients")];
+    let server = Scripted::start(ONE_EACH).await;
+    let dir = tempfile::tempdir().unwrap();
+    let taken = to_three(&server, &dir).send(&edition(1, 1, "ar+en")).await;
+    assert_eq!(taken, Ok(Receipt("250 fine".to_owned())));
+    assert_eq!(server.asked_for(), ["abc", "bc", "c"]);
+    // A server that takes nobody more is not asked without end.
+    let full: &[(&str, &str)] = &[("RCPT", "452 4.3.1 no room"), ("RCPT", "452 4.3.1 no room")];
+    let server = Scripted::by_turns(&[ONE_EACH, full]).await;
+    let why = unknown(to_three(&server, &dir).send(&edition(2, 1, "ar+en")).await);
+    assert!(why.starts_with("2 of 3 recipients do not have it yet (452)"), "{why}");
+    assert_eq!(server.asked_for(), ["abc", "bc"]);
+}
+
+#[tokio::test]
+async fn a_real_server_that_puts_one_off_gives_each_one_letter() {
+    let exim = Exim::start();
+    let to = "to = [\"a@example.sa\", \"busy@example.sa\", \"nobody@example.sa\"]";
+    let (sink, _dir) = to_exim(&exim, &format!("port = {}\n{to}", exim.port));
+    let why = unknown(sink.send(&edition(3, 1, "ar+en")).await);
+    assert_eq!(why, "1 of 3 recipients do not have it yet (451); 1 of 3 recipients refused (550)");
+    exim.make_room();
+    let Receipt(receipt) = sink.send(&edition(3, 2, "ar+en")).await.unwrap();
+    assert!(receipt.starts_with("250 ") && receipt.ends_with("; 1 of 3 recipients refused"), "{receipt}");
+    let letters = exim.letters(2);
+    let letters: Vec<Message<'_>> =
+        letters.iter().map(|letter| MessageParser::default().parse(letter).unwrap()).collect();
+    let mut reached: Vec<&str> = letters.iter().map(|letter| header(letter, "Envelope-to")).collect();
+    reached.sort_unstable();
+    assert_eq!(reached, ["a@example.sa", "busy@example.sa"]);
+    assert_eq!(letters[0].message_id(), letters[1].message_id());
 }

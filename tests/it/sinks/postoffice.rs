@@ -17,7 +17,7 @@ use super::super::process::wait_for;
 const NOBODY: u32 = 65534;
 
 /// Exim on two ports of loopback, which takes letters from who logs in over TLS and puts each recipient's into a maildir. It refuses
-/// `nobody` at any domain. Killed when dropped.
+/// `nobody` at any domain, and puts `busy` off until there is room. Killed when dropped.
 pub(super) struct Exim {
     child: Child,
     /// Where TLS begins by STARTTLS.
@@ -57,6 +57,9 @@ begin acl
 recipient:
   deny local_parts = nobody
        message = 5.1.1 <$local_part@$domain> lives nowhere
+  defer local_parts = busy
+        condition = ${{if exists{{DIR/room}}{{no}}{{yes}}}}
+        message = 4.2.1 <$local_part@$domain> is busy
   accept authenticated = *
   deny message = 5.7.1 relaying denied
 letter:
@@ -111,6 +114,11 @@ box:
         self.dir.path().join("authority.pem")
     }
 
+    /// From here on it takes letters for `busy` as well.
+    pub(super) fn make_room(&self) {
+        std::fs::write(self.dir.path().join("room"), "").unwrap();
+    }
+
     /// Waits until so many letters have arrived, and gives all.
     pub(super) fn letters(&self, count: usize) -> Vec<Vec<u8>> {
         let inbox = self.dir.path().join("mail/new");
@@ -159,21 +167,44 @@ pub(super) const HANG: &str = "hang";
 /// Likewise: it closes the connection.
 pub(super) const CLOSE: &str = "close";
 
+/// What is said at which step.
+pub(super) type Script<'a> = &'a [(&'static str, &'static str)];
+
 impl Scripted {
     /// Starts one that answers each command that begins with a word of the script as told there, and all others kindly. `BODY` is the
     /// end of a letter. What several times has the same word is said by turns.
-    pub(super) async fn start(script: &[(&'static str, &'static str)]) -> Self {
+    pub(super) async fn start(script: Script<'_>) -> Self {
+        Self::by_turns(&[script]).await
+    }
+
+    /// Starts one with a script for each connection; the last is that of all after it.
+    pub(super) async fn by_turns(scripts: &[Script<'_>]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let (script, kept) = (script.to_vec(), Arc::clone(&heard));
+        let (scripts, kept): (Vec<Vec<_>>, _) = (scripts.iter().map(|one| one.to_vec()).collect(), Arc::clone(&heard));
         tokio::spawn(async move {
-            loop {
+            for turn in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(talk(stream, script.clone(), Arc::clone(&kept)));
+                let script = scripts[turn.min(scripts.len() - 1)].clone();
+                tokio::spawn(talk(stream, script, Arc::clone(&kept)));
             }
         });
         Self { port, heard }
+    }
+
+    /// Whom each letter was for that it was asked to take, one connection after the other.
+    pub(super) fn asked_for(&self) -> Vec<String> {
+        let mut asked = Vec::new();
+        for line in self.heard() {
+            if line.starts_with("EHLO") {
+                asked.push(String::new());
+            }
+            if let Some(name) = line.strip_prefix("RCPT TO:<") {
+                asked.last_mut().unwrap().push_str(name.split('@').next().unwrap());
+            }
+        }
+        asked
     }
 
     /// Everything that was said to it, line by line.

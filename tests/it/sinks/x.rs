@@ -13,8 +13,8 @@ use super::receiver::Receiver;
 use super::services::{X_ACCOUNT, X_KEYS, X_NO_POSTS};
 use super::{at, parcel, read};
 
-const ARABIC: &str = "تحذير أحمر: أمطار غزيرة على جدة & رابغ\nhttps://desk.example/MKH-12";
-const ENGLISH: &str = "Red warning: heavy rain in Jeddah & Rabigh\nhttps://desk.example/MKH-12";
+pub(super) const ARABIC: &str = "تحذير أحمر: أمطار غزيرة على جدة & رابغ\nhttps://desk.example/MKH-12";
+pub(super) const ENGLISH: &str = "Red warning: heavy rain in Jeddah & Rabigh\nhttps://desk.example/MKH-12";
 
 const DUPLICATE: &str = "403 Forbidden\r\n\r\n{\"detail\":\"You are not allowed to create a Tweet with duplicate content.\",\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403}";
 
@@ -28,17 +28,17 @@ fn open(receiver: &Receiver, more: &str) -> (Arc<dyn Sink>, TempDir) {
 }
 
 /// A thread in both languages at one of its tries.
-fn thread(attempt: u32) -> Parcel {
+pub(super) fn thread(attempt: u32) -> Parcel {
     let parts = json!({ "parts": [{ "language": "ar", "text": ARABIC }, { "language": "en", "text": ENGLISH }] });
     Parcel { body: parts.to_string().into(), ..parcel(attempt) }
 }
 
-fn taken(id: u32) -> String {
+pub(super) fn taken(id: u32) -> String {
     format!("201 Created\r\n\r\n{}", json!({ "data": { "id": id.to_string(), "text": "x" } }))
 }
 
 /// A post as X shows it on an account: escaped, with a short address.
-fn standing(id: u32, text: &str, after: Option<u32>) -> Value {
+pub(super) fn standing(id: u32, text: &str, after: Option<u32>) -> Value {
     let text = text.replace('&', "&amp;").replace("https://desk.example/MKH-12", "https://t.co/abcdefghij");
     let urls = json!([{ "start": 1, "end": 2, "url": "https://t.co/abcdefghij", "expanded_url": "https://desk.example/MKH-12" }]);
     let mut post = json!({ "id": id.to_string(), "text": text, "created_at": "2025-12-09T00:00:02.000Z", "entities": { "urls": urls } });
@@ -48,7 +48,7 @@ fn standing(id: u32, text: &str, after: Option<u32>) -> Value {
     post
 }
 
-fn account(posts: &[Value], next: Option<&str>) -> String {
+pub(super) fn account(posts: &[Value], next: Option<&str>) -> String {
     format!("200 OK\r\n\r\n{}", json!({ "data": posts, "meta": { "result_count": posts.len(), "next_token": next } }))
 }
 
@@ -74,7 +74,7 @@ async fn posts(receiver: &mut Receiver, text: &str, before: Option<&str>) {
     assert_eq!(next(receiver).await, (text.to_owned(), before.map(str::to_owned)));
 }
 
-fn whole() -> Result<Receipt, SendError> {
+pub(super) fn whole() -> Result<Receipt, SendError> {
     Ok(Receipt("posts 1, 2".to_owned()))
 }
 
