@@ -187,7 +187,11 @@ fn table(waiting: &[Waiting<'_>], config: &Config, texts: bool, now: Timestamp) 
 }
 
 fn waits(kept: &Kept, now: Timestamp) -> String {
-    let whole = |span: TimeDelta| span_text(TimeDelta::seconds(span.num_seconds().max(0)));
+    // Nobody counts the seconds of what takes minutes.
+    let whole = |span: TimeDelta| {
+        let minutes = span_text(TimeDelta::minutes(span.num_minutes()));
+        if TimeDelta::minutes(5) <= span { minutes } else { span_text(TimeDelta::seconds(span.num_seconds().max(0))) }
+    };
     let left = whole(kept.expires - now);
     match kept.hold {
         Hold::Person => format!("until somebody approves it; nobody is told any more in {left}"),

@@ -102,7 +102,17 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["token", "chat"],
         ),
-        "slack" | "discord" | "mattermost" => {
+        "slack" => (
+            vec![
+                ("url", secret("where the address of the webhook is kept")),
+                ("approvers", approvers("^[UW][A-Z0-9]{7,19}$")),
+                ("app_token", secret("where the app-level token is kept, by which presses are heard")),
+                ("api", usual(line("where the methods of Slack are"), "https://slack.com/api")),
+                timeout(),
+            ],
+            vec!["url"],
+        ),
+        "discord" | "mattermost" => {
             (vec![("url", secret("where the address of the webhook is kept")), timeout()], vec!["url"])
         }
         "teams" => (vec![("url", secret("where the address of the workflow is kept")), timeout()], vec!["url"]),

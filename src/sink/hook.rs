@@ -27,10 +27,31 @@ pub(super) struct Hook {
 /// Makes the sink of a kind from its webhook.
 type Make = fn(Hook) -> Arc<dyn Sink>;
 
-/// What a channel of such a kind says of itself.
-struct Settings {
+/// Where a webhook is kept, and how long it may take.
+#[derive(Debug)]
+pub(super) struct Address {
     url: SecretSource,
     timeout: Duration,
+}
+
+impl Address {
+    /// Reads `url` and `timeout`; faults are noted in the table.
+    pub(super) fn read(table: &Table<'_>) -> Option<Self> {
+        let url = keys::secret(table, "url");
+        let timeout = http::timeout(table);
+        Some(Self { url: url?, timeout: timeout? })
+    }
+
+    pub(super) fn open(&self, world: &World) -> Result<Hook, String> {
+        let url = http::secret_url(&self.url, world)?;
+        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
+        Ok(Hook { receiver, url, source: self.url.clone() })
+    }
+}
+
+/// What a channel of such a kind says of itself.
+struct Settings {
+    address: Address,
     make: Make,
     shows_pictures: bool,
 }
@@ -46,14 +67,12 @@ pub(super) fn parse_with_pictures(table: &Table<'_>, make: Make) -> Option<Arc<d
 }
 
 fn read(table: &Table<'_>, make: Make, shows_pictures: bool) -> Option<Arc<dyn Opener>> {
-    let url = keys::secret(table, "url");
-    let timeout = http::timeout(table);
-    Some(Arc::new(Settings { url: url?, timeout: timeout?, make, shows_pictures }))
+    Some(Arc::new(Settings { address: Address::read(table)?, make, shows_pictures }))
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("url", &self.url).field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Settings").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -71,8 +90,6 @@ impl Opener for Settings {
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
-        let url = http::secret_url(&self.url, world)?;
-        let receiver = Receiver::new(world, Place::secret(&url), self.timeout);
-        Ok((self.make)(Hook { receiver, url, source: self.url.clone() }))
+        Ok((self.make)(self.address.open(world)?))
     }
 }

@@ -2,6 +2,7 @@
 //! `conformance`; here is what one of them does alone.
 
 mod bluesky;
+mod buttons;
 mod cap;
 mod conformance;
 mod exec;
