@@ -77,6 +77,9 @@
 //!   ([`message::rehearsal`]) and its stories are lived through ([`config::proof`]): what fails only for some bulletin fails by day.
 //! * **Beside the words.** Cards ([`message::picture`]), further languages ([`message::further`]) and reminders
 //!   ([`dispatch::reminders`]) add nothing to what was said, and what fails of them leaves the warning as it is.
+//! * **Two people.** What waits for somebody's word is decided by another than its author: an account that the kernel names
+//!   ([`daemon::duty`]), or a person whom a chat knows, by a button ([`sink::ear`]).
+//! * **Mild things together.** A [digest](message::digest) is put together from frozen texts; each stays owed and settled by itself.
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!
