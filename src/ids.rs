@@ -94,9 +94,20 @@ impl BulletinId {
         Self(format!("{number}.{edition}").into())
     }
 
+    /// Reads a name as it is written: `MKH-2025-000012.3`; none of what is no number with an edition.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, edition) = text.rsplit_once('.')?;
+        Some(Self::new(number, edition.parse().ok()?))
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The number of what it is an edition of.
+    pub fn number(&self) -> &str {
+        self.0.rsplit_once('.').map_or(&*self.0, |(number, _)| number)
     }
 }
 

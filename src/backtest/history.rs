@@ -43,7 +43,7 @@ pub fn said(bulletins: &[Bulletin], only: Option<(Hazard, &GovernorateId)>, into
         let Bulletin { hazard, change, severity, issued, onset, until, number, .. } = bulletin;
         let in_force = bulletin.areas.iter().map(|area| (area, (!change.is_end()).then_some(*severity)));
         let left = bulletin.left.iter().map(|area| (area, None));
-        let replaced = bulletin.replaces.iter().filter_map(|id| Some(id.as_str().rsplit_once('.')?.0.to_owned()));
+        let replaced = bulletin.replaces.iter().map(|id| id.number().to_owned());
         let replaces: Vec<String> = replaced.filter(|other| other != number).collect();
         for (governorate, severity) in in_force.chain(left) {
             if only.is_none_or(|only| only == (*hazard, governorate)) {

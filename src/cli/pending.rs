@@ -60,9 +60,7 @@ pub struct Reject {
 }
 
 fn bulletin(text: &str) -> Result<BulletinId, String> {
-    let parts = text.rsplit_once('.').and_then(|(number, edition)| Some((number, edition.parse().ok()?)));
-    let (number, edition) = parts.ok_or("write it with its edition, as MKH-2025-000001.1")?;
-    Ok(BulletinId::new(number, edition))
+    BulletinId::parse(text).ok_or_else(|| "write it with its edition, as MKH-2025-000001.1".to_owned())
 }
 
 /// One bulletin or statement that waits.

@@ -13,7 +13,6 @@ use std::time::Duration;
 use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -159,14 +158,11 @@ async fn serve(peer: UnixStream, questions: mpsc::Sender<Asked>) -> io::Result<(
     let answer = match tokio::time::timeout(PATIENCE, from.read_line(&mut line)).await {
         Err(_) => refuse("nothing was asked in time"),
         Ok(Err(why)) => refuse(&format!("the question cannot be read: {why}")),
-        Ok(Ok(_)) => match serde_json::from_str::<Question>(&line) {
-            Err(why) => refuse(&format!("the question is not understood: {why}; is it of another version?")),
-            Ok(question) => {
+        Ok(Ok(_)) => match (serde_json::from_str::<Question>(&line), who) {
+            (Err(why), _) => refuse(&format!("the question is not understood: {why}; is it of another version?")),
+            (Ok(_), Err(why)) => refuse(&format!("who asks cannot be found out: {why}")),
+            (Ok(question), Ok(who)) => {
                 let (done, answer) = oneshot::channel();
-                let who = match who {
-                    Ok(who) => who,
-                    Err(why) => return tell(&mut to, &refuse(&format!("who asks cannot be found out: {why}"))).await,
-                };
                 match questions.send((question, who, done)).await {
                     Ok(()) => answer.await.unwrap_or_else(|_| refuse("the service stopped before it was done")),
                     Err(_) => refuse("the service is stopping"),
@@ -174,11 +170,7 @@ async fn serve(peer: UnixStream, questions: mpsc::Sender<Asked>) -> io::Result<(
             }
         },
     };
-    tell(&mut to, &answer).await
-}
-
-async fn tell(to: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
-    let text = serde_json::to_string(answer).map_err(io::Error::other)?;
+    let text = serde_json::to_string(&answer).map_err(io::Error::other)?;
     let write = async {
         to.write_all(text.as_bytes()).await?;
         to.write_all(b"\n").await?;

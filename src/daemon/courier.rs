@@ -13,13 +13,13 @@ use tracing::{debug, error, info, warn};
 
 mod load;
 
-use load::{Load, loads};
+use load::{Load, is_gathered, loads};
 
 use super::clock::Clock;
 use super::{Sight, Sights};
 use crate::ids::ChannelId;
+use crate::message::Form;
 use crate::message::ask::Buttons;
-use crate::message::{Form, digest};
 use crate::outbox::{Claimed, LEASE, MAX_CLAIM, Outcome, Settlement, Standing};
 use crate::route::Audience;
 use crate::route::pace::{Meter, Pace};
@@ -99,7 +99,7 @@ impl Courier {
         // Without room nothing is taken in hand; what has run out of time is ended all the same.
         let limit = room.unwrap_or(0).min(IN_HAND);
         let mut claimed = self.store.claim(self.channel.clone(), limit, now(), LEASE).await?;
-        if claimed.iter().any(|claimed| self.gathers(claimed)) {
+        if claimed.iter().any(|claimed| is_gathered(claimed, self.gathers)) {
             // What is worse has been taken in hand before; the rest of the digest is due as well.
             claimed.extend(self.store.claim(self.channel.clone(), MAX_CLAIM, now(), LEASE).await?);
         }
@@ -124,10 +124,6 @@ impl Courier {
         }
         self.store.settle(ended.into_iter().map(|(_, settlement)| settlement).collect()).await?;
         Ok(Turn::Busy)
-    }
-
-    fn gathers(&self, claimed: &Claimed) -> bool {
-        self.gathers.is_some_and(|form| digest::is_gathered(&claimed.content_type, form))
     }
 
     /// Sends one load, and says how that went for each delivery in it.

@@ -11,6 +11,9 @@ const BETWEEN: &str = "\n\n";
 /// The form in which what is gathered is frozen: what threatens whom and what to do, and what else goes into a few segments.
 pub const FORM: Form = Form::Sms;
 
+/// The type of what is put together.
+pub const CONTENT_TYPE: &str = TEXT;
+
 /// Whether a channel of this form can be told several at once.
 pub fn goes_into(form: Form) -> bool {
     match form {
@@ -62,9 +65,6 @@ fn added(begun: &[Part], more: &[Part]) -> Vec<Part> {
     }
     all
 }
-
-/// The type of what is put together.
-pub const CONTENT_TYPE: &str = TEXT;
 
 #[cfg(test)]
 mod tests {

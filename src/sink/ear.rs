@@ -56,8 +56,7 @@ pub(super) fn mark(verdict: Verdict, bulletin: &BulletinId) -> String {
 pub(super) fn read(mark: &str) -> Option<(Verdict, BulletinId)> {
     let (verdict, bulletin) = mark.split_once(' ')?;
     let verdict = [Verdict::Approve, Verdict::Hold, Verdict::Refuse].into_iter().find(|one| word(*one) == verdict)?;
-    let (number, edition) = bulletin.rsplit_once('.')?;
-    Some((verdict, BulletinId::new(number, edition.parse().ok()?)))
+    Some((verdict, BulletinId::parse(bulletin)?))
 }
 
 fn word(verdict: Verdict) -> &'static str {

@@ -63,10 +63,8 @@ pub fn read_kept(path: &Path) -> Result<(Vec<Kept>, Vec<Bulletin>), StoreError> 
     let kept = held::kept(&at_once)?;
     let mut bulletins = Vec::new();
     for one in &kept {
-        if let Some((number, _)) = one.bulletin.as_str().rsplit_once('.')
-            && bulletins.iter().all(|bulletin: &Bulletin| bulletin.id != one.bulletin)
-        {
-            let of_number = archive::bulletins(&at_once, Some(number))?;
+        if bulletins.iter().all(|bulletin: &Bulletin| bulletin.id != one.bulletin) {
+            let of_number = archive::bulletins(&at_once, Some(one.bulletin.number()))?;
             bulletins.extend(of_number.into_iter().filter(|bulletin| bulletin.id == one.bulletin));
         }
     }

@@ -16,7 +16,7 @@ use crate::bulletin::{Bulletin, Origin};
 use crate::engine::{self, Event, Heard, State};
 use crate::feed::{Batch, cap};
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{FeedId, GovernorateId};
+use crate::ids::{BulletinId, FeedId, GovernorateId};
 use crate::record::Entry;
 use crate::rule::judge::DEFAULT_STALE_AFTER;
 use crate::rule::{FeedTerms, RuleBook, WarningTimes};
@@ -236,7 +236,7 @@ struct Lives {
 impl Lives {
     fn take(&mut self, bulletin: &Bulletin) {
         let Bulletin { number, hazard, severity, issued, onset, until, .. } = bulletin;
-        let replaced = bulletin.replaces.iter().filter_map(|id| id.as_str().rsplit_once('.').map(|(number, _)| number));
+        let replaced = bulletin.replaces.iter().map(BulletinId::number);
         let numbers: BTreeSet<&str> = std::iter::once(number.as_str()).chain(replaced).collect();
         let named = bulletin.areas.iter().chain(&bulletin.left);
         for governorate in named {

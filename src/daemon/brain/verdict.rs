@@ -106,7 +106,7 @@ impl Brain {
 
     /// What goes under a name, or why it cannot be judged.
     async fn kept(&self, id: &BulletinId) -> Result<Kept, String> {
-        let number = id.as_str().rsplit_once('.').map_or(id.as_str(), |(number, _)| number);
+        let number = id.number();
         let unknown = || format!("nothing is called {id}; `nadhir pending` shows what waits");
         if number.contains(SERIES) {
             let known = self.state.statements().find(|statement| statement.id == *id);

@@ -43,6 +43,11 @@ impl Load<'_> {
     }
 }
 
+/// Whether a delivery was frozen to be told with others, at a channel that has them told together in this form.
+pub(super) fn is_gathered(claimed: &Claimed, gathers: Option<Form>) -> bool {
+    gathers.is_some_and(|form| digest::is_gathered(&claimed.content_type, form))
+}
+
 /// What has run out of time, and what is carried: what was frozen for a digest together, all else by itself.
 pub(super) fn loads<'a>(
     claimed: &'a [Claimed],
@@ -51,8 +56,8 @@ pub(super) fn loads<'a>(
     now: Timestamp,
 ) -> (Vec<&'a Claimed>, Vec<Load<'a>>) {
     let (expired, live): (Vec<&Claimed>, Vec<&Claimed>) = claimed.iter().partition(|one| one.expires <= now);
-    let is_gathered = |one: &&Claimed| gathers.is_some_and(|form| digest::is_gathered(&one.content_type, form));
-    let (gathered, single): (Vec<&Claimed>, Vec<&Claimed>) = live.into_iter().partition(is_gathered);
+    let (gathered, single): (Vec<&Claimed>, Vec<&Claimed>) =
+        live.into_iter().partition(|one| is_gathered(one, gathers));
     let alone = |one: &'a Claimed| Load {
         of: vec![one],
         first: one,

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use url::Url;
 
-use super::bearer::Tokens;
+use super::bearer::{Tokens, anew};
 use super::keys::Written;
 use super::oauth::Keys;
 use super::{Answer, SendError, http};
@@ -71,21 +71,16 @@ impl Access {
             (StatusCode::UNAUTHORIZED, Self::Signed(_)) => {
                 format!("see that {source} holds the keys of this app and account, and that the clock is right")
             }
-            (StatusCode::UNAUTHORIZED, Self::Bearer(_)) => {
-                format!(
-                    "let the app in anew by `nadhir channel authorise`, so that {source} holds its `refresh_token`, and reload"
-                )
-            }
+            (StatusCode::UNAUTHORIZED, Self::Bearer(_)) => anew("the app", source),
             (StatusCode::PAYMENT_REQUIRED, _) => {
                 "the credits of the app are used up: buy some at developer.x.com".to_owned()
             }
             (StatusCode::FORBIDDEN, Self::Signed(_)) => {
                 format!("let the app read and write, then make a new access token and put it into {source}")
             }
-            (StatusCode::FORBIDDEN, Self::Bearer(_)) => format!(
-                "let the app read and write, then let it in anew by `nadhir channel authorise`, so that {source} holds its \
-                 `refresh_token`, and reload"
-            ),
+            (StatusCode::FORBIDDEN, Self::Bearer(_)) => {
+                format!("let the app read and write, then {}", anew("it", source))
+            }
             _ => String::new(),
         }
     }

@@ -51,6 +51,11 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 /// How many digits of a hash tell the files of two accounts apart, in bytes.
 const NAME_LEN: usize = 8;
 
+/// What staff do where the app has to be let in once more.
+pub(super) fn anew(whom: &str, source: &SecretSource) -> String {
+    format!("let {whom} in anew by `nadhir channel authorise`, so that {source} holds its `refresh_token`, and reload")
+}
+
 /// An app at X.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -321,10 +326,7 @@ impl Tokens {
 
     /// What staff do when the chain is lost.
     fn anew(&self) -> String {
-        format!(
-            "let the app in anew by `nadhir channel authorise`, so that {} holds its `refresh_token`, and reload",
-            self.source
-        )
+        anew("the app", &self.source)
     }
 
     fn unwritable(&self, why: &dyn Display) -> SendError {

@@ -58,7 +58,7 @@ fn family(db: &Connection, number: &str) -> Result<BTreeSet<String>, StoreError>
         for json in rows {
             let Ok(bulletin) = serde_json::from_str::<Bulletin>(&json?) else { continue };
             for id in bulletin.replaces {
-                let Some((older, _)) = id.as_str().rsplit_once('.') else { continue };
+                let older = id.number();
                 if known.len() < MAX_FAMILY && known.insert(older.to_owned()) {
                     new.push(older.to_owned());
                 }
@@ -164,8 +164,10 @@ pub(super) fn is_kept_back(db: &Connection, bulletin: &str) -> Result<bool, Stor
     Ok(db.prepare_cached(KEPT_BACK)?.query_row([bulletin], |row| row.get(0))?)
 }
 
-pub(super) const KEPT_BACK: &str = "SELECT EXISTS (SELECT 1 FROM deliveries INDEXED BY kept
-    WHERE standing = 0 AND hold > 0 AND message IN (SELECT id FROM messages WHERE bulletin = ?1))";
+/// Walks the few rows that are kept back, each to its message: messages have no index by their bulletin, and every claim asks this.
+pub(super) const KEPT_BACK: &str =
+    "SELECT EXISTS (SELECT 1 FROM deliveries d INDEXED BY kept CROSS JOIN messages m ON m.id = d.message
+    WHERE d.standing = 0 AND d.hold > 0 AND m.bulletin = ?1)";
 
 /// What is kept back now, the oldest first.
 pub(super) fn kept(db: &Connection) -> Result<Vec<Kept>, StoreError> {

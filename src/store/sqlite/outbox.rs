@@ -361,6 +361,8 @@ mod tests {
             assert!(plan.contains(index), "{sql}\n{plan}");
             assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
         }
+        let asks = plan(held::KEPT_BACK);
+        assert!(asks.contains("d USING INDEX kept") && asks.contains("SEARCH m USING INTEGER PRIMARY KEY"), "{asks}");
         assert!(plan(&due).contains("editions (channel=? AND number=? AND edition>?)"));
     }
 }
