@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod backtest;
+pub mod bench;
 pub mod check;
 pub mod channel;
 mod columns;
@@ -28,6 +29,7 @@ pub mod silence;
 pub mod schema;
 pub mod sink;
 pub mod status;
+pub mod subscriber;
 mod which;
 #[cfg(test)]
 mod trial;
@@ -156,6 +158,9 @@ enum Command {
     /// Live through readings of the past with a set of rules, and score what would have been told by what really happened.
     #[command(after_help = backtest::HELP)]
     Backtest(backtest::Arguments),
+    /// Measure how fast this machine gets one message to many subscribers, beside what it can do at best.
+    #[command(after_help = bench::HELP)]
+    Bench(bench::Arguments),
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
     Journal(journal::Arguments),
@@ -187,6 +192,9 @@ enum Command {
                             something is silent or failing, 69 there is no state, 78 mistakes in the configuration."
     )]
     Status(status::Arguments),
+    /// Enter, list and change those who receive the messages of a channel of subscribers, beside the running service.
+    #[command(after_help = subscriber::HELP)]
+    Subscriber(subscriber::Arguments),
 }
 
 /// Does what the arguments say.
@@ -216,12 +224,14 @@ pub fn main() -> ExitCode {
         Command::Channel(arguments) => channel::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Reach(arguments) => reach::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments, &mut anstream::stdout()),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Subscriber(arguments) => subscriber::run(&arguments),
     };
     ExitCode::from(code)
 }

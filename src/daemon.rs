@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +35,7 @@ pub mod control;
 pub mod courier;
 pub mod duty;
 pub mod ear;
+pub mod fanout;
 pub mod lifecycle;
 pub mod listener;
 pub mod watcher;
@@ -44,6 +45,7 @@ use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
 use courier::Courier;
 use ear::Attendant;
+use fanout::Fanout;
 use listener::Listener;
 use watcher::Watcher;
 
@@ -287,6 +289,13 @@ impl Crew {
         for (channel, (audience, sink)) in sinks {
             let (store, sights) = (Arc::clone(&ground.store), ground.sights.clone());
             let listener = config.channels.iter().map(|one| &one.listener).find(|one| one.channel == channel);
+            let before = leaving.remove(&channel);
+            let rounds = (bells.of(&channel), crew.stop_delivering.clone(), before);
+            if let Some((many, listener)) = sink.many().zip(listener) {
+                let fanout = Arc::new(Fanout::new(listener.clone(), many, store, sights));
+                crew.couriers.insert(channel, fan_out(fanout, clock, rounds));
+                continue;
+            }
             let pace = listener.and_then(|listener| listener.manner.pace);
             let gathers = listener.filter(|listener| listener.manner.digest.is_some()).map(|listener| listener.form);
             let asks = listener.filter(|_| sink.ear().is_some()).and_then(|listener| {
@@ -296,27 +305,8 @@ impl Crew {
             });
             let courier =
                 Courier::new(channel.clone(), audience, sink, store, sights).at(pace).asking(asks).gathering(gathers);
-            let courier = Arc::new(courier);
-            let (bell, stop) = (bells.of(&channel), crew.stop_delivering.clone());
-            let name = format!("courier of {channel}");
-            let work = keep_alive(name, crew.stop_delivering.clone(), move || {
-                let (courier, bell, stop) = (Arc::clone(&courier), Arc::clone(&bell), stop.clone());
-                async move {
-                    courier.run(clock, bell, stop).await;
-                    courier.drain(clock, DRAIN).await;
-                }
-            });
-            let before = leaving.remove(&channel);
             let own = channel.clone();
-            crew.couriers.insert(
-                channel,
-                tokio::spawn(async move {
-                    if let Some(before) = before {
-                        ended(&own, before).await;
-                    }
-                    work.await;
-                }),
-            );
+            crew.couriers.insert(channel, carry(own, Arc::new(courier), clock, rounds));
         }
         // Channels that are gone keep their courier until its hands are empty.
         crew.couriers.extend(leaving);
@@ -363,6 +353,44 @@ impl Crew {
             ended(&channel, courier).await;
         }
     }
+}
+
+/// What a courier waits for: its bell, the sign to stop, and the end of the one before it.
+type Rounds = (Arc<Notify>, CancellationToken, Option<JoinHandle<()>>);
+
+/// Has a courier carry, once the one before it has ended.
+fn carry(channel: ChannelId, courier: Arc<Courier>, clock: Clock, (bell, stop, before): Rounds) -> JoinHandle<()> {
+    let work = keep_alive(format!("courier of {channel}"), stop.clone(), move || {
+        let (courier, bell, stop) = (Arc::clone(&courier), Arc::clone(&bell), stop.clone());
+        async move {
+            courier.run(clock, bell, stop).await;
+            courier.drain(clock, DRAIN).await;
+        }
+    });
+    after(channel, before, work)
+}
+
+/// The same of a courier of many.
+fn fan_out(fanout: Arc<Fanout>, clock: Clock, (bell, stop, before): Rounds) -> JoinHandle<()> {
+    let channel = fanout.channel().clone();
+    let work = keep_alive(format!("courier of the subscribers of {channel}"), stop.clone(), move || {
+        let (fanout, bell, stop) = (Arc::clone(&fanout), Arc::clone(&bell), stop.clone());
+        async move { fanout.run(clock, bell, stop).await }
+    });
+    after(channel, before, work)
+}
+
+fn after(
+    channel: ChannelId,
+    before: Option<JoinHandle<()>>,
+    work: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Some(before) = before {
+            ended(&channel, before).await;
+        }
+        work.await;
+    })
 }
 
 /// Waits for the end of a courier.

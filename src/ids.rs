@@ -109,6 +109,11 @@ impl BulletinId {
     pub fn number(&self) -> &str {
         self.0.rsplit_once('.').map_or(&*self.0, |(number, _)| number)
     }
+
+    /// Which edition it is; 0 of what has none.
+    pub fn edition(&self) -> u32 {
+        self.0.rsplit_once('.').and_then(|(_, edition)| edition.parse().ok()).unwrap_or(0)
+    }
 }
 
 impl fmt::Display for BulletinId {

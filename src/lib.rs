@@ -24,6 +24,7 @@
 //! | [message] | a bulletin in the words of both languages, and of further ones in fewer, frozen before it is sent |
 //! | [notice] | one thing said to the people on duty about the service itself: a silent feed, a held alert, a wrong clock |
 //! | channel | a configured destination: a kind of sink with its settings, audience, languages |
+//! | [subscriber] | one of any number who receive what is owed to one channel, each at an address of its own |
 //! | [sink] | the code that speaks one protocol |
 //! | [delivery](outbox) | one message owed to one channel; it lives in the outbox until it is settled |
 //!
@@ -114,12 +115,14 @@ pub mod engine;
 pub mod story;
 pub mod message;
 pub mod route;
+pub mod subscriber;
 pub mod outbox;
 pub mod dispatch;
 pub mod backtest;
 // The world.
 pub mod store;
 pub mod aside;
+pub mod network;
 pub mod sink;
 pub mod fetch;
 pub mod listen;

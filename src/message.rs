@@ -12,6 +12,7 @@ pub mod card;
 mod catalogue;
 pub mod digest;
 mod evidence;
+pub mod fewer;
 pub mod further;
 mod json;
 mod notice;

@@ -10,6 +10,8 @@ use crate::route::Audience;
 use crate::route::manner::Hold;
 use crate::time::{TimeDelta, Timestamp};
 
+pub mod share;
+
 /// How long a courier may hold a delivery before another may take it.
 pub const LEASE: TimeDelta = TimeDelta::seconds(90);
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ring::digest::{SHA256, digest};
 use url::Url;
@@ -19,6 +20,7 @@ use crate::message::brief::{self, Part};
 use crate::message::picture::Picture;
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
+use crate::subscriber::Generations;
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -51,6 +53,7 @@ pub mod signature;
 pub mod slack;
 pub mod sms;
 mod spread;
+pub mod subscribers;
 pub mod teams;
 pub mod telegram;
 mod turn;
@@ -265,10 +268,52 @@ pub trait Sink: Send + Sync {
     fn followers(&self) -> BoxFuture<'_, Result<Option<u64>, String>> {
         Box::pin(async { Ok(None) })
     }
+    /// What sends to one of any number of subscribers, where the channel has such in place of a receiver of its own.
+    fn many(&self) -> Option<Arc<dyn Many>> {
+        None
+    }
     /// What hears the people there, where they are among those who may decide on what is kept back.
     fn ear(&self) -> Option<&dyn Ear> {
         None
     }
+}
+
+/// One message on its way to many: the same bytes for each.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// The receiver's key for "seen it": the same over all tries.
+    pub key: String,
+    /// The frozen bytes.
+    pub body: Bytes,
+    /// What they are.
+    pub content_type: String,
+}
+
+/// One of many.
+#[derive(Debug, Clone)]
+pub struct Recipient {
+    /// Its number.
+    pub subscriber: i64,
+    /// Where it is told.
+    pub url: Box<str>,
+    /// Which of its secrets are in use.
+    pub secret: Generations,
+}
+
+/// Sends to one of any number of subscribers.
+pub trait Many: Send + Sync {
+    /// Reads the address of one who wants to subscribe.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(&self, url: &str) -> Result<Url, String>;
+    /// The secret of a subscriber, as it is told to it once.
+    fn secret(&self, subscriber: i64, generation: u32) -> Secret;
+    /// Sends one message. Bounded in time by the sink itself.
+    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, SendError>>;
+    /// Sends one message and tells what was answered.
+    fn challenge(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp)
+    -> BoxFuture<'_, Result<String, SendError>>;
 }
 
 /// The settings of a sink, read and checked; opening it touches the world.
@@ -282,6 +327,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     /// What a segment costs and how many receivers are told; none of the second where that is not written in the table.
     fn price(&self) -> Option<(price::Price, Option<usize>)> {
         None
+    }
+    /// True when it has subscribers in place of a receiver of its own, each with a pace of its own.
+    fn has_subscribers(&self) -> bool {
+        false
     }
     /// True when it can show pictures beside the text; `nadhir check` refuses them elsewhere.
     fn shows_pictures(&self) -> bool {
@@ -357,6 +406,7 @@ pub const KINDS: &[Kind] = &[
     bluesky::KIND,
     whatsapp::KIND,
     fcm::KIND,
+    subscribers::KIND,
 ];
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::bulletin::{Bulletin, Verdict};
 use crate::dispatch::reminders::Reminder;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
+use crate::outbox::share::{Count, Hand, Landed, Share};
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
@@ -239,6 +240,31 @@ pub trait Archive: Send + Sync {
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>>;
 }
 
-/// A store does all three.
-pub trait Store: Ledger + Outbox + Archive {}
-impl<T: Ledger + Outbox + Archive> Store for T {}
+/// What a courier of many subscribers asks beside the [`Outbox`].
+pub trait Fanout: Send + Sync {
+    /// The next shares of subscribers, a few at once, after one, who were known when something was said, and to whom a delivery in hand is owed still.
+    /// Nothing where it is not in hand any more.
+    fn share(
+        &self,
+        hand: Hand,
+        after: Option<i64>,
+        said: Timestamp,
+        is_correction: bool,
+    ) -> BoxFuture<'_, Result<Share, StoreError>>;
+    /// Records what became of deliveries at subscribers, all of it at once. What a courier does not hold any more changes nothing.
+    /// Returns how many counted.
+    fn settle_shares(&self, landed: Vec<Landed>) -> BoxFuture<'_, Result<usize, StoreError>>;
+    /// How a delivery stands at all subscribers.
+    fn count_shares(&self, delivery: i64) -> BoxFuture<'_, Result<Count, StoreError>>;
+    /// Takes note of since when nothing reaches some subscribers (none: something does), and disables others; tells the names of those
+    /// who were told until now.
+    fn note_health(
+        &self,
+        health: Vec<(i64, Option<Timestamp>)>,
+        disabled: Vec<i64>,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+}
+
+/// A store does all four.
+pub trait Store: Ledger + Outbox + Archive + Fanout {}
+impl<T: Ledger + Outbox + Archive + Fanout> Store for T {}

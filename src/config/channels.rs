@@ -117,6 +117,11 @@ fn read_whole(
         let message = format!("`picture`: a channel of kind `{}` shows no pictures", kind.name);
         table.error(&picture.span, message, Some("leave it out: the text says all that a picture does".to_owned()));
     }
+    if opener.as_ref().is_some_and(|opener| opener.has_subscribers()) && table.has("rate") {
+        let help =
+            "leave it out, and give it to whoever wants it: `nadhir subscriber edit NAME --rate 20/min`".to_owned();
+        table.error(&table.span_of("rate"), "`rate`: each subscriber has a pace of its own", Some(help));
+    }
     if let (Some(audience), Some(opener)) = (&audience, &opener)
         && audience.value != Audience::Staff
         && opener.hears_verdicts()

@@ -218,7 +218,7 @@ fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
 
 /// Gives back what is meant for others than a courier carries to. The channel has been given to another audience, and the courier is
 /// about to leave: whoever comes after it takes what is owed from then on.
-fn put_back(claimed: &Claimed, now: Timestamp) -> Settlement {
+pub(super) fn put_back(claimed: &Claimed, now: Timestamp) -> Settlement {
     let why = "the courier of those who listened there before gave it back unsent".to_owned();
     Settlement { id: claimed.id, token: claimed.token, outcome: Outcome::Again { due: now, why }, at: now }
 }

@@ -242,6 +242,18 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["account", "topic"],
         ),
+        "subscribers" => (
+            vec![
+                ("secret", secret("where the key is kept from which the secret of each subscriber is made")),
+                (
+                    "allow",
+                    json!({ "type": "array", "items": line("a network: 10.20.0.0/16"), "description": "inner networks that subscribers may lie in" }),
+                ),
+                ("ca", line("an authority to trust beside those of this machine")),
+                ("timeout", usual(span("how long an answer is waited for, 20s at most"), "15s")),
+            ],
+            vec!["secret"],
+        ),
         "sms" => (sms(), vec!["gateway", "from"]),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,

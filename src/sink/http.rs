@@ -300,20 +300,8 @@ impl Receiver {
         asked: Option<TimeDelta>,
         hint: &str,
     ) -> Result<Receipt, SendError> {
-        let (place, status) = (&self.place, answer.status);
-        if status == StatusCode::GONE {
-            let why =
-                format!("{place} is gone ({}): the receiver wants no more messages; remove the channel", answer.words);
-            return Err(SendError::Never { why });
-        }
-        if status.is_success() {
-            return Ok(Receipt(answer.words.clone()));
-        }
-        let retry_after = asked.or_else(|| asked_wait(answer.retry_after.as_deref()?, now));
-        let retry_after = retry_after.map(|wait| wait.clamp(TimeDelta::zero(), MAX_RETRY_AFTER));
-        let asked = retry_after.map(|wait| format!("; asked to wait {}", span_text(wait))).unwrap_or_default();
-        let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
-        Err(SendError::Later { why: format!("{place} answered {}{asked}{hint}", answer.words), retry_after })
+        let asked = asked.or_else(|| asked_wait(answer.retry_after.as_deref()?, now));
+        verdict(&self.place, answer.status, &answer.words, asked, hint)
     }
 
     /// The answer of a service that will not take this message however often it is asked, since its bytes stay the same.
@@ -353,6 +341,27 @@ impl Receiver {
             SendError::Unknown { why: format!("{at} broke off, and may have taken the message: {}", reasons(&why)) }
         }
     }
+}
+
+/// What an answer means by its status; see [`Receiver::settle`]. `asked` is the wait that it asked for.
+pub(super) fn verdict(
+    place: &dyn fmt::Display,
+    status: StatusCode,
+    words: &str,
+    asked: Option<TimeDelta>,
+    hint: &str,
+) -> Result<Receipt, SendError> {
+    if status == StatusCode::GONE {
+        let why = format!("{place} is gone ({words}): the receiver wants no more messages; remove the channel");
+        return Err(SendError::Never { why });
+    }
+    if status.is_success() {
+        return Ok(Receipt(words.to_owned()));
+    }
+    let retry_after = asked.map(|wait| wait.clamp(TimeDelta::zero(), MAX_RETRY_AFTER));
+    let asked = retry_after.map(|wait| format!("; asked to wait {}", span_text(wait))).unwrap_or_default();
+    let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
+    Err(SendError::Later { why: format!("{place} answered {words}{asked}{hint}"), retry_after })
 }
 
 /// What came back.
@@ -489,7 +498,7 @@ pub(super) fn first_words(text: &str) -> String {
 }
 
 /// The wait that a header asks for, in seconds or as a date.
-fn asked_wait(text: &str, now: Timestamp) -> Option<TimeDelta> {
+pub(super) fn asked_wait(text: &str, now: Timestamp) -> Option<TimeDelta> {
     let text = text.trim();
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     if is_number {

@@ -184,6 +184,12 @@ impl Signer {
         Ok(Self { keys })
     }
 
+    /// Takes keys that both sides know, as they are: the newest first.
+    pub(super) fn shared(keys: impl Iterator<Item = hmac::Tag>) -> Self {
+        let key = |bytes: hmac::Tag| Key::Shared(hmac::Key::new(hmac::HMAC_SHA256, bytes.as_ref()));
+        Self { keys: keys.map(key).collect() }
+    }
+
     /// The value of [`SIGNATURE`] for a message sent now.
     pub fn sign(&self, id: &str, now: Timestamp, body: &[u8]) -> String {
         let content = content(id, now.timestamp(), body);

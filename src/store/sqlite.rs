@@ -29,6 +29,8 @@ mod ledger;
 mod outbox;
 mod reminders;
 mod schema;
+mod shares;
+mod subscribers;
 mod values;
 mod writer;
 
@@ -109,6 +111,14 @@ impl SqliteStore {
     /// [`StoreError::Unusable`] when the file is of another make, of a newer nadhir, damaged or read-only.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::start(schema::open(path.as_ref())?)
+    }
+
+    /// Opens the store of a service that may be running, to change what people change beside it: one that is there already.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and when there is no store.
+    pub fn beside(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::start(schema::open_beside(path.as_ref())?)
     }
 
     /// A store in memory that ends with this value: for tests and drills.

@@ -18,13 +18,15 @@ use nadhir::engine::{Event, Heard};
 use nadhir::feed::Batch;
 use nadhir::ids::{ChannelId, GovernorateId};
 use nadhir::message::MessageKey;
+use nadhir::outbox::share::{Count, Hand, Landed, Share};
 use nadhir::outbox::{Claimed, Kept, Settlement, Standing};
 use nadhir::reading::{Basis, Reading};
 use nadhir::route::Audience;
 use nadhir::sink::{Parcel, Receipt, SendError, Sink};
 use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{
-    Archive, Commit, Decision, DeliveryRow, Entry, Lease, Ledger, Outbox, Readdressed, Saved, Store, StoreError, Tally,
+    Archive, Commit, Decision, DeliveryRow, Entry, Fanout, Lease, Ledger, Outbox, Readdressed, Saved, Store,
+    StoreError, Tally,
 };
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
@@ -135,6 +137,31 @@ impl Archive for Mortal {
     }
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {
         self.store.deliveries()
+    }
+}
+
+impl Fanout for Mortal {
+    fn share(
+        &self,
+        hand: Hand,
+        after: Option<i64>,
+        said: Timestamp,
+        is_correction: bool,
+    ) -> BoxFuture<'_, Result<Share, StoreError>> {
+        self.live(move |store| store.share(hand, after, said, is_correction))
+    }
+    fn settle_shares(&self, landed: Vec<Landed>) -> BoxFuture<'_, Result<usize, StoreError>> {
+        self.live(|store| store.settle_shares(landed))
+    }
+    fn count_shares(&self, delivery: i64) -> BoxFuture<'_, Result<Count, StoreError>> {
+        self.live(move |store| store.count_shares(delivery))
+    }
+    fn note_health(
+        &self,
+        health: Vec<(i64, Option<Timestamp>)>,
+        disabled: Vec<i64>,
+    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        self.live(|store| store.note_health(health, disabled))
     }
 }
 

@@ -49,6 +49,8 @@ mod sinks;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
+mod subscribers;
+#[cfg(test)]
 mod systemd;
 #[cfg(test)]
 mod tried;

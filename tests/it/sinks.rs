@@ -59,7 +59,7 @@ fn parcel(attempt: u32) -> Parcel {
 }
 
 /// Reads a channel's settings the way the configuration does.
-fn read(kind: &str, text: &str) -> Arc<dyn Opener> {
+pub(super) fn read(kind: &str, text: &str) -> Arc<dyn Opener> {
     let kind = KINDS.iter().find(|known| known.name == kind).unwrap();
     let file = Arc::new(SourceFile { name: "channels.toml".to_owned(), text: text.to_owned() });
     let problems = Problems::new();

@@ -49,7 +49,7 @@ pub(super) fn is_owed(db: &Connection, channel: i64, new: &NewDelivery) -> Resul
 }
 
 /// The numbers under which a warning has gone: its own, and those that it has taken the place of.
-fn family(db: &Connection, number: &str) -> Result<BTreeSet<String>, StoreError> {
+pub(super) fn family(db: &Connection, number: &str) -> Result<BTreeSet<String>, StoreError> {
     let mut known = BTreeSet::from([number.to_owned()]);
     let mut new = vec![number.to_owned()];
     while let Some(number) = new.pop() {

@@ -13,7 +13,7 @@ use super::super::StoreError;
 const APPLICATION_ID: i32 = 0x4e41_4452;
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i32 = 4;
+const SCHEMA_VERSION: i32 = 5;
 
 /// From version 1 to 2: who listens at each channel, which for those that are known is not known, and whether a try is the last.
 const FROM_1_TO_2: &str = "
@@ -36,6 +36,28 @@ CREATE INDEX issued ON bulletins (issued);
 ALTER TABLE deliveries ADD COLUMN picture INTEGER REFERENCES messages (id);
 ";
 
+/// From version 4 to 5: subscribers, and what is owed to them. `shares` holds a byte for each of five hundred subscribers, `debts` who
+/// did not take something at the first try, and at whom it was given up (without `due`).
+const FROM_4_TO_5: &str = "
+CREATE TABLE subscribers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel INTEGER NOT NULL REFERENCES channels (id),
+    name TEXT NOT NULL, url TEXT NOT NULL, wishes TEXT NOT NULL, pace TEXT, state INTEGER NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 1, older_until INTEGER, made_at INTEGER NOT NULL, failing_since INTEGER,
+    UNIQUE (channel, name)
+) STRICT;
+CREATE INDEX subscribed ON subscribers (channel, id);
+CREATE TABLE shares (
+    delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    share INTEGER NOT NULL, marks BLOB NOT NULL, PRIMARY KEY (delivery, share)
+) STRICT;
+CREATE TABLE debts (
+    delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    subscriber INTEGER NOT NULL, tries INTEGER NOT NULL, due INTEGER, may_have INTEGER NOT NULL, why TEXT NOT NULL,
+    PRIMARY KEY (delivery, subscriber)
+) STRICT, WITHOUT ROWID;
+";
+
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,7 +70,7 @@ const STATEMENTS: usize = 64;
 /// The write-ahead log is cut back to this size after it was emptied, in bytes.
 const MAX_IDLE_LOG_LEN: i64 = 16 * 1024 * 1024;
 
-/// The tables. Times are milliseconds since 1970.
+/// The tables, but for those of subscribers, which the last step of the way from older versions makes. Times are milliseconds since 1970.
 ///
 /// A delivery is small, since there may be one a subscriber. The first three indexes hold only what is owed: `free` gives a claim
 /// its rows in the order in which they go out, `held` gives back what a courier lost, `ending` finds what ran out of time,
@@ -115,6 +137,21 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     }
     if is_unclean && make != Make::New {
         check_whole(&connection, path)?;
+    }
+    set_up(&connection, make).map_err(broken)?;
+    Ok(connection)
+}
+
+/// Opens the file of a nadhir that may be running, to change beside it what people change; its own check at the start is enough.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, StoreError> {
+    let broken = |why: rusqlite::Error| blame(path, &why);
+    let unusable = |why: String| StoreError::Unusable { path: path.display().to_string(), why };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(broken)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(broken)?;
+    let make = identify(&connection).map_err(broken)?.map_err(unusable)?;
+    if connection.is_readonly(MAIN_DB).map_err(broken)? {
+        return Err(unusable(READ_ONLY.to_owned()));
     }
     set_up(&connection, make).map_err(broken)?;
     Ok(connection)
@@ -206,12 +243,12 @@ fn set_up(db: &Connection, make: Make) -> rusqlite::Result<()> {
     db.query_row(&format!("PRAGMA journal_size_limit = {MAX_IDLE_LOG_LEN}"), [], |_| Ok(()))?;
     match make {
         Make::New => db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID}; \
+            "BEGIN IMMEDIATE; {TABLES} {FROM_4_TO_5} PRAGMA application_id = {APPLICATION_ID}; \
              PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )),
         Make::Of(SCHEMA_VERSION) => Ok(()),
         Make::Of(older) => {
-            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4];
+            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4, FROM_4_TO_5];
             let done = usize::try_from(older.saturating_sub(1)).unwrap_or(0);
             let steps: String = steps.into_iter().skip(done).collect();
             tracing::info!(
@@ -314,7 +351,12 @@ mod tests {
 
     #[test]
     fn a_file_of_an_older_version_is_looked_at_as_it_is_and_brought_forward_when_it_is_opened() {
-        let known = [(1, tables_of_version_1()), (2, tables_of_version_2()), (3, tables_of_version_3())];
+        let known = [
+            (1, tables_of_version_1()),
+            (2, tables_of_version_2()),
+            (3, tables_of_version_3()),
+            (4, TABLES.to_owned()),
+        ];
         for (older, tables) in known {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("nadhir.db");

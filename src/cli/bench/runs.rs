@@ -1,0 +1,187 @@
+//! What is measured, and against which target.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::future::BoxFuture;
+
+use super::field::{Field, Receivers, computed, peak};
+use super::{Figure, bare};
+use crate::hazard::Severity;
+
+/// Some figures that are measured together.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) run: fn() -> BoxFuture<'static, anyhow::Result<Vec<Figure>>>,
+}
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "fan-out",
+        about: "one message to 10,000 subscribers, a fresh connection each",
+        run: || Box::pin(fan_out()),
+    },
+    Case { name: "warm", about: "the same over connections that are kept", run: || Box::pin(warm()) },
+    Case { name: "burst", about: "20 messages at once to 500 subscribers", run: || Box::pin(burst()) },
+    Case {
+        name: "hanging",
+        about: "10,000 subscribers of whom 20 of 100 hang and 10 answer 500",
+        run: || Box::pin(hanging()),
+    },
+    Case {
+        name: "storm",
+        about: "52 warnings at once to 1,000 subscribers, one of them red",
+        run: || Box::pin(storm()),
+    },
+    Case { name: "everyone", about: "one message to 563,458 subscribers", run: || Box::pin(everyone()) },
+];
+
+/// How often each is measured; the median counts.
+const TIMES: usize = 5;
+
+/// How many subscribers, where it is not said otherwise.
+const MANY: usize = 10_000;
+
+/// Of the followers of one emirate.
+const EVERYONE: usize = 563_458;
+
+const MB: f64 = 1_000_000.0;
+
+async fn fan_out() -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let mut field = Field::open(MANY, |number| format!("http://{}/c/{number}", receivers.at)).await?;
+    let body = field.body()?;
+    field.tell().await?;
+    let (mut times, mut limits, mut cpu, mut bare_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        let before = computed();
+        times.push(field.tell().await?.as_secs_f64());
+        cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
+        let before = computed();
+        limits.push(bare::run(&receivers.at, MANY, true, &body).await?.as_secs_f64());
+        bare_cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
+    }
+    let early = peak();
+    for _ in TIMES + 1..20 {
+        field.tell().await?;
+    }
+    let late = peak();
+    field.close().await?;
+    let (time, limit) = (median(times), median(limits));
+    Ok(vec![
+        Figure::new("fan-out", time, "s", Some(limit), (1.5 * limit).min(0.7)),
+        Figure::new("fan-out-cpu", median(cpu), "us a delivery", Some(median(bare_cpu)), 65.0),
+        Figure::new("fan-out-memory", late as f64 / MB, "MB at most", None, 96.0),
+        Figure::new("fan-out-growth", late.saturating_sub(early) as f64 / MB, "MB from alert 6 to 20", None, 4.0),
+    ])
+}
+
+async fn warm() -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let mut field = Field::open(MANY, |number| format!("http://{}/k/{number}", receivers.at)).await?;
+    let body = field.body()?;
+    field.tell().await?;
+    let (mut times, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        times.push(field.tell().await?.as_secs_f64());
+        limits.push(bare::run(&receivers.at, MANY, false, &body).await?.as_secs_f64());
+    }
+    field.close().await?;
+    Ok(vec![Figure::new("warm", median(times), "s", Some(median(limits)), 0.3)])
+}
+
+async fn burst() -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let mut field = Field::open(500, |number| format!("http://{}/c/{number}", receivers.at)).await?;
+    let body = field.body()?;
+    field.tell().await?;
+    let (mut times, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        let start = std::time::Instant::now();
+        field.say(&[Severity::Red; 20]).await?;
+        field.settled(20).await?;
+        times.push(start.elapsed().as_secs_f64());
+        limits.push(bare::run(&receivers.at, MANY, true, &body).await?.as_secs_f64());
+    }
+    field.close().await?;
+    Ok(vec![Figure::new("burst", median(times), "s", Some(median(limits)), 0.4)])
+}
+
+async fn everyone() -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let mut field = Field::open(EVERYONE, |number| format!("http://{}/c/{number}", receivers.at)).await?;
+    let body = field.body()?;
+    let time = field.tell().await?.as_secs_f64();
+    let (memory, size) = (peak() as f64 / MB, field.size() as f64 / MB);
+    let limit = bare::run(&receivers.at, EVERYONE, true, &body).await?.as_secs_f64();
+    field.close().await?;
+    Ok(vec![
+        Figure::new("everyone", time, "s", Some(limit), 40.0),
+        Figure::new("everyone-memory", memory, "MB at most", None, 256.0),
+        Figure::new("everyone-store", size, "MB on the disk", None, 300.0),
+    ])
+}
+
+/// How long after it was said a red message was with 99 of 100 of those who answer, in milliseconds.
+async fn p99(field: &mut Field, receivers: &Receivers, all: usize, said: &[Severity]) -> anyhow::Result<f64> {
+    receivers.arrivals().await?;
+    let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as u64;
+    field.say(said).await?;
+    let mut arrived: Vec<u64> = Vec::new();
+    for _ in 0..3_000 {
+        let new = receivers.arrivals().await?;
+        arrived.extend(new.iter().filter(|(_, way)| way == "cr").map(|(at, _)| at.saturating_sub(start)));
+        if all <= arrived.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    anyhow::ensure!(all <= arrived.len(), "{} of {all} arrived", arrived.len());
+    arrived.sort_unstable();
+    Ok(arrived.get(all * 99 / 100).copied().unwrap_or_default() as f64 / 1000.0)
+}
+
+async fn hanging() -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let healthy = MANY * 7 / 10;
+    let (mut clean, mut mixed) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        let mut field = Field::open(healthy, |number| format!("http://{}/c/{number}", receivers.at)).await?;
+        clean.push(p99(&mut field, &receivers, healthy, &[Severity::Red]).await?);
+        field.close().await?;
+        let way = |number: usize| match number % 10 {
+            0 | 5 => 'h',
+            9 => 'e',
+            _ => 'c',
+        };
+        let url = |number: usize| format!("http://{}/{}/{number}", receivers.at, way(number));
+        let mut field = Field::open(MANY, url).await?;
+        mixed.push(p99(&mut field, &receivers, healthy, &[Severity::Red]).await?);
+        field.abandon();
+    }
+    let limit = median(clean);
+    Ok(vec![Figure::new("hanging", median(mixed), "ms p99 of the healthy", Some(limit), 1.2 * limit)])
+}
+
+async fn storm() -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let mut field = Field::open(1_000, |number| format!("http://{}/c/{number}", receivers.at)).await?;
+    field.tell().await?;
+    let (mut alone, mut among) = (Vec::new(), Vec::new());
+    for _ in 0..TIMES {
+        alone.push(p99(&mut field, &receivers, 1_000, &[Severity::Red]).await?);
+        field.settled(1).await?;
+        let mut all = vec![Severity::Yellow; 51];
+        all.push(Severity::Red);
+        among.push(p99(&mut field, &receivers, 1_000, &all).await?);
+        field.settled(52).await?;
+    }
+    field.close().await?;
+    let limit = median(alone);
+    Ok(vec![Figure::new("storm", median(among), "ms p99 of the red one", Some(limit), 1.2 * limit)])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

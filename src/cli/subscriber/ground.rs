@@ -1,0 +1,128 @@
+//! What the commands stand on: the configured channel, what sends to its subscribers, and the store beside the service.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::runtime::Runtime;
+
+use super::super::check::EX_NOINPUT;
+use super::super::place::{self, DATABASE};
+use super::super::run::runtime;
+use super::super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE};
+use super::{Ended, Where};
+use crate::config::{ChannelConfig, Config};
+use crate::daemon::clock::Clock;
+use crate::ids::ChannelId;
+use crate::sink::{Many, World};
+use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
+use crate::subscriber::{Edit, NewSubscriber, Subscriber, Wishes};
+use crate::time::Timestamp;
+
+/// What the commands stand on.
+pub(super) struct Ground {
+    config: Config,
+    channel: ChannelId,
+    runtime: Runtime,
+    store: SqliteStore,
+    dir: std::path::PathBuf,
+}
+
+/// Says something to whoever called; a reader that has gone away is no fault.
+pub(super) fn say(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+impl Ground {
+    pub(super) fn open(at: &Where) -> Result<Self, (u8, anyhow::Error)> {
+        let config = at.dirs.configuration("it is not known which channels there are");
+        let config = config.map_err(|code| (code, anyhow::anyhow!("see above")))?;
+        let channel = find(&config, at.channel.as_deref()).map_err(|why| (EX_USAGE, why))?;
+        let channel = channel.listener.channel.clone();
+        let dir = place::state_dir(at.dirs.state.as_deref(), config.settings.store.as_deref());
+        let path = dir.join(DATABASE);
+        if !path.exists() {
+            let why = anyhow::anyhow!(
+                "there is no state in {}: start the service once, or give its directory with --state",
+                dir.display()
+            );
+            return Err((EX_NOINPUT, why));
+        }
+        let store = SqliteStore::beside(&path).context("the store cannot be opened");
+        let store = store.map_err(|why| (EX_UNAVAILABLE, why))?;
+        let runtime = runtime().map_err(|why| (EX_UNAVAILABLE, why))?;
+        Ok(Self { config, channel, runtime, store, dir })
+    }
+
+    pub(super) fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Clock::System.now()
+    }
+
+    /// What sends to its subscribers.
+    pub(super) fn many(&self) -> Result<Arc<dyn Many>, (u8, anyhow::Error)> {
+        let world = World::new(self.dir.clone()).map_err(|why| (EX_UNAVAILABLE, anyhow::anyhow!(why)))?;
+        let channel = find(&self.config, Some(self.channel.as_str())).map_err(|why| (EX_CONFIG, why))?;
+        let sink =
+            channel.opener.open(&world).map_err(|why| (EX_UNAVAILABLE, anyhow::anyhow!("{}: {why}", self.channel)))?;
+        sink.many().ok_or_else(|| (EX_CONFIG, anyhow::anyhow!("{} has no subscribers", self.channel)))
+    }
+
+    pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// The names of places that nobody knows.
+    pub(super) fn unknown_places(&self, wishes: &Wishes) -> Option<String> {
+        let known = |id: &&_| self.config.governorates.iter().any(|place| place.id == **id);
+        let unknown: Vec<String> =
+            wishes.governorates.iter().filter(|id| !known(id)).map(ToString::to_string).collect();
+        (!unknown.is_empty()).then(|| format!("no governorate is called {}", unknown.join(", ")))
+    }
+
+    pub(super) fn enter(&self, new: Vec<NewSubscriber>) -> Result<Vec<i64>, (u8, anyhow::Error)> {
+        self.wait(self.store.subscribe(self.channel.clone(), new, self.now())).map_err(|why| match why {
+            StoreError::Refused { why } => (EX_USAGE, anyhow::anyhow!(why)),
+            other => (EX_UNAVAILABLE, anyhow::Error::new(other)),
+        })
+    }
+
+    pub(super) fn find(&self, name: &str) -> Result<Subscriber, (u8, anyhow::Error)> {
+        let found = self.wait(self.store.subscriber(self.channel.clone(), name.to_owned()));
+        let found = found.map_err(|why| (EX_UNAVAILABLE, anyhow::Error::new(why)))?;
+        found.ok_or_else(|| (EX_USAGE, anyhow::anyhow!("`{name}` is no subscriber of {}", self.channel)))
+    }
+
+    pub(super) fn list(&self, after: i64, limit: usize) -> Result<Vec<Subscriber>, (u8, anyhow::Error)> {
+        let found = self.wait(self.store.subscribers(Some(self.channel.clone()), after, limit));
+        found.map_err(|why| (EX_UNAVAILABLE, anyhow::Error::new(why)))
+    }
+
+    pub(super) fn edit(&self, one: &Subscriber, edit: Edit) -> Ended {
+        match self.wait(self.store.edit_subscriber(one.id, edit)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err((EX_USAGE, anyhow::anyhow!("{} was taken out in the meantime", one.name))),
+            Err(why) => Err((EX_UNAVAILABLE, anyhow::Error::new(why))),
+        }
+    }
+}
+
+/// The channel that is meant.
+fn find<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a ChannelConfig> {
+    let with: Vec<&ChannelConfig> = config.channels.iter().filter(|one| one.opener.has_subscribers()).collect();
+    let names = || with.iter().map(|one| one.listener.channel.as_str()).collect::<Vec<_>>().join(", ");
+    match (name, with.as_slice()) {
+        (None, [only]) => Ok(only),
+        (_, []) => anyhow::bail!(
+            "no enabled channel is of kind \"subscribers\"; `nadhir sinks subscribers` shows how one is written"
+        ),
+        (None, _) => anyhow::bail!("say which channel with --channel: {}", names()),
+        (Some(name), _) => with.iter().find(|one| one.listener.channel.as_str() == name).copied().with_context(|| {
+            format!("no enabled channel of kind \"subscribers\" is called `{name}`; there are {}", names())
+        }),
+    }
+}

@@ -1,0 +1,504 @@
+//! The courier of a channel with subscribers: takes messages in hand as any courier does, and tells each of them to every subscriber that
+//! hears it. What became of it at each is stored in batches, so that little is told twice after the machine dies; who does not take it
+//! is tried again until its time is over, and delays nobody else.
+
+mod desk;
+mod health;
+mod slots;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Subject, Taken, Work};
+use self::slots::{Seat, Slots};
+use super::clock::Clock;
+use super::courier::{LONGEST_NAP, put_back};
+use super::{DRAIN, Sight, Sights};
+use crate::ids::ChannelId;
+use crate::message::fewer;
+use crate::outbox::share::{Count, Hand, Landed, Owing, Share};
+use crate::outbox::{Claimed, LEASE, Outcome, Settlement};
+use crate::route::{Audience, Listener};
+use crate::sink::{Many, Receipt, Recipient, SendError};
+use crate::store::{Store, StoreError};
+use crate::time::{TimeDelta, Timestamp};
+
+/// For how long a message in hand is told to new subscribers; with the longest answer that is waited for, it stays within its lease.
+const ROUND: TimeDelta = TimeDelta::seconds(60);
+
+/// How many ends are stored together, and how long the first of them waits for others.
+const BATCH: usize = 256;
+const LONGEST_BATCH: Duration = Duration::from_millis(20);
+
+/// With so many ends that are not stored, nobody else is spoken to: they would all be told again if the machine died now.
+const MAX_UNSTORED: usize = 512;
+
+/// How many may be waited for beside the slots, and the share of the files of this process that they may take.
+const MOST_BESIDE: u64 = 4096;
+const SHARE_OF_FILES: u64 = 2;
+
+/// How soon the store is asked again for what is due, where nothing was.
+const SHORTEST_NAP: TimeDelta = TimeDelta::milliseconds(50);
+
+/// How long is waited after the store failed.
+const REST: Duration = Duration::from_secs(1);
+
+/// The courier of one channel with subscribers.
+pub struct Fanout {
+    listener: Listener,
+    many: Arc<dyn Many>,
+    store: Arc<dyn Store>,
+    sights: Sights,
+}
+
+/// What is asked of the store, and what came back.
+enum Errand {
+    Taken(Result<(Vec<Taken>, Option<Timestamp>), StoreError>),
+    Read(Hand, Result<Share, StoreError>),
+    Stored(Vec<Landed>, Result<usize, StoreError>),
+    Ended(Box<Work>, Result<Settlement, StoreError>),
+    Noted(Result<Vec<String>, StoreError>),
+}
+
+/// One who is being spoken to.
+struct Aloft {
+    number: u64,
+    hand: Hand,
+    owing: Owing,
+    since: Instant,
+    seat: Seat,
+}
+
+impl Fanout {
+    /// A courier for those who subscribed to a channel.
+    pub fn new(listener: Listener, many: Arc<dyn Many>, store: Arc<dyn Store>, sights: Sights) -> Self {
+        Self { listener, many, store, sights }
+    }
+
+    /// Delivers until told to stop, and then what is due, as far as time allows.
+    pub async fn run(&self, clock: Clock, bell: Arc<Notify>, stop: CancellationToken) {
+        Shift::new(self, clock).run(bell, stop).await;
+    }
+
+    pub(super) fn channel(&self) -> &ChannelId {
+        &self.listener.channel
+    }
+}
+
+/// One run of a courier.
+struct Shift<'a> {
+    fanout: &'a Fanout,
+    clock: Clock,
+    desk: Desk,
+    slots: Slots,
+    flights: JoinSet<Result<Receipt, SendError>>,
+    aloft: HashMap<Id, Aloft>,
+    /// By the number of a flight, which task it is and how it is ended.
+    tasks: HashMap<u64, (Id, tokio::task::AbortHandle)>,
+    next_number: u64,
+    ends: Vec<Landed>,
+    /// Since when the first of them waits.
+    ends_since: Option<Instant>,
+    storing: usize,
+    errands: FuturesUnordered<BoxFuture<'static, Errand>>,
+    is_taking: bool,
+    /// When the store is to be asked again for what is due.
+    look_at: Timestamp,
+    /// Until when the store is left alone after it failed.
+    rests_until: Option<Instant>,
+    stops_at: Option<Instant>,
+}
+
+impl<'a> Shift<'a> {
+    fn new(fanout: &'a Fanout, clock: Clock) -> Self {
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(MOST_BESIDE);
+        let most_beside = (files / SHARE_OF_FILES).clamp(64, MOST_BESIDE);
+        Self {
+            fanout,
+            clock,
+            desk: Desk::new(fanout.listener.clone()),
+            slots: Slots::new(usize::try_from(most_beside).unwrap_or(64)),
+            flights: JoinSet::new(),
+            aloft: HashMap::new(),
+            tasks: HashMap::new(),
+            next_number: 0,
+            ends: Vec::new(),
+            ends_since: None,
+            storing: 0,
+            errands: FuturesUnordered::new(),
+            is_taking: false,
+            look_at: clock.now(),
+            rests_until: None,
+            stops_at: None,
+        }
+    }
+
+    async fn run(mut self, bell: Arc<Notify>, stop: CancellationToken) {
+        loop {
+            self.run_errands();
+            self.launch();
+            if self.is_at_an_end() {
+                break;
+            }
+            let wake = self.wake();
+            tokio::select! {
+                Some(joined) = self.flights.join_next_with_id(), if !self.flights.is_empty() => {
+                    self.landed(joined);
+                    while let Some(joined) = self.flights.try_join_next_with_id() {
+                        self.landed(joined);
+                    }
+                }
+                Some(errand) = self.errands.next(), if !self.errands.is_empty() => self.done(errand),
+                () = bell.notified(), if self.stops_at.is_none() => self.look_at = self.clock.now(),
+                () = tokio::time::sleep_until(wake) => {}
+                () = stop.cancelled(), if self.stops_at.is_none() => self.stops_at = Some(Instant::now() + DRAIN),
+            }
+        }
+    }
+
+    /// True when it was told to stop and nothing is left to do, or no time.
+    fn is_at_an_end(&self) -> bool {
+        let is_over = |stops_at: Instant| stops_at + REST <= Instant::now();
+        self.stops_at.is_some_and(|at| (self.desk.works().is_empty() && self.errands.is_empty()) || is_over(at))
+    }
+
+    fn is_resting(&self) -> bool {
+        self.rests_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Asks of the store what is to be asked of it.
+    fn run_errands(&mut self) {
+        self.put_aside();
+        if self.is_resting() {
+            return;
+        }
+        let now = self.clock.now();
+        let room = MAX_IN_HAND.saturating_sub(self.desk.works().len());
+        if self.stops_at.is_none() && !self.is_taking && self.look_at <= now && 0 < room {
+            self.is_taking = true;
+            let store = Arc::clone(&self.fanout.store);
+            let to = (self.fanout.channel().clone(), self.fanout.listener.audience);
+            self.errands.push(take(store, to, room, now));
+        }
+        for (hand, after, said, is_correction) in self.desk.hungry(now) {
+            let store = Arc::clone(&self.fanout.store);
+            self.errands
+                .push(Box::pin(async move { Errand::Read(hand, store.share(hand, after, said, is_correction).await) }));
+        }
+        self.store_ends();
+        self.end_works(now);
+    }
+
+    /// Takes back slots, and gives up those whom too many wait beside.
+    fn put_aside(&mut self) {
+        let now = Instant::now();
+        let Self { slots, tasks, aloft, .. } = self;
+        for number in slots.reclaim(now, |number| tasks.contains_key(&number)) {
+            if let Some(one) = tasks.get(&number).and_then(|(id, _)| aloft.get_mut(id)) {
+                one.seat = Seat::Beside;
+            }
+        }
+        for number in slots.give_up(now, |number| tasks.contains_key(&number)) {
+            if let Some((_, task)) = tasks.get(&number) {
+                task.abort();
+            }
+        }
+        let stopped = self.stops_at.is_some_and(|at| at <= now);
+        if stopped {
+            self.flights.abort_all();
+        }
+    }
+
+    fn store_ends(&mut self) {
+        let is_due = BATCH <= self.ends.len() || self.ends_since.is_some_and(|since| LONGEST_BATCH <= since.elapsed());
+        if self.ends.is_empty() || 0 < self.storing || !(is_due || self.aloft.is_empty()) {
+            return;
+        }
+        let ends = std::mem::take(&mut self.ends);
+        self.ends_since = None;
+        self.storing = ends.len();
+        let store = Arc::clone(&self.fanout.store);
+        self.errands.push(Box::pin(async move {
+            let stored = store.settle_shares(ends.clone()).await;
+            Errand::Stored(ends, stored)
+        }));
+        let (health, disabled) = self.desk.health.news();
+        if !health.is_empty() || !disabled.is_empty() {
+            let store = Arc::clone(&self.fanout.store);
+            self.errands.push(Box::pin(async move { Errand::Noted(store.note_health(health, disabled).await) }));
+        }
+    }
+
+    /// Puts down what is done, what is over, and what waits while its place is wanted.
+    fn end_works(&mut self, now: Timestamp) {
+        let is_crowded = MAX_IN_HAND / 2 <= self.desk.works().len() || self.stops_at.is_some();
+        let is_stopped = self.stops_at.is_some_and(|at| at <= Instant::now());
+        let ended: Vec<(Hand, Stage)> = self
+            .desk
+            .works()
+            .iter()
+            .filter_map(|work| match work.stage(now) {
+                Stage::Going if is_crowded && work.is_idle(now) => Some((work.hand, Stage::Waiting(work.next_due()?))),
+                Stage::Going if is_stopped && work.is_at_rest() => Some((work.hand, Stage::Waiting(now))),
+                Stage::Going => None,
+                ended => Some((work.hand, ended)),
+            })
+            .collect();
+        for (hand, stage) in ended {
+            let Some(work) = self.desk.put_down(hand) else { continue };
+            self.look_at = self.look_at.min(now);
+            self.errands.push(end(Arc::clone(&self.fanout.store), work, stage, now));
+        }
+    }
+
+    /// Speaks to as many as may be spoken to.
+    fn launch(&mut self) {
+        let is_stopped = self.stops_at.is_some_and(|at| at <= Instant::now());
+        if is_stopped || self.is_resting() {
+            return;
+        }
+        let now = self.clock.now();
+        while self.slots.has_room() && !self.slots.is_full() && self.ends.len() + self.storing < MAX_UNSTORED {
+            let Some(Flight { hand, owing, letter }) = self.desk.next(now) else { return };
+            let to = Recipient { subscriber: owing.subscriber, url: owing.url.clone(), secret: owing.secret };
+            let many = Arc::clone(&self.fanout.many);
+            let task = self.flights.spawn(async move { many.send(letter, to, now).await });
+            let (number, since) = (self.next_number, Instant::now());
+            self.next_number += 1;
+            self.slots.start(number, since);
+            self.aloft.insert(task.id(), Aloft { number, hand, owing, since, seat: Seat::Held });
+            self.tasks.insert(number, (task.id(), task));
+        }
+    }
+
+    fn landed(&mut self, joined: Result<(Id, Result<Receipt, SendError>), JoinError>) {
+        let (id, sent) = match joined {
+            Ok((id, sent)) => (id, sent),
+            Err(why) => {
+                let words = if why.is_cancelled() { "no answer while others waited" } else { "the sending broke down" };
+                (why.id(), Err(SendError::Unknown { why: words.to_owned() }))
+            }
+        };
+        let Some(Aloft { number, hand, owing, since, seat }) = self.aloft.remove(&id) else { return };
+        self.tasks.remove(&number);
+        self.slots.end(seat, sent.is_ok().then(|| since.elapsed()));
+        if let Err(why) = &sent {
+            debug!(channel = %self.fanout.channel(), subscriber = owing.subscriber, "Subscriber {}: {why}", owing.subscriber);
+        }
+        let landed = self.desk.land(hand, owing, sent, self.clock.now(), fastrand::f64());
+        self.to_store(landed);
+    }
+
+    fn to_store(&mut self, landed: impl IntoIterator<Item = Landed>) {
+        self.ends.extend(landed);
+        if !self.ends.is_empty() {
+            self.ends_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Takes in what the store answered.
+    fn done(&mut self, errand: Errand) {
+        let now = self.clock.now();
+        let failed = match errand {
+            Errand::Taken(Ok((taken, next))) => {
+                self.is_taking = false;
+                let nap = now + LONGEST_NAP;
+                let is_more = !taken.is_empty();
+                let next = next.map_or(nap, |next| next.clamp(now + SHORTEST_NAP, nap));
+                self.look_at = if is_more { now } else { next };
+                taken.into_iter().for_each(|one| self.desk.take(one));
+                None
+            }
+            Errand::Taken(Err(why)) => {
+                self.is_taking = false;
+                Some(why)
+            }
+            Errand::Read(hand, Ok(share)) => {
+                let deaf = self.desk.add(hand, share, now);
+                self.to_store(deaf);
+                None
+            }
+            Errand::Read(hand, Err(why)) => {
+                self.desk.read_again(hand);
+                Some(why)
+            }
+            Errand::Stored(ends, stored) => self.stored(ends, stored),
+            Errand::Ended(work, Ok(settlement)) => {
+                self.tell(&work, settlement);
+                None
+            }
+            // It is claimed again once its lease has ended.
+            Errand::Ended(_, Err(why)) => Some(why),
+            Errand::Noted(Ok(names)) => {
+                for name in names {
+                    let channel = self.fanout.channel();
+                    error!(%channel, subscriber = name, "{name} of {channel} was disabled: nothing has reached it for {} days; `nadhir subscriber resume` lets it in again", health::FAILS_FOR.num_days());
+                }
+                None
+            }
+            Errand::Noted(Err(why)) => Some(why),
+        };
+        if let Some(why) = failed {
+            if self.rests_until.is_none_or(|until| until + LONGEST_NAP.to_std().unwrap_or(REST) < Instant::now()) {
+                let channel = self.fanout.channel();
+                error!(%channel, "What is owed to the subscribers of {channel} cannot be read or written, and is tried every second: {why}");
+            }
+            self.rests_until = Some(Instant::now() + REST);
+        }
+    }
+
+    fn stored(&mut self, ends: Vec<Landed>, stored: Result<usize, StoreError>) -> Option<StoreError> {
+        self.storing = 0;
+        match stored {
+            Ok(_) => {
+                for one in &ends {
+                    if let Some(work) = self.desk.work(one.hand) {
+                        work.unstored = work.unstored.saturating_sub(1);
+                    }
+                }
+                None
+            }
+            Err(why) => {
+                self.ends.splice(0..0, ends);
+                self.ends_since.get_or_insert_with(Instant::now);
+                Some(why)
+            }
+        }
+    }
+
+    fn tell(&self, work: &Work, settlement: Settlement) {
+        let Claimed { channel, bulletin, attempt, .. } = &work.taken.claimed;
+        match &settlement.outcome {
+            Outcome::Delivered { receipt } => {
+                info!(%channel, %bulletin, "Delivered {bulletin} to {channel}: {receipt}")
+            }
+            Outcome::Again { due, why } => {
+                warn!(%channel, %bulletin, round = attempt, %due, "{bulletin} is not with all who subscribed to {channel}: {why}");
+            }
+            Outcome::Dead { why } => error!(%channel, %bulletin, "{bulletin} was given up for {channel}: {why}"),
+            Outcome::Expired => warn!(%channel, %bulletin, "{bulletin} reached no subscriber of {channel} in time"),
+        }
+        self.fanout.sights.show(|| Sight::Settled {
+            channel: channel.clone(),
+            bulletin: bulletin.clone(),
+            attempt: *attempt,
+            outcome: settlement.outcome,
+        });
+    }
+
+    /// When there is something to do that nobody else tells of.
+    fn wake(&self) -> Instant {
+        let (now, at) = (Instant::now(), self.clock.now());
+        let real = |moment: Timestamp| now + self.clock.real(moment - at).max(Duration::from_millis(1));
+        let batch = self.ends_since.filter(|_| self.storing == 0).map(|since| since + LONGEST_BATCH);
+        let slot = self.slots.next().filter(|_| !self.slots.has_room() || self.slots.is_full());
+        let due = self.desk.next_due(at).map(real);
+        let looks = !self.is_taking && self.stops_at.is_none() && self.desk.works().len() < MAX_IN_HAND;
+        let look = looks.then(|| real(self.look_at));
+        let nap = now + LONGEST_NAP.to_std().unwrap_or(REST);
+        let wakes = [batch, slot, due, look, self.stops_at.map(|at| at.max(now + LONGEST_BATCH)), Some(nap)];
+        let wake = wakes.into_iter().flatten().min().unwrap_or(nap).max(now + Duration::from_millis(1));
+        self.rests_until.filter(|until| now < *until).map_or(wake, |until| wake.max(until))
+    }
+}
+
+/// Takes messages in hand, each with what it is about.
+fn take(
+    store: Arc<dyn Store>,
+    (channel, audience): (ChannelId, Audience),
+    room: usize,
+    now: Timestamp,
+) -> BoxFuture<'static, Errand> {
+    Box::pin(async move {
+        let taking = async {
+            let claimed = store.claim(channel.clone(), room, now, LEASE).await?;
+            if claimed.iter().any(|claimed| claimed.audience.is_some_and(|one| one != audience)) {
+                store.settle(claimed.iter().map(|claimed| put_back(claimed, now)).collect()).await?;
+                return Ok((Vec::new(), None));
+            }
+            let mut taken = Vec::with_capacity(claimed.len());
+            for claimed in claimed {
+                taken.push(about(&*store, claimed, now).await?);
+            }
+            let next = if taken.is_empty() { store.next_due(channel).await? } else { None };
+            Ok((taken, next))
+        };
+        Errand::Taken(taking.await)
+    })
+}
+
+async fn about(store: &dyn Store, claimed: Claimed, now: Timestamp) -> Result<Taken, StoreError> {
+    let editions = store.bulletins(Some(claimed.bulletin.number().to_owned())).await?;
+    let bulletin = editions.into_iter().find(|bulletin| bulletin.id == claimed.bulletin);
+    let (subject, said) = match bulletin {
+        Some(bulletin) => {
+            let said = bulletin.issued;
+            (Subject::Warning(Box::new(bulletin)), said)
+        }
+        // What says nowhere when it was said is for all who are known now.
+        None => {
+            let (said, places) = fewer::said_of(&claimed.body).unwrap_or((now, Vec::new()));
+            (Subject::Other(places), said)
+        }
+    };
+    Ok(Taken { claimed, subject, said, until: now + ROUND })
+}
+
+/// Settles what was put down.
+fn end(store: Arc<dyn Store>, work: Work, stage: Stage, now: Timestamp) -> BoxFuture<'static, Errand> {
+    Box::pin(async move {
+        let hand = work.hand;
+        let ending = async {
+            let outcome = match stage {
+                Stage::Going | Stage::Waiting(_) => Outcome::Again { due: due_of(stage, now), why: waits(&work) },
+                Stage::Over if work.is_replaced() => {
+                    Outcome::Again { due: now, why: "a newer word goes to its subscribers".to_owned() }
+                }
+                Stage::Done | Stage::Over => ended(&work, store.count_shares(hand.delivery).await?),
+            };
+            let settlement = Settlement { id: hand.delivery, token: hand.token, outcome, at: now };
+            store.settle(vec![settlement.clone()]).await?;
+            Ok(settlement)
+        };
+        let ended = ending.await;
+        Errand::Ended(Box::new(work), ended)
+    })
+}
+
+fn due_of(stage: Stage, now: Timestamp) -> Timestamp {
+    match stage {
+        Stage::Waiting(due) => due.max(now),
+        Stage::Going | Stage::Done | Stage::Over => now,
+    }
+}
+
+fn waits(work: &Work) -> String {
+    let why = work.why.as_ref().map(|why| format!("; the last: {why}")).unwrap_or_default();
+    format!("{} subscribers or more do not have it yet{why}", work.open())
+}
+
+/// What a message came to at all of its subscribers.
+fn ended(work: &Work, count: Count) -> Outcome {
+    let Count { told, deaf, dead } = count;
+    let why = work.why.as_ref().map(|why| format!("; the last: {why}")).unwrap_or_default();
+    let open = work.open();
+    let also = |count: u64, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
+    let late = also(open as u64, "for whom its time ran out");
+    if told == 0 && 0 < dead {
+        return Outcome::Dead { why: format!("none of {dead} subscribers took it{late}{why}") };
+    }
+    if told == 0 && 0 < open {
+        return Outcome::Expired;
+    }
+    let (dead, deaf) = (also(dead, "refused"), also(deaf, "do not hear of it"));
+    Outcome::Delivered { receipt: format!("{told} subscribers{dead}{deaf}{late}") }
+}

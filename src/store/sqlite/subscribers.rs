@@ -1,0 +1,216 @@
+//! The rows of subscribers: entered, changed and read by people and by the tools of people.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::super::StoreError;
+use super::SqliteStore;
+use super::ledger::channel_row;
+use super::values::moment;
+use crate::ids::ChannelId;
+use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Wishes};
+use crate::time::Timestamp;
+
+/// What people ask of subscribers; beside a running service, which sees each change at its next delivery.
+impl SqliteStore {
+    /// Enters subscribers of a channel, all or none; tells their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when a name is taken.
+    pub async fn subscribe(
+        &self,
+        channel: ChannelId,
+        new: Vec<NewSubscriber>,
+        now: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        self.ask(move |db| subscribe(db, &channel, &new, now)).await
+    }
+
+    /// The subscribers of all channels or of one, after a number, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn subscribers(
+        &self,
+        channel: Option<ChannelId>,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>, StoreError> {
+        self.ask(move |db| list(db, channel.as_ref(), after, limit)).await
+    }
+
+    /// One subscriber by the name that it has in its channel.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn subscriber(&self, channel: ChannelId, name: String) -> Result<Option<Subscriber>, StoreError> {
+        self.ask(move |db| named(db, &channel, &name)).await
+    }
+
+    /// Changes one subscriber; false when there is none of that number.
+    ///
+    /// # Errors
+    /// When the store failed.
+    pub async fn edit_subscriber(&self, id: i64, edit: Edit) -> Result<bool, StoreError> {
+        self.ask(move |db| edit_row(db, id, &edit)).await
+    }
+}
+
+/// The number under which a state is stored.
+fn state_code(state: State) -> i64 {
+    match state {
+        State::Unverified => 0,
+        State::Active => 1,
+        State::Paused => 2,
+        State::Disabled => 3,
+    }
+}
+
+/// The state stored under a number.
+pub(super) fn state(code: i64) -> Result<State, StoreError> {
+    Ok(match code {
+        0 => State::Unverified,
+        1 => State::Active,
+        2 => State::Paused,
+        3 => State::Disabled,
+        other => {
+            let why = format!("{other} is no state of a subscriber; the file is damaged");
+            return Err(StoreError::Failed { why });
+        }
+    })
+}
+
+/// Enters subscribers of a channel, all or none; tells their numbers.
+fn subscribe(
+    db: &Connection,
+    channel: &ChannelId,
+    new: &[NewSubscriber],
+    now: Timestamp,
+) -> Result<Vec<i64>, StoreError> {
+    let channel_row = channel_row(db, channel.as_str())?;
+    let mut put = db.prepare_cached(
+        "INSERT INTO subscribers (channel, name, url, wishes, pace, state, made_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (channel, name) DO NOTHING",
+    )?;
+    let mut entered = Vec::with_capacity(new.len());
+    for one in new {
+        let (wishes, state) = (one.wishes.written(), state_code(one.state));
+        let values = (channel_row, &one.name, &one.url, wishes, &one.pace, state, now.timestamp_millis());
+        if put.execute(values)? == 0 {
+            let why = format!("`{}` is already a subscriber of {channel}", one.name);
+            return Err(StoreError::Refused { why });
+        }
+        entered.push(db.last_insert_rowid());
+    }
+    Ok(entered)
+}
+
+const COLUMNS: &str =
+    "s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since";
+
+struct Found {
+    id: i64,
+    channel: String,
+    name: String,
+    url: String,
+    wishes: String,
+    pace: Option<String>,
+    state: i64,
+    generation: u32,
+    older_until: Option<i64>,
+    made_at: i64,
+    failing_since: Option<i64>,
+}
+
+fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found {
+        id: row.get(0)?,
+        channel: row.get(1)?,
+        name: row.get(2)?,
+        url: row.get(3)?,
+        wishes: row.get(4)?,
+        pace: row.get(5)?,
+        state: row.get(6)?,
+        generation: row.get(7)?,
+        older_until: row.get(8)?,
+        made_at: row.get(9)?,
+        failing_since: row.get(10)?,
+    })
+}
+
+fn subscriber(found: Found) -> Result<Subscriber, StoreError> {
+    let wishes = Wishes::read(&found.wishes).map_err(|why| StoreError::Failed {
+        why: format!("the stored wishes of `{}` cannot be read: {why}", found.name),
+    })?;
+    Ok(Subscriber {
+        id: found.id,
+        channel: found.channel,
+        name: found.name,
+        url: found.url,
+        wishes,
+        pace: found.pace,
+        state: state(found.state)?,
+        secret: Generations { newest: found.generation, older_until: found.older_until.map(moment).transpose()? },
+        since: moment(found.made_at)?,
+        failing_since: found.failing_since.map(moment).transpose()?,
+    })
+}
+
+/// The subscribers of all channels or of one, after a number and in the order of their numbers.
+fn list(db: &Connection, channel: Option<&ChannelId>, after: i64, limit: usize) -> Result<Vec<Subscriber>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM subscribers s JOIN channels c ON c.id = s.channel
+        WHERE ?2 < s.id AND (?1 IS NULL OR c.name = ?1) ORDER BY s.id LIMIT ?3"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map((channel.map(ChannelId::as_str), after, limit as i64), found)?;
+    rows.map(|row| subscriber(row?)).collect()
+}
+
+/// One subscriber by the name that it has in its channel.
+fn named(db: &Connection, channel: &ChannelId, name: &str) -> Result<Option<Subscriber>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM subscribers s JOIN channels c ON c.id = s.channel WHERE c.name = ?1 AND s.name = ?2"
+    );
+    db.prepare_cached(&sql)?.query_row((channel.as_str(), name), found).optional()?.map(subscriber).transpose()
+}
+
+/// Changes one subscriber; false when there is none of that number.
+fn edit_row(db: &Connection, id: i64, edit: &Edit) -> Result<bool, StoreError> {
+    let changed = match edit {
+        Edit::State(state) => db
+            .prepare_cached("UPDATE subscribers SET state = ?2, failing_since = NULL WHERE id = ?1")?
+            .execute((id, state_code(*state)))?,
+        Edit::Url(url) => db
+            .prepare_cached("UPDATE subscribers SET url = ?2, state = 0, failing_since = NULL WHERE id = ?1")?
+            .execute((id, url))?,
+        Edit::Wishes(wishes) => {
+            db.prepare_cached("UPDATE subscribers SET wishes = ?2 WHERE id = ?1")?.execute((id, wishes.written()))?
+        }
+        Edit::Pace(pace) => db.prepare_cached("UPDATE subscribers SET pace = ?2 WHERE id = ?1")?.execute((id, pace))?,
+        Edit::Rotate(until) => db
+            .prepare_cached("UPDATE subscribers SET generation = generation + 1, older_until = ?2 WHERE id = ?1")?
+            .execute((id, until.timestamp_millis()))?,
+        Edit::Remove => db.prepare_cached("DELETE FROM subscribers WHERE id = ?1")?.execute([id])?,
+    };
+    Ok(0 < changed)
+}
+
+/// Takes note of since when nothing reaches some, and that others are reached again; disables those who failed for too long, and
+/// tells their names.
+pub(super) fn note_health(
+    db: &Connection,
+    health: &[(i64, Option<Timestamp>)],
+    disabled: &[i64],
+) -> Result<Vec<String>, StoreError> {
+    let mut put = db.prepare_cached("UPDATE subscribers SET failing_since = ?2 WHERE id = ?1")?;
+    for (id, since) in health {
+        put.execute((id, since.map(|since| since.timestamp_millis())))?;
+    }
+    let mut end = db.prepare_cached("UPDATE subscribers SET state = ?2 WHERE id = ?1 AND state = ?3 RETURNING name")?;
+    let mut names = Vec::new();
+    for id in disabled {
+        let gone = (id, state_code(State::Disabled), state_code(State::Active));
+        names.extend(end.query_row(gone, |row| row.get::<_, String>(0)).optional()?);
+    }
+    Ok(names)
+}
