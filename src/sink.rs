@@ -50,6 +50,7 @@ pub mod price;
 mod server;
 pub mod signature;
 pub mod slack;
+pub mod smpp;
 pub mod sms;
 mod spread;
 pub mod teams;
@@ -305,6 +306,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     fn admission(&self, _world: &World, _back: &Url) -> Option<Result<Box<dyn Admission>, String>> {
         None
     }
+    /// What it takes to open it that this program was built without, and how to build it with that; none where nothing is lacking.
+    fn lacks(&self) -> Option<&'static str> {
+        None
+    }
     /// Opens it: reads secrets, creates files.
     ///
     /// # Errors
@@ -356,6 +361,7 @@ pub const KINDS: &[Kind] = &[
     pagerduty::KIND,
     alertmanager::KIND,
     sms::KIND,
+    smpp::KIND,
     bluesky::KIND,
     whatsapp::KIND,
     fcm::KIND,
