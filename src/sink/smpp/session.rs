@@ -120,7 +120,8 @@ impl Session {
         done: &CancellationToken,
     ) -> Result<(), String> {
         let mut waiting = Waiting::new();
-        let served = self.serve_all(asks, window, done, &mut waiting).await;
+        let serving = self.serve_all(asks, window, &mut waiting);
+        let served = done.run_until_cancelled(serving).await.unwrap_or(Ok(()));
         if let Err(why) = &served {
             for answer in waiting.into_values() {
                 let _ = answer.send(Said::Unanswered(why.clone()));
@@ -133,13 +134,11 @@ impl Session {
         &mut self,
         asks: &mut mpsc::Receiver<Ask>,
         window: usize,
-        done: &CancellationToken,
         waiting: &mut Waiting,
     ) -> Result<(), String> {
         let (mut heard, mut is_doubted) = (Instant::now(), false);
         loop {
             tokio::select! {
-                () = done.cancelled() => return Ok(()),
                 head = self.read() => {
                     (heard, is_doubted) = (Instant::now(), false);
                     self.hear(head?, waiting).await?;
