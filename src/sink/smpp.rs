@@ -3,8 +3,8 @@
 //! Each try of a message has a session of its own: connect, bind as a transmitter, submit, unbind; and never two of one channel at once,
 //! since many centres let nobody bind twice. Each telephone gets one message a language, its segments one after the other. Who has which
 //! is kept over tries and restarts. SMPP knows no key for "seen it": where an answer got lost, a telephone may get a second copy, whose
-//! segments bear the same reference as the first, so that no text is ever joined from two. Told means that the centre has taken it; it is
-//! asked for no receipts. Of its answers nothing is read but numbers, and no number of a telephone is ever shown.
+//! segments bear the same reference as the first: whatever a telephone joins of both is the same text. Told means that the centre has taken
+//! it; it is asked for no receipts. Of its answers nothing is read but numbers, and no number of a telephone is ever shown.
 //!
 //! The session is built in by the feature `smpp` alone. Without it a channel of this kind is read and checked, and refused.
 //!
