@@ -49,13 +49,16 @@ pub(crate) mod people;
 mod picture;
 mod posts;
 pub mod price;
+mod server;
 pub mod signature;
 pub mod slack;
+pub mod smpp;
 pub mod sms;
 mod spread;
 pub mod subscribers;
 pub mod teams;
 pub mod telegram;
+mod trust;
 mod turn;
 pub mod webhook;
 pub mod webpush;
@@ -352,6 +355,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     fn admission(&self, _world: &World, _back: &Url) -> Option<Result<Box<dyn Admission>, String>> {
         None
     }
+    /// What it takes to open it that this program was built without, and how to build it with that; none where nothing is lacking.
+    fn lacks(&self) -> Option<&'static str> {
+        None
+    }
     /// Opens it: reads secrets, creates files.
     ///
     /// # Errors
@@ -403,6 +410,7 @@ pub const KINDS: &[Kind] = &[
     pagerduty::KIND,
     alertmanager::KIND,
     sms::KIND,
+    smpp::KIND,
     bluesky::KIND,
     whatsapp::KIND,
     fcm::KIND,

@@ -63,6 +63,10 @@ pub(super) fn read(
                         root.error(&name.span, message, Some(help));
                     }
                 }
+                if let Some(why) = channel.as_ref().and_then(|channel| channel.opener.lacks()) {
+                    let help = "or write `enabled = false`: nothing can be told there".to_owned();
+                    root.error(&name.span, format!("`{}`: {why}", name.value), Some(help));
+                }
                 channels.extend(channel);
             }
         }

@@ -70,15 +70,58 @@ pub enum Alphabet {
     Ucs2,
 }
 
-/// The basic alphabet beside the ASCII letters and digits. Source: 3GPP TS 23.038, 6.2.1.
-const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
+/// The basic alphabet, each letter at the place of its code; the escape stands for none. Source: 3GPP TS 23.038, 6.2.1.
+const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\u{1b}ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 
-/// What takes two places there, an escape before each. Source: 3GPP TS 23.038, 6.2.1.1.
-const EXTENDED: &str = "^{}\\[~]|€\u{c}";
+/// What takes two places there, an escape before each, with its code. Source: 3GPP TS 23.038, 6.2.1.1.
+const EXTENDED: [(char, u8); 10] = [
+    ('\u{c}', 0x0a),
+    ('^', 0x14),
+    ('{', 0x28),
+    ('}', 0x29),
+    ('\\', 0x2f),
+    ('[', 0x3c),
+    ('~', 0x3d),
+    (']', 0x3e),
+    ('|', 0x40),
+    ('€', 0x65),
+];
 
-/// How many places a letter takes in the basic alphabet; none when it is not of it.
-fn septets(c: char) -> Option<usize> {
-    if c.is_ascii_alphanumeric() || BASIC.contains(c) { Some(1) } else { EXTENDED.contains(c).then_some(2) }
+/// The code that says that the next one is of the extension.
+pub const ESCAPE: u8 = 0x1b;
+
+/// A letter in the seven bits of GSM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Septets {
+    /// By its code.
+    Basic(u8),
+    /// By an escape and its code.
+    Extended(u8),
+}
+
+impl Septets {
+    /// How a letter is written there; none when it is not of that alphabet.
+    pub fn of(c: char) -> Option<Self> {
+        // These stand where ASCII has them.
+        if c.is_ascii_alphanumeric() {
+            return u8::try_from(c).ok().map(Self::Basic);
+        }
+        if c == char::from(ESCAPE) {
+            return None;
+        }
+        if let Some(code) = BASIC.chars().position(|basic| basic == c) {
+            return u8::try_from(code).ok().map(Self::Basic);
+        }
+        EXTENDED.iter().find(|(extended, _)| *extended == c).map(|(_, code)| Self::Extended(*code))
+    }
+
+    /// How many places it takes.
+    fn count(self) -> usize {
+        match self {
+            Self::Basic(_) => 1,
+            Self::Extended(_) => 2,
+        }
+    }
 }
 
 /// A short message as it is sent: in which alphabet, how many places, in how many segments.
@@ -93,30 +136,64 @@ pub struct Segments {
 }
 
 impl Segments {
+    /// How a text is cut: see [`cut`](Self::cut).
+    pub fn of(text: &str) -> Self {
+        let (alphabet, widths) = widths(text);
+        let places: usize = widths.iter().sum();
+        let (alone, joined) = alphabet.room();
+        let count = if places <= alone { 1 } else { 1 + ends(&widths, joined).len() };
+        Self { alphabet, places, count }
+    }
+
     /// Cuts a text as telephones do: no letter is cut in two, and where there is more than one segment each holds less, for the
     /// header that joins them. Source: 3GPP TS 23.040, 9.2.3.24.1 (a header of six octets), TS 23.038.
-    pub fn of(text: &str) -> Self {
-        let gsm: Option<Vec<usize>> = text.chars().map(septets).collect();
-        let (alphabet, widths, alone, joined) = match gsm {
-            Some(widths) => (Alphabet::Gsm7, widths, 160, 153),
-            None => (Alphabet::Ucs2, text.chars().map(char::len_utf16).collect(), 70, 67),
-        };
-        let places: usize = widths.iter().sum();
-        let count = if places <= alone { 1 } else { segments(&widths, joined) };
-        Self { alphabet, places, count }
+    pub fn cut(text: &str) -> (Alphabet, Vec<String>) {
+        let (alphabet, widths) = widths(text);
+        let (alone, joined) = alphabet.room();
+        if widths.iter().sum::<usize>() <= alone {
+            return (alphabet, vec![text.to_owned()]);
+        }
+        let mut letters = text.chars();
+        let (mut segments, mut from) = (Vec::new(), 0);
+        for end in ends(&widths, joined) {
+            segments.push(letters.by_ref().take(end - from).collect());
+            from = end;
+        }
+        segments.push(letters.collect());
+        (alphabet, segments)
     }
 }
 
-fn segments(widths: &[usize], room: usize) -> usize {
-    let (mut count, mut used) = (1, 0);
-    for width in widths {
+impl Alphabet {
+    /// How many places a segment has that is alone, and one that is joined to others.
+    fn room(self) -> (usize, usize) {
+        match self {
+            Self::Gsm7 => (160, 153),
+            Self::Ucs2 => (70, 67),
+        }
+    }
+}
+
+/// In which alphabet a text is written, and how many places each of its letters takes.
+fn widths(text: &str) -> (Alphabet, Vec<usize>) {
+    let gsm: Option<Vec<usize>> = text.chars().map(|c| Septets::of(c).map(Septets::count)).collect();
+    match gsm {
+        Some(widths) => (Alphabet::Gsm7, widths),
+        None => (Alphabet::Ucs2, text.chars().map(char::len_utf16).collect()),
+    }
+}
+
+/// Before which letters a segment ends and another begins.
+fn ends(widths: &[usize], room: usize) -> Vec<usize> {
+    let (mut ends, mut used) = (Vec::new(), 0);
+    for (letter, width) in widths.iter().enumerate() {
         if room < used + width {
-            count += 1;
+            ends.push(letter);
             used = 0;
         }
         used += width;
     }
-    count
+    ends
 }
 
 /// What a cell broadcast holds: 15 pages of 93 septets, or of 41 letters of UCS-2. Source: 3GPP TS 23.041, 9.4.1.
@@ -178,6 +255,47 @@ mod tests {
         assert_eq!(cut(&format!("{}€{}", "a".repeat(152), "a".repeat(152))).2, 3, "and is never cut in two");
         assert_eq!(cut(&format!("{}😀{}", "ر".repeat(66), "ر".repeat(66))).2, 3);
         assert_eq!(cut(""), (Alphabet::Gsm7, 0, 1));
+    }
+
+    #[test]
+    fn what_is_cut_is_whole_and_in_as_many_segments_as_were_counted() {
+        let euros = format!("{}€{}", "a".repeat(152), "b".repeat(152));
+        let signs = format!("{}😀{}", "ر".repeat(66), "س".repeat(66));
+        for text in ["", "a", &"a".repeat(160), &"a".repeat(161), &euros, &signs, &"ر".repeat(400)] {
+            let (alphabet, segments) = Segments::cut(text);
+            let counted = Segments::of(text);
+            assert_eq!((alphabet, segments.len()), (counted.alphabet, counted.count), "{text}");
+            assert_eq!(segments.concat(), text);
+        }
+        assert_eq!(Segments::cut(&euros).1, ["a".repeat(152), format!("€{}", "b".repeat(151)), "b".to_owned()]);
+        assert_eq!(Segments::cut(&signs).1, ["ر".repeat(66), format!("😀{}", "س".repeat(65)), "س".to_owned()]);
+    }
+
+    #[test]
+    fn every_letter_of_telephones_has_its_code() {
+        assert_eq!(BASIC.chars().count(), 128);
+        for (letter, septets) in [
+            ('@', Septets::Basic(0x00)),
+            ('\n', Septets::Basic(0x0a)),
+            ('\r', Septets::Basic(0x0d)),
+            ('_', Septets::Basic(0x11)),
+            ('Ξ', Septets::Basic(0x1a)),
+            ('Æ', Septets::Basic(0x1c)),
+            (' ', Septets::Basic(0x20)),
+            ('¤', Septets::Basic(0x24)),
+            ('0', Septets::Basic(0x30)),
+            ('¡', Septets::Basic(0x40)),
+            ('A', Septets::Basic(0x41)),
+            ('§', Septets::Basic(0x5f)),
+            ('¿', Septets::Basic(0x60)),
+            ('z', Septets::Basic(0x7a)),
+            ('à', Septets::Basic(0x7f)),
+            ('€', Septets::Extended(0x65)),
+            ('\\', Septets::Extended(0x2f)),
+        ] {
+            assert_eq!(Septets::of(letter), Some(septets), "{letter}");
+        }
+        assert_eq!([Septets::of('\u{1b}'), Septets::of('ر'), Septets::of('`'), Septets::of('\t')], [None; 4]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::message::Form;
 use crate::message::card::Size;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
-use crate::sink::{KINDS, alertmanager, cap, exec, people, x};
+use crate::sink::{KINDS, alertmanager, cap, exec, people, smpp, x};
 use crate::statement::Sort;
 
 /// The schema of the file.
@@ -255,6 +255,7 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             vec!["secret"],
         ),
         "sms" => (sms(), vec!["gateway", "from"]),
+        "smpp" => (centre(), vec!["server", "system_id", "password", "from"]),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,
     })
@@ -281,13 +282,52 @@ fn sms() -> Vec<Key> {
         ("taken", line("words that stand in an answer which took a message; left out, every 2xx did")),
         ("from", line("the sender's name or number")),
         ("to", telephones()),
-        ("recipients", line("a file with more of them, one a line; in the state directory, unless it begins with /")),
-        (
-            "price",
-            json!({ "type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,4})? [A-Z]{3}$", "description": "of one segment: 0.045 SAR" }),
-        ),
+        ("recipients", more_telephones()),
+        ("price", price()),
         timeout(),
     ]
+}
+
+fn more_telephones() -> Value {
+    line("a file with more of them, one a line; in the state directory, unless it begins with /")
+}
+
+fn price() -> Value {
+    json!({ "type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,4})? [A-Z]{3}$", "description": "of one segment: 0.045 SAR" })
+}
+
+fn centre() -> Vec<Key> {
+    let word_of = |most: usize, told: &str| json!({ "type": "string", "pattern": format!("^[!-~]{{1,{most}}}$"), "description": told });
+    vec![
+        ("server", host("the SMS centre")),
+        (
+            "security",
+            usual(word("how it is spoken to; none: only where the line runs through a VPN", ["tls", "none"]), "tls"),
+        ),
+        ("port", integer("left out: 3550 for tls, 2775 for none", &(1..=i64::from(u16::MAX)))),
+        ("ca", authority()),
+        ("system_id", word_of(15, "who we are there")),
+        ("password", secret("where the password is kept, of at most 8 letters")),
+        ("system_type", word_of(12, "only where the operator asks for it")),
+        (
+            "from",
+            json!({
+                "type": "string", "pattern": r"^(\+[1-9][0-9]{7,14}|[A-Za-z0-9_.&-]|[A-Za-z0-9_.&-][A-Za-z0-9 _.&-]{0,9}[A-Za-z0-9_.&-])$",
+                "description": "a name of up to 11 letters, a number with +, or a short code",
+            }),
+        ),
+        ("to", telephones()),
+        ("recipients", more_telephones()),
+        ("window", usual(integer("how many messages may wait for their answer at once", &(1..=smpp::MAX_WINDOW)), 10)),
+        ("price", price()),
+        timeout(),
+    ]
+}
+
+fn authority() -> Value {
+    line(
+        "an authority to trust beside those of this machine, as a file of PEM; in the state directory, unless it begins with /",
+    )
 }
 
 fn email() -> Vec<Key> {
@@ -300,12 +340,7 @@ fn email() -> Vec<Key> {
         ("security", usual(word("how it is spoken to; none: to this machine alone", securities), "starttls")),
         ("user", line("who we are to it; left out: it asks nobody")),
         ("password", secret("where the password is kept")),
-        (
-            "ca",
-            line(
-                "an authority to trust beside those of this machine, as a file of PEM; in the state directory, unless it begins with /",
-            ),
-        ),
+        ("ca", authority()),
         ("from", mailbox("who writes: an address, or a name and <address>")),
         (
             "to",

@@ -31,7 +31,7 @@ use self::letter::Sheet;
 use self::talk::{Line, Login, Security};
 use self::tally::Tally;
 use super::spread::{Spread, mark};
-use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, http, picture};
+use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World, http, picture, server};
 use crate::feed::keys;
 use crate::message::Form;
 use crate::secret::SecretSource;
@@ -84,7 +84,7 @@ struct Settings {
 
 fn parse(table: &Table<'_>) -> Option<Settings> {
     let before = table.faults();
-    let server = table.need_text("server", "\"mail.example.sa\"", parse_server);
+    let server = table.need_text("server", "\"mail.example.sa\"", |text| server::parse(text, "mail.example.sa"));
     let security = table.word("security", &Security::ALL.map(|one| (one.name(), one)));
     let security = security.map_or(Security::StartTls, |found| found.value);
     let port = table.integer("port", 1..=i64::from(u16::MAX));
@@ -135,22 +135,6 @@ fn parse(table: &Table<'_>) -> Option<Settings> {
         to,
         timeout: timeout?,
     })
-}
-
-/// Reads the name of a server, or its number.
-fn parse_server(text: &str) -> Result<Host, String> {
-    let host = Host::parse(text).map_err(|_| ());
-    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-    match host {
-        Ok(Host::Domain(name)) if !is_name(&name) => Err(wrong_server(text)),
-        Ok(host) => Ok(host),
-        Err(()) => Err(wrong_server(text)),
-    }
-}
-
-fn wrong_server(text: &str) -> String {
-    let hint = if text.contains(':') { "; its port is written as `port`" } else { "" };
-    format!("`{text}` is not the name of a server, such as mail.example.sa{hint}")
 }
 
 fn is_loopback(host: &Host) -> bool {
@@ -254,11 +238,7 @@ impl Opener for Settings {
             }
             None => None,
         };
-        let server = match &self.server {
-            Host::Domain(name) => name.clone(),
-            Host::Ipv4(address) => address.to_string(),
-            Host::Ipv6(address) => address.to_string(),
-        };
+        let server = server::name(&self.server);
         let tls = match self.security {
             Security::None => None,
             Security::StartTls | Security::Tls => Some(self.trust(&server, world)?),
@@ -388,10 +368,10 @@ mod tests {
     #[test]
     fn a_server_is_a_name_or_a_number() {
         for fine in ["mail.example.sa", "localhost", "127.0.0.1", "[::1]", "10.0.0.7"] {
-            assert!(parse_server(fine).is_ok(), "{fine}");
+            assert!(server::parse(fine, "mail.example.sa").is_ok(), "{fine}");
         }
         for wrong in ["", "mail.example.sa:587", "smtp://mail.example.sa", "mail example", "a@b"] {
-            assert!(parse_server(wrong).is_err(), "{wrong}");
+            assert!(server::parse(wrong, "mail.example.sa").is_err(), "{wrong}");
         }
     }
 }

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use rumqttc::Transport;
+use rumqttc::{TlsConfiguration, Transport};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::http;
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use super::{http, trust};
 use crate::feed::address::is_loopback;
 use crate::feed::keys;
 use crate::message::Form;
@@ -25,7 +25,6 @@ use crate::secret::{Secret, SecretSource};
 use crate::table::Table;
 
 mod talk;
-mod tls;
 mod topics;
 
 use talk::{Broker, Word};
@@ -143,7 +142,10 @@ impl Opener for Settings {
             None => None,
         };
         let transport: Option<Transport> = match self.broker.scheme() {
-            "mqtts" => Some(tls::transport(self.ca.as_ref().map(|path| world.dir.join(path)).as_deref())?),
+            "mqtts" => {
+                let config = trust::config(self.ca.as_ref().map(|path| world.dir.join(path)).as_deref())?;
+                Some(Transport::tls_with_config(TlsConfiguration::Rustls(config)))
+            }
             _ => None,
         };
         let broker = Broker::new(

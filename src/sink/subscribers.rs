@@ -20,14 +20,13 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use ring::hmac;
-use rustls::ClientConfig;
 use url::Url;
 
 use self::line::{Answer, Lines, Lost};
 use self::names::Names;
 use super::http::{asked_wait, first_words, parse_url, shown, timeout, verdict};
 use super::signature::{ID, SIGNATURE, Signer, TIMESTAMP};
-use super::{Kind, Letter, Many, Opener, Parcel, Receipt, Recipient, SendError, Sink, World};
+use super::{Kind, Letter, Many, Opener, Parcel, Receipt, Recipient, SendError, Sink, World, trust};
 use crate::feed::keys;
 use crate::message::Form;
 use crate::secret::{Secret, SecretSource};
@@ -119,44 +118,13 @@ impl Opener for Settings {
             return Err(why);
         }
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        let tls = tls(self.ca.as_ref().map(|ca| world.dir.join(ca)).as_deref())?;
+        // Without anybody whom this machine trusts, those that need no TLS are told all the same.
+        let tls = match &self.ca {
+            Some(ca) => Some(trust::config(Some(&world.dir.join(ca)))?),
+            None => trust::config(None).ok(),
+        };
         let lines = Lines::new(Names::new(self.allow.clone()), tls, self.timeout);
         Ok(Arc::new(Subscribers(Arc::new(Post { key, lines }))))
-    }
-}
-
-/// TLS that trusts the authorities of this machine and one more; none where nobody is trusted at all.
-fn tls(ca: Option<&std::path::Path>) -> Result<Option<Arc<ClientConfig>>, String> {
-    let roots = ca.map(|path| certificates(path)).transpose()?.unwrap_or_default();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let has_own = !roots.is_empty();
-    let verifier = match rustls_platform_verifier::Verifier::new_with_extra_roots(roots, Arc::clone(&provider)) {
-        Ok(verifier) => verifier,
-        Err(why) if has_own => return Err(format!("the authority in `ca` cannot be used: {why}")),
-        Err(_) => return Ok(None),
-    };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| why.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(Some(Arc::new(config)))
-}
-
-fn certificates(path: &std::path::Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>, String> {
-    use rustls::pki_types::CertificateDer;
-    use rustls::pki_types::pem::PemObject as _;
-    let shown = path.display();
-    let about = std::fs::metadata(path).map_err(|why| format!("file {shown} cannot be read: {why}"))?;
-    if !about.is_file() || crate::secret::MAX_SECRET_LEN * 16 < about.len() {
-        return Err(format!("file {shown} is no plain file of a few certificates"));
-    }
-    let pem = std::fs::read(path).map_err(|why| format!("file {shown} cannot be read: {why}"))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(format!("file {shown} holds no certificate in PEM")),
     }
 }
 

@@ -161,3 +161,20 @@ fn no_text_makes_the_reader_panic_or_hang() {
         }
     }
 }
+
+#[test]
+fn a_channel_that_this_program_cannot_speak_to_is_a_mistake_unless_it_is_off() {
+    let channel = "[phones]\nkind = \"smpp\"\naudience = \"staff\"\nserver = \"smsc.example.sa\"\nsystem_id = \"nadhir\"\n\
+                   password = { file = \"smpp.password\" }\nfrom = \"MAKKAH\"\nto = [\"+966500000001\"]\n";
+    let (is_usable, said) = report([("channels.toml".to_owned(), channel.to_owned())].into());
+    if cfg!(feature = "smpp") {
+        assert!(is_usable && !said.contains("smpp"), "{said}");
+    } else {
+        let words =
+            "`phones`: this nadhir was built without smpp; build it with `cargo build --release --features smpp`";
+        assert!(!is_usable && said.contains(words) && said.contains("enabled = false"), "{said}");
+    }
+    let off = format!("{channel}enabled = false\n[desk]\nkind = \"console\"\naudience = \"public\"\n");
+    let (is_usable, said) = report([("channels.toml".to_owned(), off)].into());
+    assert!(is_usable && !said.contains("smpp"), "{said}");
+}

@@ -17,6 +17,10 @@ mod pictures;
 mod postoffice;
 mod receiver;
 mod services;
+#[cfg(feature = "smpp")]
+mod smpp;
+#[cfg(feature = "smpp")]
+mod smsc;
 mod webpush;
 mod x;
 mod xtokens;

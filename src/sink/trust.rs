@@ -1,9 +1,8 @@
-//! TLS to a broker: who is trusted. Checking is never switched off.
+//! TLS that is not of the web: who is trusted. Checking is never switched off.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rumqttc::{TlsConfiguration, Transport};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
@@ -15,7 +14,7 @@ const MAX_CA: u64 = 4 << 20;
 ///
 /// # Errors
 /// When the file cannot be used, or nobody is trusted at all.
-pub(super) fn transport(ca: Option<&Path>) -> Result<Transport, String> {
+pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca {
@@ -32,7 +31,7 @@ pub(super) fn transport(ca: Option<&Path>) -> Result<Transport, String> {
         .map_err(|why| format!("TLS cannot be had: {why}"))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(config))))
+    Ok(Arc::new(config))
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
