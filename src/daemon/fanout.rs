@@ -295,10 +295,10 @@ impl<'a> Shift<'a> {
             debug!(channel = %self.fanout.channel(), subscriber = owing.subscriber, "Subscriber {}: {why}", owing.subscriber);
         }
         let landed = self.desk.land(hand, owing, sent, self.clock.now(), fastrand::f64());
-        self.to_store(landed);
+        self.keep(landed);
     }
 
-    fn to_store(&mut self, landed: impl IntoIterator<Item = Landed>) {
+    fn keep(&mut self, landed: impl IntoIterator<Item = Landed>) {
         self.ends.extend(landed);
         if !self.ends.is_empty() {
             self.ends_since.get_or_insert_with(Instant::now);
@@ -324,7 +324,7 @@ impl<'a> Shift<'a> {
             }
             Errand::Read(hand, Ok(share)) => {
                 let deaf = self.desk.add(hand, share, now);
-                self.to_store(deaf);
+                self.keep(deaf);
                 None
             }
             Errand::Read(hand, Err(why)) => {
@@ -379,7 +379,7 @@ impl<'a> Shift<'a> {
         let Claimed { channel, bulletin, attempt, .. } = &work.taken.claimed;
         match &settlement.outcome {
             Outcome::Delivered { receipt } => {
-                info!(%channel, %bulletin, "Delivered {bulletin} to {channel}: {receipt}")
+                info!(%channel, %bulletin, "Delivered {bulletin} to {channel}: {receipt}");
             }
             Outcome::Again { due, why } => {
                 warn!(%channel, %bulletin, round = attempt, %due, "{bulletin} is not with all who subscribed to {channel}: {why}");

@@ -109,6 +109,6 @@ mod tests {
         health.failed(9, Some(at(0)), at(5));
         health.reached(9, false);
         health.failed(9, None, at(0) + FAILS_FOR);
-        assert_eq!(health.news().1, []);
+        assert!(health.news().1.is_empty());
     }
 }

@@ -51,6 +51,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 type Io = TokioIo<Box<dyn Stream>>;
+type Under = Connection<Io, Full<Bytes>>;
 
 /// A connection that nobody uses now.
 struct Kept {
@@ -60,7 +61,7 @@ struct Kept {
 }
 
 /// What moves the bytes of a connection, as long as it has any to move.
-struct Driver(Option<Pin<Box<Connection<Io, Full<Bytes>>>>>);
+struct Driver(Option<Pin<Box<Under>>>);
 
 impl Driver {
     /// True while the connection lives.
@@ -133,7 +134,7 @@ impl Lines {
                 match timeout(self.timeout, self.exchange(&server, kept, request)).await.map_err(|_| late())? {
                     Ok(answer) => return Ok(answer),
                     // The server had closed it in the meantime, and has seen nothing of this.
-                    Err(Failed::Unsent(request)) => request,
+                    Err(Failed::Unsent(request)) => *request,
                     Err(Failed::Sent(why)) => return Err(Lost::After(why)),
                 }
             }
@@ -173,7 +174,7 @@ impl Lines {
         let Kept { sender, driver, .. } = &mut line;
         let response = driver.under(sender.try_send_request(request)).await;
         let response = response.map_err(|mut why| match why.take_message() {
-            Some(request) => Failed::Unsent(request),
+            Some(request) => Failed::Unsent(Box::new(request)),
             None => Failed::Sent(reasons(why.error())),
         })?;
         let (answer, is_whole) = read(driver, response).await;
@@ -218,7 +219,7 @@ impl Lines {
 /// Why an exchange came to nothing.
 enum Failed {
     /// The request was not written.
-    Unsent(Request<Full<Bytes>>),
+    Unsent(Box<Request<Full<Bytes>>>),
     /// It may have been.
     Sent(String),
 }
