@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod backtest;
+pub mod backup;
 pub mod bench;
 pub mod check;
 pub mod channel;
@@ -30,6 +31,7 @@ pub mod schema;
 pub mod sink;
 pub mod status;
 pub mod subscriber;
+pub mod webhook;
 mod which;
 #[cfg(test)]
 mod trial;
@@ -158,6 +160,9 @@ enum Command {
     /// Live through readings of the past with a set of rules, and score what would have been told by what really happened.
     #[command(after_help = backtest::HELP)]
     Backtest(backtest::Arguments),
+    /// Copy the state into one file, while the service runs.
+    #[command(after_help = backup::HELP)]
+    Backup(backup::Arguments),
     /// Measure how fast this machine gets one message to many subscribers, beside what it can do at best.
     #[command(after_help = bench::HELP)]
     Bench(bench::Arguments),
@@ -195,6 +200,9 @@ enum Command {
     /// Enter, list and change those who receive the messages of a channel of subscribers, beside the running service.
     #[command(after_help = subscriber::HELP)]
     Subscriber(subscriber::Arguments),
+    /// Try out signed webhooks as their receiver.
+    #[command(after_help = webhook::HELP)]
+    Webhook(webhook::Arguments),
 }
 
 /// Does what the arguments say.
@@ -224,6 +232,7 @@ pub fn main() -> ExitCode {
         Command::Channel(arguments) => channel::run(&arguments),
         Command::Sink(arguments) => sink::run(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Backup(arguments) => backup::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Reach(arguments) => reach::run(&arguments),
@@ -232,6 +241,7 @@ pub fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments, &mut anstream::stdout()),
         Command::Status(arguments) => status::run(&arguments),
         Command::Subscriber(arguments) => subscriber::run(&arguments),
+        Command::Webhook(arguments) => webhook::run(&arguments),
     };
     ExitCode::from(code)
 }

@@ -81,6 +81,9 @@
 //! * **Two people.** What waits for somebody's word is decided by another than its author: an account that the kernel names
 //!   ([`daemon::duty`]), or a person whom a chat knows, by a button ([`sink::ear`]).
 //! * **Mild things together.** A [digest](message::digest) is put together from frozen texts; each stays owed and settled by itself.
+//! * **Many behind one channel.** A delivery to a channel of [subscribers](subscriber) is one row, with all that is law; what became of it
+//!   at each is a byte ([`outbox::share`]), stored in batches. Their courier ([`daemon::fanout`]) speaks to as many at once as answer
+//!   without waiting for each other; one that hangs gives its place back, one that fails is left in peace, and neither delays another.
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -45,6 +45,9 @@ const MAX_UNSTORED: usize = 512;
 /// How many may be waited for beside the slots, and the share of the files of this process that they may take.
 const MOST_BESIDE: u64 = 4096;
 const SHARE_OF_FILES: u64 = 2;
+
+/// How many messages are taken in hand before the others.
+const FIRST_IN_HAND: usize = 4;
 
 /// How soon the store is asked again for what is due, where nothing was.
 const SHORTEST_NAP: TimeDelta = TimeDelta::milliseconds(50);
@@ -182,7 +185,9 @@ impl<'a> Shift<'a> {
             return;
         }
         let now = self.clock.now();
-        let room = MAX_IN_HAND.saturating_sub(self.desk.works().len());
+        // Whoever has nothing in hand takes the most urgent first, and the rest while those are told.
+        let most = if self.desk.works().is_empty() { FIRST_IN_HAND } else { MAX_IN_HAND };
+        let room = most.saturating_sub(self.desk.works().len());
         if self.stops_at.is_none() && !self.is_taking && self.look_at <= now && 0 < room {
             self.is_taking = true;
             let store = Arc::clone(&self.fanout.store);
@@ -425,10 +430,7 @@ fn take(
                 store.settle(claimed.iter().map(|claimed| put_back(claimed, now)).collect()).await?;
                 return Ok((Vec::new(), None));
             }
-            let mut taken = Vec::with_capacity(claimed.len());
-            for claimed in claimed {
-                taken.push(about(&*store, claimed, now).await?);
-            }
+            let taken = try_join_all(claimed.into_iter().map(|claimed| about(&*store, claimed, now))).await?;
             let next = if taken.is_empty() { store.next_due(channel).await? } else { None };
             Ok((taken, next))
         };

@@ -247,7 +247,11 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
                 ("secret", secret("where the key is kept from which the secret of each subscriber is made")),
                 (
                     "allow",
-                    json!({ "type": "array", "items": line("a network: 10.20.0.0/16"), "description": "inner networks that subscribers may lie in" }),
+                    json!({
+                        "type": "array",
+                        "items": { "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]{1,3}$", "description": "a network: 10.20.0.0/16" },
+                        "description": "inner networks that subscribers may lie in"
+                    }),
                 ),
                 ("ca", line("an authority to trust beside those of this machine")),
                 ("timeout", usual(span("how long an answer is waited for, 20s at most"), "15s")),

@@ -24,6 +24,7 @@ use crate::time::{TimeDelta, Timestamp};
 
 mod archive;
 mod audience;
+mod backup;
 mod held;
 mod ledger;
 mod outbox;
@@ -34,6 +35,7 @@ mod subscribers;
 mod values;
 mod writer;
 
+pub use backup::{Copied, backup};
 use writer::Request;
 
 /// The most requests that wait for the writer; whoever comes after waits to ask.

@@ -7,6 +7,8 @@ mod audiences;
 #[cfg(test)]
 mod backtest;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod buttons;
 #[cfg(test)]
 mod cases;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -125,8 +125,8 @@ impl Field {
         Ok(Self { store, lease, version: 0, said: 0, config, sights, bell, stop, courier, place })
     }
 
-    /// Says so many red warnings at once, and so many of a milder one after them.
-    pub(super) async fn say(&mut self, severities: &[Severity]) -> anyhow::Result<()> {
+    /// Says warnings of these severities at once; tells when they were decided, in microseconds since 1970.
+    pub(super) async fn say(&mut self, severities: &[Severity]) -> anyhow::Result<u64> {
         let mut commit = Commit { version: self.version, ..Commit::default() };
         for severity in severities {
             self.said += 1;
@@ -148,10 +148,11 @@ impl Field {
             commit.messages.push(message);
             commit.bulletins.push(bulletin);
         }
+        let decided = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
         self.store.commit(self.lease, commit).await?;
         self.version += 1;
         self.bell.notify_one();
-        Ok(())
+        Ok(u64::try_from(decided)?)
     }
 
     fn bulletin(&self, severity: Severity) -> Bulletin {
@@ -186,10 +187,15 @@ impl Field {
 
     /// Says one red warning and waits until it is with all; tells how long that took.
     pub(super) async fn tell(&mut self) -> anyhow::Result<Duration> {
-        let start = Instant::now();
-        self.say(&[Severity::Red]).await?;
-        self.settled(1).await?;
-        Ok(start.elapsed())
+        self.tell_all(&[Severity::Red]).await
+    }
+
+    /// Says several at once and waits until they are with all; tells how long that took from when they were decided.
+    pub(super) async fn tell_all(&mut self, severities: &[Severity]) -> anyhow::Result<Duration> {
+        let decided = self.say(severities).await?;
+        self.settled(severities.len()).await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        Ok(now.saturating_sub(Duration::from_micros(decided)))
     }
 
     /// How large the store is on the disk, in bytes.

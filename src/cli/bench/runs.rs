@@ -1,7 +1,5 @@
 //! What is measured, and against which target.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use futures_util::future::BoxFuture;
 
 use super::field::{Field, Receivers, computed, peak};
@@ -97,10 +95,7 @@ async fn burst() -> anyhow::Result<Vec<Figure>> {
     field.tell().await?;
     let (mut times, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
-        let start = std::time::Instant::now();
-        field.say(&[Severity::Red; 20]).await?;
-        field.settled(20).await?;
-        times.push(start.elapsed().as_secs_f64());
+        times.push(field.tell_all(&[Severity::Red; 20]).await?.as_secs_f64());
         limits.push(bare::run(&receivers.at, MANY, true, &body).await?.as_secs_f64());
     }
     field.close().await?;
@@ -125,8 +120,7 @@ async fn everyone() -> anyhow::Result<Vec<Figure>> {
 /// How long after it was said a red message was with 99 of 100 of those who answer, in milliseconds.
 async fn p99(field: &mut Field, receivers: &Receivers, all: usize, said: &[Severity]) -> anyhow::Result<f64> {
     receivers.arrivals().await?;
-    let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as u64;
-    field.say(said).await?;
+    let start = field.say(said).await?;
     let mut arrived: Vec<u64> = Vec::new();
     for _ in 0..3_000 {
         let new = receivers.arrivals().await?;
@@ -146,8 +140,8 @@ async fn hanging() -> anyhow::Result<Vec<Figure>> {
     let healthy = MANY * 7 / 10;
     let (mut clean, mut mixed) = (Vec::new(), Vec::new());
     for _ in 0..TIMES {
-        let mut field = Field::open(healthy, |number| format!("http://{}/c/{number}", receivers.at)).await?;
-        clean.push(p99(&mut field, &receivers, healthy, &[Severity::Red]).await?);
+        let mut field = Field::open(MANY, |number| format!("http://{}/c/{number}", receivers.at)).await?;
+        clean.push(p99(&mut field, &receivers, MANY, &[Severity::Red]).await?);
         field.close().await?;
         let way = |number: usize| match number % 10 {
             0 | 5 => 'h',

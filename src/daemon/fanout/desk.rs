@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 /// The most messages in hand.
 pub(super) const MAX_IN_HAND: usize = 64;
 
-/// With fewer than this ready, the next shares are asked for: the store may be busy with a commit just then.
+/// With fewer than this ready, the next shares are asked for before they are needed: the store may be busy with a commit just then.
 const LOW: usize = 1_536;
 
 /// The most who wait in memory for another try of one message; who comes after waits in the store for the next round.
@@ -176,12 +176,17 @@ impl Desk {
 
     /// Of which messages the next share is to be read, after which one.
     pub(super) fn hungry(&mut self, now: Timestamp) -> Vec<(Hand, Option<i64>, Timestamp, bool)> {
-        let is_hungry =
-            |work: &&mut Work| !work.is_read && !work.is_reading && work.ready.len() < LOW && work.goes_on(now);
-        let mut hungry = Vec::new();
-        for work in self.works.iter_mut().filter(is_hungry) {
-            work.is_reading = true;
-            hungry.push((work.hand, work.after, work.taken.said, is_correction(work.taken.claimed.urgency)));
+        // What is more urgent is read first; while there is enough of it, nobody reads what comes after.
+        let (mut hungry, mut ready) = (Vec::new(), 0);
+        for work in self.works.iter_mut().filter(|work| work.goes_on(now)) {
+            ready += work.ready.len();
+            if LOW <= ready {
+                break;
+            }
+            if !work.is_read && !work.is_reading {
+                work.is_reading = true;
+                hungry.push((work.hand, work.after, work.taken.said, is_correction(work.taken.claimed.urgency)));
+            }
         }
         hungry
     }

@@ -40,7 +40,7 @@ const MAX_ANSWER_WAIT: Duration = Duration::from_secs(2);
 
 /// How many idle connections are kept, of all and to one server, and for how long.
 const MAX_IDLE: usize = 256;
-const MAX_IDLE_OF_ONE: usize = 64;
+const MAX_IDLE_OF_ONE: usize = 192;
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
 /// The most that is buffered of what a server writes.

@@ -176,3 +176,48 @@ fn a_service_that_is_killed_in_the_midst_tells_the_rest_and_hardly_anybody_twice
     // A batch that was not stored, and what was on its way.
     assert!(repeats <= 700, "{repeats} of {before} were told twice");
 }
+
+#[test]
+fn a_receiver_to_try_with_verifies_and_answers_the_challenge() {
+    let house = House::open();
+    drop(house.start());
+    let secret = house.scene.config().join("secret");
+    let mut receiver = Process::start(&mut nadhir(["webhook", "listen", "--port", "0", "--json", "--count", "2"]));
+    receiver.says(0, "listening on ");
+    let said = receiver.stderr();
+    let base = said.lines().find_map(|line| line.strip_prefix("listening on ")).unwrap().to_owned();
+    let added = house.done(&["add", "desk", "--url", &format!("{base}/hook")]);
+    std::fs::write(&secret, added.lines().find(|line| line.starts_with("whsec_")).unwrap()).unwrap();
+    house.done(&["test", "desk"]);
+    let end = receiver.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let came: Vec<Value> = end.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let types: Vec<&str> = came.iter().map(|one| one["body"]["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        (types, &came[0]["signature"]),
+        (vec!["subscriber.challenge", "subscriber.test"], &"not-verified".into())
+    );
+    // With the secret of another, everything is refused; with its own, it is taken.
+    for (own, code) in [(true, Some(0)), (false, Some(1))] {
+        if !own {
+            std::fs::write(&secret, "whsec_bm90aGluZyBpcyBsaWtlIGEgcXVpZXQgc2Vh").unwrap();
+        }
+        let mut receiver = Process::start(&mut nadhir([
+            "webhook",
+            "listen",
+            "--port",
+            "0",
+            "--secret",
+            text(&secret),
+            "--count",
+            "1",
+        ]));
+        receiver.says(0, "listening on ");
+        let said = receiver.stderr();
+        let base = said.lines().find_map(|line| line.strip_prefix("listening on ")).unwrap().to_owned();
+        let end = house.ask(&["edit", "desk", "--url", &format!("{base}/hook")]);
+        assert_eq!(end.code, code, "{end:?}");
+        let told = receiver.end().stdout;
+        assert!(told.contains(if own { "verified, answered 200" } else { "no signature fits" }), "{told}");
+    }
+}

@@ -1,0 +1,65 @@
+//! `nadhir backup`: copies the state into one file while the service runs, and tells what is in the copy.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use super::check::EX_NOINPUT;
+use super::{EX_UNAVAILABLE, EX_USAGE, complain, place};
+use crate::store::StoreError;
+use crate::store::sqlite::{Copied, backup};
+
+/// What stands after the arguments.
+pub const HELP: &str = "Examples:  nadhir backup /var/backups/nadhir-$(date +%F).sqlite3 --state /var/lib/nadhir\n           nadhir backup \
+    copy.sqlite3 --json\n\nThe copy holds everything but secrets, which are never in the state, and what channels keep in files of their own. \
+    It is readable by its owner alone.\n\nTo go back to one: stop the service, move nadhir.sqlite3 and the files nadhir.sqlite3-wal and -shm \
+    away, put the copy in their place under the name nadhir.sqlite3, give it to the service's user, start. What had been delivered since the \
+    copy was made goes out once more, under the same key; what has expired meanwhile does not.\n\nExit codes: 0 done, 2 the file is there \
+    already, 66 there is no state, 69 it cannot be read or the copy not written.";
+
+/// What `nadhir backup` takes.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The file to make.
+    file: PathBuf,
+    #[command(flatten)]
+    dirs: place::Dirs,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what the arguments say, and returns the exit code.
+pub fn run(arguments: &Arguments) -> u8 {
+    let config = match arguments.dirs.configuration("it is not known where the state is") {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
+    let path = dir.join(place::DATABASE);
+    if !path.exists() {
+        complain(&format_args!("there is no state in {}: give its directory with --state", dir.display()));
+        return EX_NOINPUT;
+    }
+    match backup(&path, &arguments.file) {
+        Ok(copied) => {
+            let _ = anstream::stdout().write_all(told(&copied, arguments).as_bytes());
+            0
+        }
+        Err(why) => {
+            complain(&why);
+            if matches!(why, StoreError::Refused { .. }) { EX_USAGE } else { EX_UNAVAILABLE }
+        }
+    }
+}
+
+fn told(copied: &Copied, arguments: &Arguments) -> String {
+    if arguments.json {
+        return serde_json::to_string(copied).unwrap_or_default() + "\n";
+    }
+    let Copied { bytes, bulletins, journal, owed, subscribers, until } = copied;
+    let until = until.map(|until| format!(" until {}", until.format("%F %T UTC"))).unwrap_or_default();
+    format!(
+        "{}: {bytes} bytes, {bulletins} bulletins, {journal} lines of the journal{until}, {owed} messages owed, {subscribers} subscribers\n",
+        arguments.file.display()
+    )
+}

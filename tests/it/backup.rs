@@ -1,0 +1,45 @@
+//! A copy of the state: made beside the running service, and a service that begins with it goes on from there and sends nothing that has
+//! expired.
+
+use nadhir::cli::place::DATABASE;
+use serde_json::Value;
+
+use super::outside::Manner;
+use super::process::{Process, nadhir, run, text, wait_for};
+use super::service::{Scene, stop};
+
+#[test]
+fn a_service_goes_on_from_a_copy_that_was_made_while_another_ran() {
+    let scene = Scene::open();
+    scene.outside.set("rain", Manner::Rain(3.0));
+    let service = Process::start(&mut scene.command());
+    scene.has_warned(1);
+    let copy = scene.config().join("copy.sqlite3");
+    let mut command = nadhir(["backup", text(&copy), "--state", text(&scene.state), "--json"]);
+    let end = run(&mut command);
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{end:?}");
+    let told: Value = serde_json::from_str(&end.stdout).unwrap();
+    assert!(0 < told["bulletins"].as_u64().unwrap() && 0 < told["journal"].as_u64().unwrap(), "{told}");
+    let end = run(&mut command);
+    assert!(end.code == Some(2) && end.stderr.contains("is there already"), "{end:?}");
+    assert_eq!(stop(service).0.code, Some(0));
+    let before = scene.lines("archive");
+    for name in [DATABASE.to_owned(), format!("{DATABASE}-wal"), format!("{DATABASE}-shm")] {
+        let _ = std::fs::remove_file(scene.state.join(name));
+    }
+    std::fs::copy(&copy, scene.state.join(DATABASE)).unwrap();
+    let mut again = Process::start(&mut scene.command());
+    again.says(0, "Ready with");
+    wait_for("the start", || {
+        scene
+            .journal()
+            .iter()
+            .rfind(|line| line["kind"] == "start")
+            .cloned()
+            .filter(|line| !line["text"].as_str().unwrap().contains(" 0 warnings"))
+    });
+    let names = |lines: &[Value]| {
+        lines.iter().map(|line| line["bulletin"].to_string()).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(names(&scene.lines("archive")), names(&before), "nothing is said that was not said before");
+}
