@@ -166,7 +166,7 @@ impl Place {
     }
 
     /// Words of the other side without what is secret.
-    fn without_secrets(&self, text: &str) -> String {
+    pub(super) fn without_secrets(&self, text: &str) -> String {
         let hide = |text: String, secret: &Secret| text.replace(secret.expose(), "…");
         self.hushed.iter().fold(text.to_owned(), hide)
     }

@@ -24,7 +24,7 @@ use url::Url;
 
 use self::line::{Answer, Lines, Lost};
 use self::names::Names;
-use super::http::{asked_wait, first_words, parse_url, shown, timeout, verdict};
+use super::http::{Place, asked_wait, first_words, parse_url, shown, timeout, verdict};
 use super::signature::{ID, SIGNATURE, Signer, TIMESTAMP};
 use super::{Kind, Letter, Many, Opener, Parcel, Receipt, Recipient, SendError, Sink, World, trust};
 use crate::feed::keys;
@@ -222,27 +222,67 @@ impl Post {
     }
 }
 
+/// What an answer means; what is secret in the address stands in no word of it, though the other side may repeat it.
 fn judged(url: &Url, answer: Answer, now: Timestamp) -> Result<Answer, SendError> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    let place = shown(url);
+    let place = Place::open(url);
     if answer.status.is_redirection() {
         let to = answer.location.as_deref().and_then(|text| url.join(text).ok());
-        let to = to.map(|to| format!(" to {}", shown(&to))).unwrap_or_default();
+        let to = to.map(|to| format!(" to {}", place.without_secrets(&shown(&to)))).unwrap_or_default();
         let why = format!("{place} moved ({}){to}; redirects are not followed: enter the new address", answer.status);
         return Err(SendError::Never { why });
     }
-    let words = first_words(&String::from_utf8_lossy(&answer.body));
+    let words = first_words(&place.without_secrets(&String::from_utf8_lossy(&answer.body)));
     let words = if words.is_empty() { answer.status.to_string() } else { format!("{}: {words}", answer.status) };
     let asked = answer.retry_after.as_deref().and_then(|text| asked_wait(text, now));
     verdict(&place, answer.status, &words, asked, "").map(|_| answer)
 }
 
 fn failed(url: &Url, lost: Lost) -> SendError {
-    let place = shown(url);
+    let place = Place::open(url);
     match lost {
-        Lost::Before(why) => SendError::Later { why: format!("{place}: {why}"), retry_after: None },
-        Lost::After(why) => SendError::Unknown { why: format!("{place} may have taken the message: {why}") },
+        Lost::Before(why) => {
+            SendError::Later { why: format!("{place}: {}", place.without_secrets(&why)), retry_after: None }
+        }
+        Lost::After(why) => {
+            SendError::Unknown { why: format!("{place} may have taken the message: {}", place.without_secrets(&why)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+
+    use super::*;
+    use crate::time::TimeDelta;
+
+    fn answer(status: u16, words: &str, location: Option<&str>) -> Result<Answer, SendError> {
+        let url = Url::parse("https://desk.example/hook?token=hunter2").unwrap();
+        let now = Timestamp::from_timestamp(1_765_238_400, 0).unwrap();
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            retry_after: Some("120".to_owned()),
+            location: location.map(str::to_owned),
+            body: words.as_bytes().to_vec(),
+        };
+        judged(&url, answer, now)
+    }
+
+    #[test]
+    fn an_answer_means_what_it_means_to_every_webhook_and_repeats_no_secret() {
+        assert!(answer(204, "", None).is_ok());
+        let words = "Cannot POST /hook?token=hunter2";
+        for status in [400, 401, 404, 429, 500, 503] {
+            let Err(SendError::Later { why, retry_after }) = answer(status, words, None) else { panic!("{status}") };
+            assert!(why.contains(&status.to_string()) && !why.contains("hunter2"), "{why}");
+            assert_eq!(retry_after, Some(TimeDelta::seconds(120)));
+        }
+        for (status, to) in [(410, None), (301, Some("/new?token=hunter2")), (308, Some("http://10.0.0.1/"))] {
+            let Err(SendError::Never { why }) = answer(status, words, to) else { panic!("{status}") };
+            assert!(!why.contains("hunter2"), "{why}");
+        }
     }
 }

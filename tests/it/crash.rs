@@ -35,20 +35,32 @@ const CHANNELS: [&str; 2] = ["desk", "newsroom"];
 
 /// When the store dies: never, or at a call, before or after that call has done its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Death {
+pub(super) enum Death {
     Never,
     Before(usize),
     After(usize),
 }
 
 /// A store that dies: from that call on every call fails, as it is for a process that is gone.
-struct Mortal {
+pub(super) struct Mortal {
     store: SqliteStore,
     calls: AtomicUsize,
     death: Death,
 }
 
 impl Mortal {
+    pub(super) fn new(store: SqliteStore, death: Death) -> Self {
+        Self { store, calls: AtomicUsize::new(0), death }
+    }
+
+    /// True once it has died.
+    pub(super) fn is_dead(&self) -> bool {
+        match self.death {
+            Death::Never => false,
+            Death::Before(at) | Death::After(at) => at < self.calls.load(Ordering::SeqCst),
+        }
+    }
+
     fn fate(&self) -> (bool, bool) {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         match self.death {

@@ -23,7 +23,7 @@ use nadhir::route::{Audience, Listener};
 use nadhir::sink::signature::{TOLERANCE, verify};
 use nadhir::sink::{Many, World};
 use nadhir::store::sqlite::SqliteStore;
-use nadhir::store::{Archive as _, Commit, Lease, Ledger as _};
+use nadhir::store::{Archive as _, Commit, Lease, Ledger as _, Store};
 use nadhir::subscriber::{Edit, NewSubscriber, State as Member, Wishes};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 mod program;
 
+use super::crash::{Death, Mortal};
 use super::process::PATIENCE;
 use super::sinks::read;
 use super::stores::{at, channel, said};
@@ -109,7 +110,7 @@ struct Field {
     lease: Lease,
     version: u64,
     running: Option<(JoinHandle<()>, CancellationToken, Arc<Notify>)>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 fn listener() -> Listener {
@@ -137,7 +138,7 @@ impl Field {
         let store = Arc::new(SqliteStore::open(dir.path().join("nadhir.db")).unwrap());
         let lease = store.lead(at(0)).await.unwrap();
         let (desk, base) = receivers().await;
-        Self { store, many, desk, base, lease, version: 0, running: None, _dir: dir }
+        Self { store, many, desk, base, lease, version: 0, running: None, dir }
     }
 
     async fn subscribe(&self, name: &str, wishes: Wishes) -> i64 {
@@ -180,9 +181,13 @@ impl Field {
     }
 
     fn start(&mut self) {
+        self.start_with(self.store.clone());
+    }
+
+    fn start_with(&mut self, store: Arc<dyn Store>) {
         let (stop, bell) = (CancellationToken::new(), Arc::new(Notify::new()));
         let clock = Clock::scaled(at(1), 1.0);
-        let fanout = Fanout::new(listener(), Arc::clone(&self.many), self.store.clone(), Sights::default());
+        let fanout = Fanout::new(listener(), Arc::clone(&self.many), store, Sights::default());
         let (own_bell, own_stop) = (Arc::clone(&bell), stop.clone());
         let running = tokio::spawn(async move { fanout.run(clock, own_bell, own_stop).await });
         self.running = Some((running, stop, bell));
@@ -397,4 +402,40 @@ async fn a_pace_of_its_own_holds_one_back_and_nobody_else() {
     assert_eq!(field.count("slow"), 1);
     field.stop().await;
     assert_eq!(field.standings().await.0, [Standing::Delivered, Standing::Owed]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_key() {
+    // It asks for what is due, for who is owed, to store what became of each, for the count, and to settle.
+    for call in 0..8 {
+        for death in [Death::Before(call), Death::After(call)] {
+            let mut field = Field::open().await;
+            for name in ["a", "b", "c"] {
+                field.subscribe(name, Wishes::default()).await;
+            }
+            field.say(1, |_| {}).await;
+            let beside = SqliteStore::beside(field.dir.path().join("nadhir.db")).unwrap();
+            let mortal = Arc::new(Mortal::new(beside, death));
+            field.start_with(mortal.clone());
+            field
+                .until("the death", || async { mortal.is_dead() || field.standings().await.0 == [Standing::Delivered] })
+                .await;
+            let (running, ..) = field.running.take().unwrap();
+            running.abort();
+            drop(running.await);
+            // Whoever takes the lead ends the leases of those who are gone.
+            field.lease = field.store.lead(at(2)).await.unwrap();
+            field.start();
+            assert_eq!(field.until_settled(Standing::Delivered).await, "3 subscribers", "{death:?}");
+            for name in ["a", "b", "c"] {
+                let keys: BTreeSet<_> = field
+                    .arrived(name)
+                    .iter()
+                    .map(|one| one.headers["webhook-id"].to_str().unwrap().to_owned())
+                    .collect();
+                assert!(keys.len() == 1 && field.count(name) <= 2, "{death:?}: {name} {}", field.count(name));
+            }
+            field.stop().await;
+        }
+    }
 }

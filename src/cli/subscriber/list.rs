@@ -43,7 +43,10 @@ pub(super) fn run(asked: &List) -> Ended {
         let chosen: Vec<&Subscriber> = some.iter().filter(|one| asked.takes(one)).collect();
         shown += chosen.len();
         if asked.json {
-            let line = |one: &&Subscriber| serde_json::to_string(one).unwrap_or_default() + "\n";
+            let line = |one: &&Subscriber| {
+                let shown = Subscriber { url: without_query(&one.url), ..Subscriber::clone(one) };
+                serde_json::to_string(&shown).unwrap_or_default() + "\n"
+            };
             say(&chosen.iter().map(line).collect::<String>());
         } else if !chosen.is_empty() {
             let mut table = plain(["name", "state", "hears", "rate", "address"]);

@@ -256,3 +256,23 @@ fn count(db: &Connection, delivery: i64) -> Result<Count, StoreError> {
     }
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_found_by_its_index_however_many_subscribers_there_are() {
+        let db = super::super::schema::open_in_memory().unwrap();
+        for (sql, index) in [
+            (NEXT, "INDEX subscribed"),
+            ("SELECT marks FROM shares WHERE delivery = ?1 AND share = ?2", "INDEX sqlite_autoindex_shares_1"),
+            ("SELECT tries FROM debts WHERE delivery = ?1 AND ?2 <= subscriber", "PRIMARY KEY"),
+        ] {
+            let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let plan: Vec<String> =
+                statement.query_map((1, 1), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+            assert!(plan.iter().all(|step| step.contains("SEARCH") && step.contains(index)), "{sql}: {plan:?}");
+        }
+    }
+}
