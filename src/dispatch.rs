@@ -15,7 +15,7 @@ use crate::message::{Form, Message, MessageKey};
 use crate::notice::Notice;
 use crate::outbox::{NOTICE_URGENCY, NewDelivery, OnlyIf, StandsFor, Terms, urgency};
 use crate::route::manner::Going;
-use crate::route::{Listener, OnDuty, hears, hears_statement, may_hear, need_not_hear, stands_in, takes_statements};
+use crate::route::{Listener, Meant, OnDuty, hears, hears_statement, need_not_hear, stands_in, takes_statements};
 use crate::statement::{Sort, Statement};
 use crate::time::Timestamp;
 
@@ -46,7 +46,8 @@ pub fn dispatch<E>(
     for bulletin in bulletins {
         let heard_by = dispatch.heard_by.entry(bulletin.id.clone()).or_default();
         let mut pictures: BTreeMap<(Size, &[Language]), Option<Message>> = BTreeMap::new();
-        for (listener, stands_for) in hearers(bulletin, listeners) {
+        for (meant, stands_for) in hearers(bulletin, listeners) {
+            let listener = meant.listener();
             let form = listener.form_of(bulletin);
             let key = MessageKey::new(&bulletin.id, form, &listener.languages);
             if !messages.contains_key(&key) {
@@ -86,16 +87,18 @@ pub fn dispatch<E>(
 
 /// The channels that hear a bulletin, and those that stand in for them. What is taken back is for all that it was meant for by law;
 /// the store knows which of them received it.
-fn hearers<'a>(bulletin: &Bulletin, listeners: &'a [Listener]) -> Vec<(&'a Listener, Option<StandsFor>)> {
+fn hearers<'a>(bulletin: &Bulletin, listeners: &'a [Listener]) -> Vec<(Meant<'a>, Option<StandsFor>)> {
+    let meant = || listeners.iter().filter_map(|listener| Meant::of(listener, bulletin));
     if bulletin.change == Change::Corrected {
-        return listeners.iter().filter(|listener| may_hear(listener, bulletin)).map(|one| (one, None)).collect();
+        return meant().map(|one| (one, None)).collect();
     }
-    let hearers: Vec<&Listener> = listeners.iter().filter(|listener| hears(listener, bulletin).is_ok()).collect();
+    let hearers: Vec<Meant<'_>> = meant().filter(|one| hears(one.listener(), bulletin).is_ok()).collect();
     let stand_ins = hearers.iter().filter_map(|failing| {
+        let failing = failing.listener();
         let fallback = failing.manner.fallback.as_ref()?;
-        let named = listeners.iter().find(|listener| listener.channel == fallback.channel)?;
+        let named = meant().find(|one| one.listener().channel == fallback.channel)?;
         let stands_for = StandsFor { channel: failing.channel.clone(), after: fallback.after };
-        stands_in(named, failing, bulletin).then_some((named, Some(stands_for)))
+        stands_in(named.listener(), failing, bulletin).then_some((named, Some(stands_for)))
     });
     hearers.iter().map(|hearer| (*hearer, None)).chain(stand_ins).collect()
 }

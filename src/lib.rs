@@ -73,7 +73,8 @@
 //! * **At least once, under one name.** A message that may have arrived is sent again under the same key, with the same bytes; what
 //!   is settled is never sent again. A newer edition takes the place of an older one that was not sent ([`store`], [`outbox`]).
 //! * **Those it was meant for.** What is owed at a channel was meant for those who listened there when it was said; when a channel is
-//!   given to another audience, it is ended ([`store::Ledger::readdress`]).
+//!   given to another audience, it is ended ([`store::Ledger::readdress`]). A drill cannot be given to another channel than one of a
+//!   drill, by type ([`route::Meant`]).
 //! * **Rehearsed.** When a configuration is checked, and before a reload takes it in, all that its wording can say is said once
 //!   ([`message::rehearsal`]) and its stories are lived through ([`config::proof`]): what fails only for some bulletin fails by day.
 //! * **Beside the words.** Cards ([`message::picture`]), further languages ([`message::further`]) and reminders

@@ -132,6 +132,23 @@ impl<'a> OnTrial<'a> {
     }
 }
 
+/// A channel at which a bulletin may be told, and surely none that it must not reach: there is no way to it but [`Meant::of`], and a
+/// bulletin goes no other way. A drill or a test is for those of a drill alone, and what is real never for them.
+#[derive(Debug, Clone, Copy)]
+pub struct Meant<'a>(&'a Listener);
+
+impl<'a> Meant<'a> {
+    /// The channel, if a bulletin is for those who listen there at all.
+    pub fn of(listener: &'a Listener, bulletin: &Bulletin) -> Option<Self> {
+        may_hear(listener, bulletin).then_some(Self(listener))
+    }
+
+    /// What it wants to hear and how.
+    pub fn listener(self) -> &'a Listener {
+        self.0
+    }
+}
+
 /// Why a channel does not hear a bulletin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Deaf {
@@ -230,7 +247,7 @@ pub fn hearing(listener: &Listener, bulletin: &Bulletin) -> Hearing {
 }
 
 /// Whether a bulletin is for those who listen at a channel at all: a drill is for drill channels, and nothing else is.
-pub fn may_hear(listener: &Listener, bulletin: &Bulletin) -> bool {
+fn may_hear(listener: &Listener, bulletin: &Bulletin) -> bool {
     (listener.audience == Audience::Drill) != (bulletin.status == Status::Actual)
 }
 

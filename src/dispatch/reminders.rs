@@ -9,7 +9,7 @@ use crate::ids::{BulletinId, ChannelId};
 use crate::language::Language;
 use crate::message::{Form, Message, MessageKey};
 use crate::outbox::{NewDelivery, Terms, urgency};
-use crate::route::{Listener, hears};
+use crate::route::{Listener, Meant, hears};
 use crate::time::{TimeDelta, Timestamp};
 
 /// The shortest time for which something must still hold for anybody to be reminded of it.
@@ -43,7 +43,8 @@ pub fn reminders<E>(
     let mut reminders = Vec::new();
     reminded.retain(|(_, bulletin), _| in_force.iter().any(|one| one.id == *bulletin));
     for bulletin in in_force {
-        for listener in listeners {
+        for meant in listeners.iter().filter_map(|listener| Meant::of(listener, bulletin)) {
+            let listener = meant.listener();
             let place = (listener.channel.clone(), bulletin.id.clone());
             let known = reminded.get(&place).copied().unwrap_or(0);
             let Some((count, expires)) = due(listener, bulletin, now).filter(|(count, _)| known < *count) else {
