@@ -46,6 +46,9 @@ const MAX_UNSTORED: usize = 512;
 const MOST_BESIDE: u64 = 4096;
 const SHARE_OF_FILES: u64 = 2;
 
+/// When a message is taken in hand again that was put down while others were on their way to its last subscribers.
+const PARKED_FOR: TimeDelta = TimeDelta::seconds(5);
+
 /// How many messages are taken in hand before the others.
 const FIRST_IN_HAND: usize = 4;
 
@@ -252,7 +255,9 @@ impl<'a> Shift<'a> {
             .works()
             .iter()
             .filter_map(|work| match work.stage(now) {
-                Stage::Going if is_crowded && work.is_idle(now) => Some((work.hand, Stage::Waiting(work.next_due()?))),
+                Stage::Going if is_crowded && work.is_idle(now) => {
+                    Some((work.hand, Stage::Waiting(work.next_due().unwrap_or(now + PARKED_FOR))))
+                }
                 Stage::Going if is_stopped && work.is_at_rest() => Some((work.hand, Stage::Waiting(now))),
                 Stage::Going => None,
                 ended => Some((work.hand, ended)),

@@ -397,12 +397,11 @@ impl Work {
         }
     }
 
-    /// True when nobody is spoken to of it and the next try lies ahead: another message may have its place.
+    /// True when nobody is spoken to of it now, and the next try lies ahead or waits for another message: that may have its place.
     pub(super) fn is_idle(&self, now: Timestamp) -> bool {
         self.is_at_rest()
             && self.is_read
             && self.ready.is_empty()
-            && self.parked == 0
             && self.waiting.peek().is_none_or(|one| now < one.due)
     }
 
