@@ -1,5 +1,4 @@
-//! A copy of the state: made beside the running service, and a service that begins with it goes on from there and sends nothing that has
-//! expired.
+//! A copy of the state: made beside the running service, and a service that begins with it goes on from there and says nothing new.
 
 use nadhir::cli::place::DATABASE;
 use serde_json::Value;

@@ -126,4 +126,41 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| !name.to_string_lossy().contains("part")), "{left:?}");
     }
+    #[tokio::test]
+    async fn what_is_owed_in_a_copy_is_sent_from_it_in_time_and_never_after() {
+        use crate::ids::{BulletinId, ChannelId};
+        use crate::message::{Form, Message, MessageKey};
+        use crate::outbox::{LEASE, NewDelivery, Standing, Terms};
+        use crate::store::{Archive as _, Commit, Ledger as _, Outbox as _};
+        let at = |second: i64| Timestamp::from_timestamp(1_765_238_400 + second, 0).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let (path, channel) = (dir.path().join("nadhir.db"), ChannelId::new("desk").unwrap());
+        let store = SqliteStore::open(&path).unwrap();
+        let lease = store.lead(at(0)).await.unwrap();
+        let bulletin = BulletinId::new("MKH-2025-000001", 1);
+        let key = MessageKey::new(&bulletin, Form::Text, &[]);
+        let delivery = NewDelivery {
+            channel: channel.clone(),
+            message: key.clone(),
+            bulletin: bulletin.clone(),
+            number: "MKH-2025-000001".to_owned(),
+            edition: 1,
+            urgency: 9,
+            due: at(0),
+            expires: at(3_600),
+            terms: Terms::default(),
+            picture: None,
+        };
+        let message = Message { key, bulletin, content_type: "text/plain", body: "stay away from the wadi".to_owned() };
+        let commit = Commit { messages: vec![message], deliveries: vec![delivery], ..Commit::default() };
+        store.commit(lease, commit).await.unwrap();
+        for (name, second, count, standing) in [("a", 60, 1, Standing::Owed), ("b", 3_600, 0, Standing::Expired)] {
+            let to = dir.path().join(name);
+            assert_eq!(backup(&path, &to).unwrap().owed, 1);
+            let copy = SqliteStore::open(&to).unwrap();
+            copy.lead(at(second)).await.unwrap();
+            let claimed = copy.claim(channel.clone(), 8, at(second), LEASE).await.unwrap();
+            assert_eq!((claimed.len(), copy.deliveries().await.unwrap()[0].standing), (count, standing));
+        }
+    }
 }
