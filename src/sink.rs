@@ -58,7 +58,7 @@ mod spread;
 pub mod subscribers;
 pub mod teams;
 pub mod telegram;
-mod trust;
+pub(crate) mod trust;
 mod turn;
 pub mod webhook;
 pub mod webpush;

@@ -35,11 +35,13 @@ pub fn run(arguments: &Arguments) -> u8 {
         Err(code) => return code,
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
-    let path = dir.join(place::DATABASE);
-    if !path.exists() {
-        complain(&format_args!("there is no state in {}: give its directory with --state", dir.display()));
-        return EX_NOINPUT;
-    }
+    let path = match place::database_in(&dir) {
+        Ok(path) => path,
+        Err(why) => {
+            complain(&why);
+            return EX_NOINPUT;
+        }
+    };
     match backup(&path, &arguments.file) {
         Ok(copied) => {
             let _ = anstream::stdout().write_all(told(&copied, arguments).as_bytes());

@@ -61,8 +61,8 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
-    if !dir.join(place::DATABASE).exists() {
-        complain(&format_args!("there is no state in {}: give its directory with --state", dir.display()));
+    if let Err(why) = place::database_in(&dir) {
+        complain(&why);
         return EX_NOINPUT;
     }
     let hazard = arguments.hazard.as_deref().and_then(Hazard::parse);

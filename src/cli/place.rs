@@ -48,6 +48,16 @@ pub fn state_dir(asked: Option<&Path>, configured: Option<&Path>) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("nadhir-state"))
 }
 
+/// The database in a state directory, where a service has made one.
+///
+/// # Errors
+/// A sentence for the operator when there is none.
+pub(super) fn database_in(dir: &Path) -> Result<PathBuf, String> {
+    let path = dir.join(DATABASE);
+    let missing = || format!("there is no state in {}: give its directory with --state", dir.display());
+    if path.exists() { Ok(path) } else { Err(missing()) }
+}
+
 /// A state directory in our hands; given back when dropped or when the process ends in any way.
 #[derive(Debug)]
 pub struct Held {

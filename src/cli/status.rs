@@ -80,8 +80,7 @@ fn show(status: &Status, config: &Config, as_json: bool) {
 /// # Errors
 /// When there is none, or it cannot be read.
 fn look(dir: &Path, config: &Config, now: Timestamp) -> anyhow::Result<Status> {
-    let path = dir.join(place::DATABASE);
-    anyhow::ensure!(path.exists(), "there is no state in {}: give its directory with --state", dir.display());
+    let path = place::database_in(dir).map_err(anyhow::Error::msg)?;
     let glance = glance(&path, now, now - COUNTS_FOR).context("the state could not be read")?;
     status(&glance, config, now)
 }

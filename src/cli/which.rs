@@ -63,11 +63,7 @@ impl Which {
 /// A bulletin of the store.
 fn said(name: &str, state: Option<&Path>, config: &Config) -> Result<Bulletin, Stopped> {
     let dir = place::state_dir(state, config.settings.store.as_deref());
-    let path = dir.join(place::DATABASE);
-    if !path.exists() {
-        let why = format!("there is no state in {}: give its directory with --state", dir.display());
-        return Err(Stopped(EX_NOINPUT, why));
-    }
+    let path = place::database_in(&dir).map_err(|why| Stopped(EX_NOINPUT, why))?;
     let number = name.rsplit_once('.').map_or(name, |(number, _)| number);
     let all = stored(&path, number).map_err(|why| Stopped(EX_UNAVAILABLE, format!("{why:#}")))?;
     let known: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();

@@ -216,8 +216,11 @@ impl<'a> Shift<'a> {
             }
         }
         for number in slots.give_up(now, |number| tasks.contains_key(&number)) {
-            if let Some((_, task)) = tasks.get(&number) {
+            if let Some((id, task)) = tasks.get(&number) {
                 task.abort();
+                if let Some(one) = aloft.get_mut(id) {
+                    one.seat = Seat::GivenUp;
+                }
             }
         }
         let stopped = self.stops_at.is_some_and(|at| at <= now);

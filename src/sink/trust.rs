@@ -14,7 +14,7 @@ const MAX_CA: u64 = 4 << 20;
 ///
 /// # Errors
 /// When the file cannot be used, or nobody is trusted at all.
-pub(super) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn config(ca: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca {

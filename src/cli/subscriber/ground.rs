@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tokio::runtime::Runtime;
 
 use super::super::check::EX_NOINPUT;
-use super::super::place::{self, DATABASE};
+use super::super::place;
 use super::super::run::runtime;
 use super::super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE};
 use super::{Ended, Where};
@@ -41,14 +41,7 @@ impl Ground {
         let channel = find(&config, at.channel.as_deref()).map_err(|why| (EX_USAGE, why))?;
         let channel = channel.listener.channel.clone();
         let dir = place::state_dir(at.dirs.state.as_deref(), config.settings.store.as_deref());
-        let path = dir.join(DATABASE);
-        if !path.exists() {
-            let why = anyhow::anyhow!(
-                "there is no state in {}: start the service once, or give its directory with --state",
-                dir.display()
-            );
-            return Err((EX_NOINPUT, why));
-        }
+        let path = place::database_in(&dir).map_err(|why| (EX_NOINPUT, anyhow::anyhow!(why)))?;
         let store = SqliteStore::beside(&path).context("the store cannot be opened");
         let store = store.map_err(|why| (EX_UNAVAILABLE, why))?;
         let runtime = runtime().map_err(|why| (EX_UNAVAILABLE, why))?;

@@ -193,8 +193,8 @@ impl Desk {
 
     /// Puts a share that was read with the rest; tells who does not hear of it.
     pub(super) fn add(&mut self, hand: Hand, share: Share, now: Timestamp) -> Vec<Landed> {
-        let listener = self.listener.clone();
-        let Some(work) = self.work(hand) else { return Vec::new() };
+        let Self { listener, works, .. } = self;
+        let Some(work) = works.iter_mut().find(|work| work.hand == hand) else { return Vec::new() };
         work.is_reading = false;
         let Some(number) = share.number else {
             work.is_read = true;
@@ -203,7 +203,7 @@ impl Desk {
         work.after = Some(number);
         let mut deaf = Vec::new();
         for owing in share.owing {
-            if owing.state != State::Active || !owing.has_older || work.letter_for(&owing.wishes, &listener).is_none() {
+            if owing.state != State::Active || !owing.has_older || work.letter_for(&owing.wishes, listener).is_none() {
                 let tried_before = owing.tries;
                 deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf });
                 continue;

@@ -49,6 +49,8 @@ pub(super) enum Seat {
     Held,
     /// Beside.
     Beside,
+    /// Nowhere any more: it was given up, and its end is on its way.
+    GivenUp,
 }
 
 impl Slots {
@@ -82,6 +84,7 @@ impl Slots {
         match seat {
             Seat::Held => self.held = self.held.saturating_sub(1),
             Seat::Beside => self.waited_for = self.waited_for.saturating_sub(1),
+            Seat::GivenUp => {}
         }
         if let Some(took) = answered {
             self.learn(took.as_secs_f64());
@@ -129,7 +132,7 @@ impl Slots {
     /// Whom nobody waits for any longer, since too many are waited for: those who have been for the longest, and for a while.
     pub(super) fn give_up(&mut self, now: Instant, lives: impl Fn(u64) -> bool) -> Vec<u64> {
         let mut given_up = Vec::new();
-        while self.most_beside < self.waited_for + given_up.len()
+        while self.most_beside < self.waited_for
             && let Some((number, since)) = self.beside.front().copied()
         {
             let is_over = !lives(number);
@@ -138,11 +141,8 @@ impl Slots {
             }
             self.beside.pop_front();
             if !is_over {
+                self.waited_for -= 1;
                 given_up.push(number);
-                // Its end is counted when it comes.
-                if self.waited_for <= self.most_beside + given_up.len() {
-                    break;
-                }
             }
         }
         given_up
@@ -150,7 +150,7 @@ impl Slots {
 
     /// True when more are waited for than may be, and nobody for long enough to be given up: then nobody else is spoken to.
     pub(super) fn is_full(&self) -> bool {
-        self.most_beside <= self.waited_for
+        self.most_beside < self.waited_for
     }
 
     /// When the first slot is taken back; none while nobody holds one.
