@@ -13,10 +13,13 @@ use crate::message::{Message, MessageKey};
 use crate::outbox::share::{Count, Hand, Landed, Share};
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
 use crate::route::Audience;
+use crate::subscriber::{Edit, NewSubscriber, Subscriber};
 use crate::time::{TimeDelta, Timestamp};
 
 pub use crate::record::{Entry, Fact, Saved};
 
+mod codes;
+pub mod postgres;
 pub mod sqlite;
 
 /// Why the store did not do what it was asked.
@@ -265,6 +268,28 @@ pub trait Fanout: Send + Sync {
     ) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
 }
 
-/// A store does all four.
-pub trait Store: Ledger + Outbox + Archive + Fanout {}
-impl<T: Ledger + Outbox + Archive + Fanout> Store for T {}
+/// What people ask of subscribers; beside a running service, which sees each change at its next delivery.
+pub trait Roster: Send + Sync {
+    /// Enters subscribers of a channel, all or none; tells their numbers. [`StoreError::Refused`] when a name is taken.
+    fn subscribe(
+        &self,
+        channel: ChannelId,
+        new: Vec<NewSubscriber>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<i64>, StoreError>>;
+    /// The subscribers of all channels or of one, after a number, in the order of their numbers.
+    fn subscribers(
+        &self,
+        channel: Option<ChannelId>,
+        after: i64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Subscriber>, StoreError>>;
+    /// One subscriber by the name that it has in its channel.
+    fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>>;
+    /// Changes one subscriber; false when there is none of that number.
+    fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>>;
+}
+
+/// A store does all five.
+pub trait Store: Ledger + Outbox + Archive + Fanout + Roster {}
+impl<T: Ledger + Outbox + Archive + Fanout + Roster> Store for T {}

@@ -419,7 +419,7 @@ mod tests {
     async fn the_journal_forgets_its_oldest_lines_only() {
         let store = SqliteStore::in_memory().unwrap();
         let lease = store.lead(at(0)).await.unwrap();
-        let newest = ledger::MAX_JOURNAL + 2;
+        let newest = super::super::codes::MAX_JOURNAL + 2;
         store
             .ask(move |db| {
                 let sql = "INSERT INTO journal (id, at, kind, subject, text) VALUES (?1, 0, 'start', 's', 'old')";

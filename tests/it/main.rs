@@ -41,6 +41,8 @@ mod online;
 #[cfg(test)]
 mod outside;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod reload;

@@ -15,8 +15,8 @@ use crate::config::{ChannelConfig, Config};
 use crate::daemon::clock::Clock;
 use crate::ids::ChannelId;
 use crate::sink::{Many, World};
-use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Roster as _, StoreError};
 use crate::subscriber::{Edit, NewSubscriber, Subscriber, Wishes};
 use crate::time::Timestamp;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::{MAX_JOURNAL, NOT_AGAIN};
 use super::super::{Commit, Lease, Saved, StoreError};
-use super::audience::NOT_AGAIN;
 use super::held::{self, Going};
 use super::values::{code, hold_code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
@@ -15,9 +15,6 @@ use crate::outbox::{NewDelivery, Standing};
 use crate::record::Entry;
 use crate::route::manner::Hold;
 use crate::time::Timestamp;
-
-/// The most lines that the journal keeps; the oldest go first.
-pub(super) const MAX_JOURNAL: i64 = 500_000;
 
 /// Takes the lead: the epoch grows, and every lease ends at once.
 pub(super) fn lead(db: &Connection, now: Timestamp) -> Result<Lease, StoreError> {

@@ -6,17 +6,14 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::{DAMAGED, EXPIRED, NOT_AGAIN, cut};
 use super::super::{StoreError, Tally};
-use super::audience::NOT_AGAIN;
 use super::held;
 use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing, is_correction};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
-
-/// The longest note that is kept of a try, in characters.
-pub(super) const MAX_NOTE: usize = 500;
 
 /// Takes deliveries that are due, the most urgent first.
 pub(super) fn claim(
@@ -133,8 +130,6 @@ const EXPIRE: &str =
     "UPDATE deliveries SET standing = ?3, settled_at = ?2, note = ?4 || coalesce('; last: ' || note, '')
     WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND expires <= ?2";
 
-const EXPIRED: &str = "its time ran out before it could be sent";
-
 struct Due {
     id: i64,
     message: i64,
@@ -221,8 +216,7 @@ fn frozen(db: &Connection, message: i64) -> Result<Option<Text>, StoreError> {
 /// Gives up a delivery whose text is damaged: nothing is better than something that nobody said.
 fn bury(db: &Connection, delivery: &Due, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET standing = ?2, settled_at = ?3, note = ?4 WHERE id = ?1";
-    let note = "its stored text is damaged and was not sent";
-    db.prepare_cached(sql)?.execute((delivery.id, code(Standing::Dead), now, note))?;
+    db.prepare_cached(sql)?.execute((delivery.id, code(Standing::Dead), now, DAMAGED))?;
     Ok(())
 }
 
@@ -273,11 +267,6 @@ const OVERTAKE: &str = "UPDATE deliveries AS d
     WHERE d.channel = own.channel AND d.number = own.number AND d.standing = 0 AND d.lease_until IS NULL
         AND EXISTS (SELECT 1 FROM deliveries n
             WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)";
-
-/// A note of bounded length, cut between characters.
-fn cut(note: &str) -> String {
-    note.chars().take(MAX_NOTE).collect()
-}
 
 const FIRST_LEASE: &str =
     "SELECT min(lease_until) FROM deliveries WHERE channel = ?1 AND standing = 0 AND lease_until IS NOT NULL";

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::{cut_why, state};
 use super::super::{Fanout, StoreError};
 use super::SqliteStore;
 use super::held;
-use super::subscribers::{note_health, state};
+use super::subscribers::note_health;
 use super::values::{code, moment};
 use crate::outbox::Standing;
 use crate::outbox::share::{Count, DEAD, DEAF, End, Hand, Landed, OWED, Owing, Share, TOLD};
@@ -43,9 +44,6 @@ impl Fanout for SqliteStore {
         self.ask(move |db| note_health(db, &health, &disabled))
     }
 }
-
-/// The longest reason that is kept of a try, in characters.
-const MAX_WHY: usize = 200;
 
 /// The channel of a delivery that a courier holds; none when it does not hold it any more.
 fn held(db: &Connection, hand: Hand) -> Result<Option<i64>, StoreError> {
@@ -216,7 +214,6 @@ fn note(db: &Connection, one: &Landed) -> Result<Option<u8>, StoreError> {
     let put = "INSERT INTO debts (delivery, subscriber, tries, due, may_have, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (delivery, subscriber) DO UPDATE SET tries = excluded.tries, due = excluded.due,
             may_have = max(may_have, excluded.may_have), why = excluded.why";
-    let cut = |why: &str| why.chars().take(MAX_WHY).collect::<String>();
     let (delivery, subscriber) = (one.hand.delivery, one.subscriber);
     Ok(match &one.end {
         End::Told | End::Deaf => {
@@ -228,12 +225,12 @@ fn note(db: &Connection, one: &Landed) -> Result<Option<u8>, StoreError> {
         }
         End::Dead { why } => {
             let tries = one.tried_before.saturating_add(1);
-            db.prepare_cached(put)?.execute((delivery, subscriber, tries, None::<i64>, false, cut(why)))?;
+            db.prepare_cached(put)?.execute((delivery, subscriber, tries, None::<i64>, false, cut_why(why)))?;
             Some(DEAD)
         }
         End::Again { tries, due, why, may_have } => {
             let due = due.timestamp_millis();
-            db.prepare_cached(put)?.execute((delivery, subscriber, tries, due, may_have, cut(why)))?;
+            db.prepare_cached(put)?.execute((delivery, subscriber, tries, due, may_have, cut_why(why)))?;
             None
         }
     })
