@@ -31,6 +31,7 @@ pub mod schema;
 pub mod sink;
 pub mod status;
 pub mod subscriber;
+mod view;
 pub mod webhook;
 mod which;
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! `nadhir journal`: what happened, for people and scripts.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::view::View;
 use super::{EX_UNAVAILABLE, complain, place};
 use crate::record::Entry;
-use crate::store::sqlite::read_journal;
 
 /// The most lines that are shown at once.
 pub const MAX_LINES: u16 = 10_000;
@@ -15,9 +14,8 @@ pub const MAX_LINES: u16 = 10_000;
 /// What `nadhir journal` takes.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    dirs: place::Dirs,
     /// How many of the newest lines.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LINES)))]
     last: u16,
@@ -28,7 +26,11 @@ pub struct Arguments {
 
 /// Shows the newest lines of the journal, oldest first.
 pub fn run(arguments: &Arguments) -> u8 {
-    match show(arguments) {
+    let view = match arguments.dirs.view("it is not known where the journal is") {
+        Ok(view) => view,
+        Err(code) => return code,
+    };
+    match show(&view, arguments) {
         Ok(()) => 0,
         Err(why) => {
             complain(&format_args!("{why:#}"));
@@ -37,10 +39,8 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
 }
 
-fn show(arguments: &Arguments) -> anyhow::Result<()> {
-    let path = place::state_dir(arguments.state.as_deref(), None).join(place::DATABASE);
-    anyhow::ensure!(path.exists(), "there is no journal in {}: give its directory with --state", path.display());
-    let entries = read_journal(&path, usize::from(arguments.last)).context("the journal could not be read")?;
+fn show(view: &View, arguments: &Arguments) -> anyhow::Result<()> {
+    let entries = view.journal(usize::from(arguments.last)).context("the journal could not be read")?;
     let mut out = anstream::stdout().lock();
     for entry in &entries {
         // A reader that has gone away, such as `head`, is no fault.
