@@ -18,6 +18,7 @@ use crate::time::{TimeDelta, Timestamp};
 
 pub use crate::record::{Entry, Fact, Saved};
 
+pub mod cluster;
 mod codes;
 pub mod postgres;
 pub mod sqlite;

@@ -9,6 +9,7 @@ use crate::config::{self, Config};
 use crate::daemon::clock::Clock;
 use crate::daemon::{Ground, Sights, TICK, lifecycle};
 use crate::store::Store;
+use crate::store::cluster::Cluster;
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -54,7 +55,7 @@ fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
     let held = place::hold(&dir)?;
     let runtime = runtime()?;
-    let store: Arc<dyn Store> = match &config.settings.database {
+    let (store, cluster): (Arc<dyn Store>, Option<Arc<dyn Cluster>>) = match &config.settings.database {
         Some(database) => {
             let server = database.server(&held.dir).map_err(anyhow::Error::msg)?;
             let store = runtime.block_on(PostgresStore::open(server)).context("the store could not be opened")?;
@@ -63,15 +64,17 @@ fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
                 database.address,
                 held.dir.display()
             );
-            Arc::new(store)
+            let store = Arc::new(store);
+            (Arc::clone(&store) as _, Some(store as _))
         }
         None => {
             let store = SqliteStore::open(held.database()).context("the store could not be opened")?;
             tracing::info!("The state is kept in {}", held.dir.display());
-            Arc::new(store)
+            (Arc::new(store), None)
         }
     };
-    let ground = Ground { store, clock: Clock::System, tick: TICK, dir: held.dir.clone(), sights: Sights::default() };
+    let ground =
+        Ground { store, cluster, clock: Clock::System, tick: TICK, dir: held.dir.clone(), sights: Sights::default() };
     runtime.block_on(lifecycle::run(config, arguments.dirs.config.clone(), ground))
 }
 

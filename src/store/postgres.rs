@@ -27,6 +27,7 @@ use crate::time::{TimeDelta, Timestamp};
 mod address;
 mod archive;
 mod audience;
+mod cluster;
 mod held;
 mod ledger;
 mod outbox;
@@ -50,7 +51,9 @@ pub struct PostgresStore {
     server: Server,
     couriers: Arc<Pool>,
     brain: Arc<Pool>,
-    /// The number of this node among those that share the database; 0 while it has not joined them.
+    /// For what keeps this node alive, which waits for no other work.
+    seat: Arc<Pool>,
+    /// The number of this node among those that share the database; 0 while it has not joined them, or has left.
     node: Arc<AtomicI64>,
     /// The epoch that this node led in last; 0 before.
     led: Arc<AtomicI64>,
@@ -83,6 +86,7 @@ impl PostgresStore {
         Self {
             couriers: Arc::new(Pool::new(server.clone(), COURIERS)),
             brain: Arc::new(Pool::new(server.clone(), 1)),
+            seat: Arc::new(Pool::new(server.clone(), 1)),
             server,
             node: Arc::default(),
             led: Arc::default(),
@@ -148,8 +152,13 @@ where
 
 impl Ledger for PostgresStore {
     fn lead(&self, now: Timestamp) -> BoxFuture<'_, Result<Lease, StoreError>> {
-        let led = Arc::clone(&self.led);
+        let (led, node) = (Arc::clone(&self.led), self.claimer().node);
         ask(&self.brain, CHANGE, async move |work| {
+            if let Some(node) = node
+                && !cluster::is_seated(&work, node).await?
+            {
+                return Err(StoreError::Fenced { epoch: ledger::epoch(&work).await? });
+            }
             let lease = ledger::lead(&work, now).await?;
             led.store(lease.epoch, Ordering::SeqCst);
             Ok(lease)

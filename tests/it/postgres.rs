@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use nadhir::store::Store;
 use nadhir::store::postgres::{Address, PostgresStore};
 use nadhir::store::sqlite::SqliteStore;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
 
 use super::process::wait_for;
 
@@ -147,6 +149,66 @@ impl Place {
         match self {
             Self::File(path) => Box::new(SqliteStore::open(path).unwrap()),
             Self::Server(url) => Box::new(open(url).await),
+        }
+    }
+}
+
+/// A way to a server that can be cut: what is on it stands still, and nobody is told.
+pub(crate) struct Cable {
+    dir: tempfile::TempDir,
+    is_whole: tokio::sync::watch::Sender<bool>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Cable {
+    pub(crate) fn to(elephant: &Elephant) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (is_whole, way) = tokio::sync::watch::channel(true);
+        let far = elephant.dir.join(SOCKET);
+        let near = {
+            let _inside = runtime.enter();
+            UnixListener::bind(dir.path().join(SOCKET)).unwrap()
+        };
+        runtime.spawn(async move {
+            while let Ok((here, _)) = near.accept().await {
+                let (far, way) = (far.clone(), way.clone());
+                tokio::spawn(async move {
+                    let Ok(there) = UnixStream::connect(&far).await else { return };
+                    let ((from_here, to_here), (from_there, to_there)) = (here.into_split(), there.into_split());
+                    tokio::join!(carry(from_here, to_there, way.clone()), carry(from_there, to_here, way));
+                });
+            }
+        });
+        Self { dir, is_whole, _runtime: runtime }
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres:///{database}?host={}&user=nadhir", self.dir.path().display())
+    }
+
+    pub(crate) fn cut(&self) {
+        self.is_whole.send_replace(false);
+    }
+
+    pub(crate) fn mend(&self) {
+        self.is_whole.send_replace(true);
+    }
+}
+
+/// How a server calls its socket.
+const SOCKET: &str = ".s.PGSQL.5432";
+
+/// Carries bytes one way, as long as the way is whole.
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut way: tokio::sync::watch::Receiver<bool>,
+) {
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        if way.wait_for(|is_whole| *is_whole).await.is_err() || to.write_all(&bytes[..read]).await.is_err() {
+            return;
         }
     }
 }

@@ -37,8 +37,13 @@ pub(super) async fn end_leases(work: &Work, now: i64) -> Result<u64, StoreError>
 
 /// Makes sure that a leader still leads, and that nobody takes the lead until its work is committed.
 pub(super) async fn lead_by(work: &Work, lease: Lease) -> Result<(), StoreError> {
-    let epoch: i64 = work.one("SELECT value FROM meta WHERE name = 'epoch' FOR SHARE", &[]).await?.get(0);
+    let epoch = epoch(work).await?;
     if epoch == lease.epoch { Ok(()) } else { Err(StoreError::Fenced { epoch }) }
+}
+
+/// The epoch in force, which stays so until this work is committed.
+pub(super) async fn epoch(work: &Work) -> Result<i64, StoreError> {
+    Ok(work.one("SELECT value FROM meta WHERE name = 'epoch' FOR SHARE", &[]).await?.get(0))
 }
 
 /// Writes a number of the table `meta`.
