@@ -36,6 +36,7 @@ pub mod courier;
 pub mod duty;
 pub mod ear;
 pub mod fanout;
+pub mod keeper;
 pub mod lifecycle;
 pub mod listener;
 pub mod watcher;
@@ -311,7 +312,11 @@ impl Crew {
         // Channels that are gone keep their courier until its hands are empty.
         crew.couriers.extend(leaving);
         let (store, known, stop) = (Arc::clone(&ground.store), config.channel_ids(), crew.stop_watching.clone());
-        crew.watchers.spawn(courier::see_out(store, known, clock, stop));
+        crew.watchers.spawn(courier::see_out(store, known, clock, stop.clone()));
+        let (store, keep) = (Arc::clone(&ground.store), config.settings.keep);
+        crew.watchers.spawn(keep_alive("keeper of the store".to_owned(), stop.clone(), move || {
+            keeper::run(Arc::clone(&store), keep, clock, stop.clone())
+        }));
         crew.watchers.close();
         crew
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
-use super::manner;
+use super::{keeping, manner};
 use crate::hazard::{Hazard, Severity};
 use crate::language::date::Announced;
 use crate::language::direction::{is_arabic, is_latin};
@@ -17,6 +17,7 @@ use crate::message::Issuer;
 use crate::problem::{Problems, SourceFile, nearest};
 use crate::route::manner::Release;
 use crate::rule::{Inhibition, WarningTimes};
+use crate::store::Keep;
 use crate::table::{Found, Table, read_file};
 use crate::time::{TimeDelta, span_text};
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub contact: String,
     /// Where state is kept, when that was said.
     pub store: Option<PathBuf>,
+    /// How long what was written down and sent is kept.
+    pub keep: Keep,
 }
 
 /// The longest text that is read as a name or number of the authority, in characters.
@@ -85,8 +88,9 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         let (releases, says) = manner::releases(root.table("release"));
         let users = root.table("duty").map(duty).unwrap_or_default();
         let store = root.table("store").and_then(store);
+        let keep = keeping::read(root.table("keep"));
         root.finish();
-        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store }
+        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, keep }
     })
 }
 
@@ -397,6 +401,7 @@ mod tests {
         let own = settings(AUTHORITY).unwrap();
         let shipped = settings(super::super::embedded::text("nadhir.toml").unwrap()).unwrap();
         assert_eq!((&own.style, &own.times, &own.store), (&shipped.style, &shipped.times, &shipped.store));
+        assert_eq!((own.keep, shipped.keep), (keeping::USUAL, keeping::USUAL));
         assert!(own.issuer.may_warn && !shipped.issuer.may_warn);
         assert_eq!(own.contact, "https://example.org/nadhir");
     }
