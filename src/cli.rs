@@ -168,7 +168,7 @@ enum Command {
     #[command(after_help = bench::HELP)]
     Bench(bench::Arguments),
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
-    #[command(after_help = "Example:  nadhir journal --state /var/lib/nadhir --last 50")]
+    #[command(after_help = journal::HELP)]
     Journal(journal::Arguments),
     /// Show how many messages reached whom, how fast, and of what.
     #[command(after_help = reach::HELP)]

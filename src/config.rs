@@ -33,6 +33,7 @@ pub mod directory;
 pub mod embedded;
 pub mod feeds;
 mod further;
+pub mod keeping;
 mod manner;
 pub mod overrides;
 pub mod places;

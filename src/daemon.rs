@@ -33,6 +33,7 @@ mod crew;
 pub mod duty;
 pub mod ear;
 pub mod fanout;
+pub mod keeper;
 pub mod leader;
 pub mod lifecycle;
 pub mod listener;
@@ -42,7 +43,7 @@ use bells::Bells;
 use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
 use crew::{Couriers, Sinks, Watch};
-use leader::{Keeper, Role};
+use leader::{Role, Seat};
 
 /// How often the brain looks at the clock even when nothing arrives.
 pub const TICK: TimeDelta = TimeDelta::seconds(30);
@@ -117,7 +118,7 @@ pub struct Daemon {
     couriers: Couriers,
     /// None where this node does not lead.
     lead: Option<Lead>,
-    keeper: Option<Keeper>,
+    seat: Option<Seat>,
     /// What it was when it was last looked at.
     seen: Role,
 }
@@ -148,17 +149,17 @@ impl Daemon {
         let fetchers = fetchers(&config, &ground.dir)?;
         let sinks = open_sinks(&config, &ground)?;
         let (bells, pulse) = (Bells::default(), Arc::new(AtomicU64::new(0)));
-        let keeper = match &ground.cluster {
+        let seat = match &ground.cluster {
             Some(cluster) => {
                 let (cluster, bells, pulse) = (Arc::clone(cluster), bells.clone(), Arc::clone(&pulse));
-                let keeper = Keeper::start(cluster, name_of_node(), ground.clock, bells, pulse).await;
-                Some(keeper.context("this node could not join the others")?)
+                let seat = Seat::start(cluster, name_of_node(), ground.clock, bells, pulse).await;
+                Some(seat.context("this node could not join the others")?)
             }
             None => None,
         };
         let couriers = Couriers::default();
         let seen = Role::Leads;
-        let mut daemon = Self { config, ground, bells, pulse, sinks, fetchers, couriers, lead: None, keeper, seen };
+        let mut daemon = Self { config, ground, bells, pulse, sinks, fetchers, couriers, lead: None, seat, seen };
         daemon.seen = daemon.role();
         if daemon.seen == Role::Leads {
             daemon.take_lead().await?;
@@ -169,12 +170,12 @@ impl Daemon {
 
     /// What this node is among those that share its store; one that has its store for itself leads.
     pub fn role(&self) -> Role {
-        self.keeper.as_ref().map_or(Role::Leads, |keeper| keeper.role.borrow().clone())
+        self.seat.as_ref().map_or(Role::Leads, |seat| seat.role.borrow().clone())
     }
 
     /// Whether there are other nodes on its store, or may be.
     pub fn has_others(&self) -> bool {
-        self.keeper.is_some()
+        self.seat.is_some()
     }
 
     fn start_couriers(&mut self) {
@@ -190,7 +191,7 @@ impl Daemon {
             .await
             .context("the stored state could not be taken up")?;
         let live = brain.state().warnings().map(|(_, told)| &told.number).collect::<BTreeSet<_>>().len();
-        let at = self.keeper.as_ref().map(|_| format!(" on {}", name_of_node())).unwrap_or_default();
+        let at = self.seat.as_ref().map(|_| format!(" on {}", name_of_node())).unwrap_or_default();
         let text = format!("nadhir {} starts{at} with {live} warnings in force", env!("CARGO_PKG_VERSION"));
         let mut journal = vec![entry(now, "start", text)];
         journal.extend(strays(&self.config, &self.ground).await);
@@ -207,7 +208,7 @@ impl Daemon {
     /// Waits until something happens that [`Daemon::follow`] has to follow, or until the brain ends by itself, which of a node that has
     /// its store for itself it only does when it may not or cannot go on. Nothing is lost when it is dropped in between.
     pub async fn turn(&mut self) -> Turn {
-        let Self { lead, keeper, seen, .. } = self;
+        let Self { lead, seat, seen, .. } = self;
         let has_lead = lead.is_some();
         let brain = async {
             match lead {
@@ -216,10 +217,10 @@ impl Daemon {
             }
         };
         let role = async {
-            match keeper {
-                Some(keeper) => {
+            match seat {
+                Some(seat) => {
                     let is_other = |role: &Role| role != seen || (*role == Role::Leads) != has_lead;
-                    keeper.role.wait_for(|role| is_other(role)).await.map(drop)
+                    seat.role.wait_for(|role| is_other(role)).await.map(drop)
                 }
                 None => std::future::pending().await,
             }
@@ -227,7 +228,7 @@ impl Daemon {
         let ended = tokio::select! {
             changed = role => match changed {
                 Ok(()) => return Turn::Role,
-                Err(_) => return Turn::Ended(anyhow::anyhow!("the keeper of the lead broke down, which is a fault of this program")),
+                Err(_) => return Turn::Ended(anyhow::anyhow!("the seat among the nodes broke down, which is a fault of this program")),
             },
             ended = brain => ended,
         };
@@ -355,7 +356,7 @@ impl Daemon {
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let mut ended = Ok(());
         // Where another node can take over, it is not kept waiting.
-        let patience = if self.keeper.is_some() { HAND_OVER } else { DRAIN };
+        let patience = if self.seat.is_some() { HAND_OVER } else { DRAIN };
         if let Some(lead) = self.lead.take() {
             // A watcher waits for what it brought to be committed; a store that fails must not make the end wait for ever.
             if tokio::time::timeout(patience, lead.watch.stop()).await.is_err() {
@@ -366,12 +367,12 @@ impl Daemon {
             drop((orders, watch));
             ended = brain.await.context("the brain broke down")?;
         }
-        if let Some(keeper) = &self.keeper {
-            keeper.resign().await;
+        if let Some(seat) = &self.seat {
+            seat.resign().await;
         }
         self.couriers.stop().await;
-        if let Some(keeper) = &self.keeper {
-            keeper.leave().await;
+        if let Some(seat) = &self.seat {
+            seat.leave().await;
         }
         ended.context("the brain ended badly")
     }

@@ -85,6 +85,9 @@
 //! * **Many behind one channel.** A delivery to a channel of [subscribers](subscriber) is one row, with all that is law; what became of it
 //!   at each is a byte ([`outbox::share`]), stored in batches. Their courier ([`daemon::fanout`]) speaks to as many at once as answer
 //!   without waiting for each other; one that hangs gives its place back, one that fails is left in peace, and neither delays another.
+//! * **Sealed and forgotten.** Each line of the journal is sealed with the one before it and with the bulletin that it tells of
+//!   ([`record::chain`]); the service notes the seal in its log. What has been kept for its time is forgotten a little at a time, from
+//!   the beginning ([`store::Retention`], [`daemon::keeper`]); what is owed or in force is not.
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!

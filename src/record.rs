@@ -1,5 +1,7 @@
 //! What is written down: facts of the state and lines of the journal, as rows.
 
+pub mod chain;
+
 use serde::Serialize;
 
 use crate::time::Timestamp;

@@ -12,6 +12,7 @@ use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
 use crate::outbox::share::{Count, Hand, Landed, Share};
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
+use crate::record::chain::Mark;
 use crate::route::Audience;
 use crate::subscriber::{Edit, NewSubscriber, Subscriber};
 use crate::time::{TimeDelta, Timestamp};
@@ -184,6 +185,50 @@ pub struct ReachRow {
     pub settled_at: Option<Timestamp>,
 }
 
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Lines of the journal.
+    pub journal: TimeDelta,
+    /// Bulletins, after they have run out.
+    pub bulletins: TimeDelta,
+    /// Deliveries and messages, after their end.
+    pub deliveries: TimeDelta,
+}
+
+impl Keep {
+    /// What may be forgotten at a moment.
+    pub fn before(&self, now: Timestamp) -> Before {
+        Before { journal: now - self.journal, bulletins: now - self.bulletins, deliveries: now - self.deliveries }
+    }
+}
+
+/// From when on things are kept: what is older may be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// Lines of the journal.
+    pub journal: Timestamp,
+    /// Bulletins that have run out.
+    pub bulletins: Timestamp,
+    /// Deliveries that have come to their end and whose message has run out, and messages that nothing else carries.
+    pub deliveries: Timestamp,
+}
+
+/// How much was forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Lines of the journal.
+    pub journal: u64,
+    /// Bulletins.
+    pub bulletins: u64,
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Whether nothing is left that could be.
+    pub is_all: bool,
+}
+
 /// The most rows that [`Archive`] lists at once; whoever has more asks for the tally.
 pub const MAX_LISTED: usize = 200_000;
 
@@ -291,6 +336,15 @@ pub trait Roster: Send + Sync {
     fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>>;
 }
 
-/// A store does all five.
-pub trait Store: Ledger + Outbox + Archive + Fanout + Roster {}
-impl<T: Ledger + Outbox + Archive + Fanout + Roster> Store for T {}
+/// What keeps a store from growing for ever, and its journal from being changed unnoticed.
+pub trait Retention: Send + Sync {
+    /// Forgets what is older than it is kept: about `limit` rows of each kind at once, so that nobody who commits waits for it. What is
+    /// owed and may still be sent, in force, or on its way is never forgotten, whatever its age.
+    fn forget(&self, before: Before, limit: usize) -> BoxFuture<'_, Result<Forgotten, StoreError>>;
+    /// The seal of the newest line of the journal, to be noted elsewhere ([`crate::record::chain`]).
+    fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>>;
+}
+
+/// A store does all six.
+pub trait Store: Ledger + Outbox + Archive + Fanout + Retention + Roster {}
+impl<T: Ledger + Outbox + Archive + Fanout + Retention + Roster> Store for T {}

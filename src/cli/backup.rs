@@ -13,8 +13,9 @@ pub const HELP: &str = "Examples:  nadhir backup /var/backups/nadhir-$(date +%F)
     copy.sqlite3 --json\n\nThe copy holds everything but secrets, which are never in the state, and what channels keep in files of their own. \
     It is readable by its owner alone.\n\nTo go back to one: stop the service, move nadhir.sqlite3 and the files nadhir.sqlite3-wal and -shm \
     away, put the copy in their place under the name nadhir.sqlite3, give it to the service's user, start. What had been delivered since the \
-    copy was made goes out once more, under the same key; what has expired meanwhile does not.\n\nExit codes: 0 done, 2 the file is there \
-    already or the state is in a database of PostgreSQL, which has means of its own, 66 there is no state, 69 it cannot be read or the copy not written.";
+    copy was made goes out once more, under the same key; what has expired meanwhile does not.\n\nExit codes: 0 done, 1 done, and the journal was changed by \
+    another hand, 2 the file is there already or the state is in a database of PostgreSQL, which has means of its own, 66 there is no state, \
+    69 it cannot be read or the copy not written.";
 
 /// What `nadhir backup` takes.
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,10 @@ pub fn run(arguments: &Arguments) -> u8 {
     match backup(&path, &arguments.file) {
         Ok(copied) => {
             let _ = anstream::stdout().write_all(told(&copied, arguments).as_bytes());
-            0
+            for fault in &copied.faults {
+                complain(&format_args!("the journal was changed, in the state as in the copy: {fault}"));
+            }
+            u8::from(!copied.faults.is_empty())
         }
         Err(why) => {
             complain(&why);
@@ -65,10 +69,11 @@ fn told(copied: &Copied, arguments: &Arguments) -> String {
     if arguments.json {
         return serde_json::to_string(copied).unwrap_or_default() + "\n";
     }
-    let Copied { bytes, bulletins, journal, owed, subscribers, until } = copied;
+    let Copied { bytes, bulletins, journal, owed, subscribers, until, head, .. } = copied;
     let until = until.map(|until| format!(" until {}", until.format("%F %T UTC"))).unwrap_or_default();
+    let head = head.as_ref().map(|head| format!("The journal ends at {head}\n")).unwrap_or_default();
     format!(
-        "{}: {bytes} bytes, {bulletins} bulletins, {journal} lines of the journal{until}, {owed} messages owed, {subscribers} subscribers\n",
+        "{}: {bytes} bytes, {bulletins} bulletins, {journal} lines of the journal{until}, {owed} messages owed, {subscribers} subscribers\n{head}",
         arguments.file.display()
     )
 }

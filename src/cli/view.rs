@@ -13,6 +13,7 @@ use crate::bulletin::Bulletin;
 use crate::config::Settings;
 use crate::outbox::Kept;
 use crate::record::Entry;
+use crate::record::chain::{Mark, Verdict};
 use crate::store::postgres::PostgresStore;
 use crate::store::{Archive as _, Glance, ReachRow, StoreError, sqlite};
 use crate::time::Timestamp;
@@ -45,6 +46,14 @@ impl View {
         match self {
             Self::File(path) => sqlite::read_journal(path, limit),
             Self::Server(server) => server.0.block_on(server.1.journal(limit)),
+        }
+    }
+
+    /// Whether the journal is as it was written. `noted` is a mark that was noted elsewhere.
+    pub(super) fn verify(&self, noted: Option<Mark>) -> Result<Verdict, StoreError> {
+        match self {
+            Self::File(path) => sqlite::verify_journal(path, noted),
+            Self::Server(server) => server.0.block_on(server.1.verify_journal(noted)),
         }
     }
 

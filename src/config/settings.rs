@@ -9,7 +9,7 @@ use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
 use super::database::{self, Database};
-use super::manner;
+use super::{keeping, manner};
 use crate::hazard::{Hazard, Severity};
 use crate::language::date::Announced;
 use crate::language::direction::{is_arabic, is_latin};
@@ -18,6 +18,7 @@ use crate::message::Issuer;
 use crate::problem::{Problems, SourceFile, nearest};
 use crate::route::manner::Release;
 use crate::rule::{Inhibition, WarningTimes};
+use crate::store::Keep;
 use crate::table::{Found, Table, read_file};
 use crate::time::{TimeDelta, span_text};
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub store: Option<PathBuf>,
     /// The database that several nodes share in place of a file in that directory.
     pub database: Option<Database>,
+    /// How long what was written down and sent is kept.
+    pub keep: Keep,
 }
 
 /// The longest text that is read as a name or number of the authority, in characters.
@@ -88,8 +91,9 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         let (releases, says) = manner::releases(root.table("release"));
         let users = root.table("duty").map(duty).unwrap_or_default();
         let (store, database) = root.table("store").map(store).unwrap_or_default();
+        let keep = keeping::read(root.table("keep"));
         root.finish();
-        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, database }
+        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, database, keep }
     })
 }
 
@@ -401,6 +405,7 @@ mod tests {
         let own = settings(AUTHORITY).unwrap();
         let shipped = settings(super::super::embedded::text("nadhir.toml").unwrap()).unwrap();
         assert_eq!((&own.style, &own.times, &own.store), (&shipped.style, &shipped.times, &shipped.store));
+        assert_eq!((own.keep, shipped.keep), (keeping::USUAL, keeping::USUAL));
         assert!(own.issuer.may_warn && !shipped.issuer.may_warn);
         assert_eq!(own.contact, "https://example.org/nadhir");
     }

@@ -18,6 +18,7 @@ use super::clock::Clock;
 use super::courier::{self, Courier};
 use super::ear::Attendant;
 use super::fanout::Fanout;
+use super::keeper;
 use super::listener::Listener;
 use super::watcher::Watcher;
 use super::{DRAIN, Fetchers, Ground, REST};
@@ -82,7 +83,11 @@ impl Watch {
             }
         }
         let (store, known, stop) = (Arc::clone(&ground.store), config.channel_ids(), watch.stop.clone());
-        watch.tasks.spawn(courier::see_out(store, known, clock, stop));
+        watch.tasks.spawn(courier::see_out(store, known, clock, stop.clone()));
+        let (store, keep) = (Arc::clone(&ground.store), config.settings.keep);
+        watch.tasks.spawn(keep_alive("keeper of the store".to_owned(), stop.clone(), move || {
+            keeper::run(Arc::clone(&store), keep, clock, stop.clone())
+        }));
         watch.tasks.close();
         watch
     }

@@ -68,7 +68,7 @@ impl Role {
 }
 
 /// Keeps a node alive among the others, and knows what it is.
-pub(super) struct Keeper {
+pub(super) struct Seat {
     pub(super) role: watch::Receiver<Role>,
     cluster: Arc<dyn Cluster>,
     clock: Clock,
@@ -78,7 +78,7 @@ pub(super) struct Keeper {
     tasks: TaskTracker,
 }
 
-impl Keeper {
+impl Seat {
     /// Joins the others and says for the first time that this node lives.
     pub(super) async fn start(
         cluster: Arc<dyn Cluster>,
@@ -101,7 +101,7 @@ impl Keeper {
             nudge: Arc::clone(&nudge),
         });
         let on = stop.clone();
-        tasks.spawn(keep_alive("keeper of the lead".to_owned(), stop.clone(), move || {
+        tasks.spawn(keep_alive("seat among the nodes".to_owned(), stop.clone(), move || {
             let (beats, on) = (Arc::clone(&beats), on.clone());
             async move { beats.keep(on).await }
         }));

@@ -62,6 +62,7 @@ pub(super) fn settings() -> Value {
         ("release", release("what our own warnings to the public wait for, by severity")),
         ("duty", duty()),
         ("inhibit", tables("what is not told beside something worse", &inhibit)),
+        ("keep", keep()),
         ("store", store()),
     ];
     table("Who speaks, in which zone and digits, and how warnings live.", keys, &["authority"])
@@ -90,6 +91,19 @@ pub(super) fn seasons() -> Value {
         object.insert("dependentRequired".to_owned(), json!({ "from": ["to"], "to": ["from"] }));
     }
     named("Stretches of the year or of the day in which rules may be otherwise.", Some(NAME), &season)
+}
+
+/// The times of `[keep]`.
+fn keep() -> Value {
+    let keys = vec![
+        ("journal", usual(span("how long a line of the journal is kept, 30d to 3660d"), "1100d")),
+        (
+            "bulletins",
+            usual(span("how long a bulletin is kept after it has run out, no shorter than deliveries"), "1100d"),
+        ),
+        ("deliveries", usual(span("how long is kept what was sent to whom, with its text"), "400d")),
+    ];
+    table("how long what was written down and sent is kept", keys, &[])
 }
 
 /// The people of `[duty]`.

@@ -16,7 +16,7 @@ const MAX_NOTE: usize = 500;
 /// The longest reason that is kept of a try at a subscriber, in characters.
 const MAX_WHY: usize = 200;
 
-/// The most lines that the journal keeps; the oldest go first.
+/// The most lines that the journal keeps, whatever their age; the oldest go first.
 pub(super) const MAX_JOURNAL: i64 = 500_000;
 
 /// How many numbers a warning may have gone under before; what it took the place of longer ago is of the past.

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures_util::future::BoxFuture;
 
 use super::{
-    Archive, Commit, Decision, DeliveryRow, Entry, Fanout, Glance, Lease, Ledger, Outbox, ReachRow, Readdressed,
-    Roster, Saved, StoreError, Tally,
+    Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Glance, Lease, Ledger, Outbox, ReachRow,
+    Readdressed, Retention, Roster, Saved, StoreError, Tally,
 };
 use crate::bulletin::Bulletin;
 use crate::dispatch::reminders::Reminder;
@@ -20,6 +20,7 @@ use crate::ids::ChannelId;
 use crate::message::MessageKey;
 use crate::outbox::share::{Count, Hand, Landed, Share};
 use crate::outbox::{Claimed, Kept, Settlement};
+use crate::record::chain::{Mark, Verdict};
 use crate::route::Audience;
 use crate::subscriber::{Edit, NewSubscriber, Subscriber};
 use crate::time::{TimeDelta, Timestamp};
@@ -29,10 +30,12 @@ mod archive;
 mod audience;
 mod cluster;
 mod held;
+mod journal;
 mod ledger;
 mod outbox;
 mod pool;
 mod reminders;
+mod retention;
 mod schema;
 mod shares;
 mod subscribers;
@@ -129,6 +132,14 @@ impl PostgresStore {
             Ok((archive::reach(&work, since).await?, archive::bulletins_since(&work, since).await?))
         };
         self.brain.within(LOOK, read).await
+    }
+
+    /// Holds the whole journal against its seals, and against a mark that was noted elsewhere.
+    ///
+    /// # Errors
+    /// When the database failed.
+    pub async fn verify_journal(&self, noted: Option<Mark>) -> Result<Verdict, StoreError> {
+        self.brain.within(LOOK, async move |work| journal::verify(&work, noted).await).await
     }
 
     fn claimer(&self) -> Claimer {
@@ -265,6 +276,16 @@ impl Fanout for PostgresStore {
         disabled: Vec<i64>,
     ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
         ask(&self.couriers, CHANGE, async move |work| subscribers::note_health(&work, &health, &disabled).await)
+    }
+}
+
+impl Retention for PostgresStore {
+    fn forget(&self, before: Before, limit: usize) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| retention::forget(&work, before, limit).await)
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>> {
+        ask(&self.couriers, LOOK, async |work| journal::head(&work).await)
     }
 }
 

@@ -11,14 +11,15 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Archive, Commit, Decision, DeliveryRow, Entry, Glance, Lease, Ledger, Outbox, ReachRow, Readdressed, Saved,
-    StoreError, Tally,
+    Archive, Before, Commit, Decision, DeliveryRow, Entry, Forgotten, Glance, Lease, Ledger, Outbox, ReachRow,
+    Readdressed, Retention, Saved, StoreError, Tally,
 };
 use crate::bulletin::Bulletin;
 use crate::dispatch::reminders::Reminder;
 use crate::ids::ChannelId;
 use crate::message::MessageKey;
 use crate::outbox::{Claimed, Kept, Settlement};
+use crate::record::chain::{Mark, Verdict};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -26,9 +27,11 @@ mod archive;
 mod audience;
 mod backup;
 mod held;
+mod journal;
 mod ledger;
 mod outbox;
 mod reminders;
+mod retention;
 mod schema;
 mod shares;
 mod subscribers;
@@ -47,6 +50,16 @@ pub const MAX_WAITING: usize = 1024;
 /// [`StoreError::Unusable`] when the file is of another make, of a newer nadhir, or damaged.
 pub fn read_journal(path: &Path, limit: usize) -> Result<Vec<Entry>, StoreError> {
     archive::journal(&schema::look(path)?, limit)
+}
+
+/// Holds the whole journal of a store that another nadhir may be running on against its seals, and against a mark that was noted elsewhere.
+/// Changes nothing.
+///
+/// # Errors
+/// As [`read_journal`], and [`StoreError::Refused`] when an older nadhir wrote it, without seals.
+pub fn verify_journal(path: &Path, noted: Option<Mark>) -> Result<Verdict, StoreError> {
+    let mut db = schema::look(path)?;
+    journal::verify(&*db.transaction()?, noted)
 }
 
 /// The bulletins of one number in a store that another nadhir may be running on, in the order of their making. Changes nothing.
@@ -224,6 +237,16 @@ impl Outbox for SqliteStore {
 
     fn tally(&self) -> BoxFuture<'_, Result<Vec<Tally>, StoreError>> {
         self.ask(outbox::tally)
+    }
+}
+
+impl Retention for SqliteStore {
+    fn forget(&self, before: Before, limit: usize) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
+        self.ask(move |db| retention::forget(db, before, limit))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>> {
+        self.ask(journal::head)
     }
 }
 
@@ -413,26 +436,5 @@ mod tests {
         assert_eq!(counts(0), (1, 1, 1, 0, 1, Some(at(2))));
         assert_eq!(counts(3), (1, 1, 0, 0, 1, Some(at(2))), "what was given up long ago does not count for ever");
         assert_eq!(store.load().await.unwrap(), glance(&path, at(10), at(0)).unwrap().saved);
-    }
-
-    #[tokio::test]
-    async fn the_journal_forgets_its_oldest_lines_only() {
-        let store = SqliteStore::in_memory().unwrap();
-        let lease = store.lead(at(0)).await.unwrap();
-        let newest = super::super::codes::MAX_JOURNAL + 2;
-        store
-            .ask(move |db| {
-                let sql = "INSERT INTO journal (id, at, kind, subject, text) VALUES (?1, 0, 'start', 's', 'old')";
-                for id in [1, 3, newest - 1] {
-                    db.execute(sql, [id])?;
-                }
-                Ok(())
-            })
-            .await
-            .unwrap();
-        let entry = Entry { at: at(1), kind: "start".to_owned(), subject: "s".to_owned(), text: "new".to_owned() };
-        store.commit(lease, Commit { journal: vec![entry], ..Commit::default() }).await.unwrap();
-        let texts: Vec<String> = store.journal(9).await.unwrap().into_iter().map(|entry| entry.text).collect();
-        assert_eq!(texts, ["old", "old", "new"]);
     }
 }

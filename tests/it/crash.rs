@@ -20,11 +20,12 @@ use nadhir::message::MessageKey;
 use nadhir::outbox::share::{Count, Hand, Landed, Share};
 use nadhir::outbox::{Claimed, Kept, Settlement, Standing};
 use nadhir::reading::{Basis, Reading};
+use nadhir::record::chain::Mark;
 use nadhir::route::Audience;
 use nadhir::sink::{Parcel, Receipt, SendError, Sink};
 use nadhir::store::{
-    Archive, Commit, Decision, DeliveryRow, Entry, Fanout, Lease, Ledger, Outbox, Readdressed, Roster, Saved, Store,
-    StoreError, Tally,
+    Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Lease, Ledger, Outbox, Readdressed,
+    Retention, Roster, Saved, Store, StoreError, Tally,
 };
 use nadhir::subscriber::{Edit, NewSubscriber, Subscriber};
 use nadhir::time::{TimeDelta, Timestamp};
@@ -132,6 +133,15 @@ impl Outbox for Mortal {
     }
     fn tally(&self) -> BoxFuture<'_, Result<Vec<Tally>, StoreError>> {
         self.store.tally()
+    }
+}
+
+impl Retention for Mortal {
+    fn forget(&self, before: Before, limit: usize) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
+        self.live(move |store| store.forget(before, limit))
+    }
+    fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>> {
+        self.store.head()
     }
 }
 

@@ -49,6 +49,8 @@ mod process;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod sinks;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::super::codes::{MAX_FAMILY, STOOD_BACK, code, hold, hold_code, moment, name};
 use super::super::{Decision, Lease, StoreError};
-use super::ledger::{channel_row, clean, lead_by, lock_channels, overtake, ring, write_journal};
+use super::journal;
+use super::ledger::{channel_row, clean, lead_by, lock_channels, overtake, ring};
 use super::pool::Work;
 use crate::bulletin::{Bulletin, Verdict};
 use crate::outbox::{Kept, NewDelivery, OnlyIf, Standing};
@@ -195,7 +196,7 @@ pub(super) async fn decide(work: &Work, lease: Lease, decision: &Decision) -> Re
         }
     };
     if changed != 0 {
-        write_journal(work, std::slice::from_ref(&decision.entry)).await?;
+        journal::write(work, std::slice::from_ref(&decision.entry), &journal::Hashes::new()).await?;
         ring(work, channels).await?;
     }
     Ok(changed)

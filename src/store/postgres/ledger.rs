@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
 
-use super::super::codes::{MAX_JOURNAL, NOT_AGAIN, code, hold_code};
+use super::super::codes::{NOT_AGAIN, code, hold_code};
 use super::super::{Commit, Lease, Saved, StoreError};
 use super::held::{self, Going};
+use super::journal;
 use super::pool::Work;
 use crate::bulletin::Bulletin;
 use crate::message::{Message, MessageKey};
 use crate::outbox::{NewDelivery, Standing};
-use crate::record::{Entry, Fact};
+use crate::record::Fact;
+use crate::record::chain::Hash;
 use crate::route::manner::Hold;
 use crate::time::Timestamp;
 
@@ -96,10 +98,11 @@ pub(super) async fn commit(work: &Work, lease: Lease, commit: &Commit) -> Result
         lock_channels(work, &channels.iter().copied().collect::<Vec<_>>()).await?;
     }
     write_facts(work, &commit.facts).await?;
-    write_journal(work, &commit.journal).await?;
+    let mut hashes = journal::Hashes::new();
     for bulletin in &commit.bulletins {
-        write_bulletin(work, bulletin).await?;
+        hashes.insert(bulletin.id.as_str(), write_bulletin(work, bulletin).await?);
     }
+    journal::write(work, &commit.journal, &hashes).await?;
     for message in &commit.messages {
         write_message(work, message).await?;
     }
@@ -162,33 +165,20 @@ pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-pub(super) async fn write_journal(work: &Work, journal: &[Entry]) -> Result<(), StoreError> {
-    let put = "INSERT INTO journal (at, kind, subject, text) VALUES ($1, $2, $3, $4) RETURNING id";
-    let mut newest: Option<i64> = None;
-    for entry in journal {
-        let (kind, subject, text) = (clean(&entry.kind), clean(&entry.subject), clean(&entry.text));
-        let row = work.one(put, &[&entry.at.timestamp_millis(), &kind, &subject, &text]).await?;
-        newest = Some(row.get(0));
-    }
-    if let Some(newest) = newest {
-        work.run("DELETE FROM journal WHERE id <= $1", &[&(newest - MAX_JOURNAL)]).await?;
-    }
-    Ok(())
-}
-
-async fn write_bulletin(work: &Work, bulletin: &Bulletin) -> Result<(), StoreError> {
+/// Keeps what was said, and gives the hash of it as it is stored.
+async fn write_bulletin(work: &Work, bulletin: &Bulletin) -> Result<Hash, StoreError> {
     let json = serde_json::to_string(bulletin)
         .map_err(|why| StoreError::Refused { why: format!("bulletin {} cannot be written: {why}", bulletin.id) })?;
     let id = bulletin.id.as_str();
     let said = work.maybe("SELECT json FROM bulletins WHERE id = $1", &[&id]).await?;
     match said.map(|row| row.get::<_, String>(0)) {
-        Some(said) if said == json => Ok(()),
+        Some(said) if said == json => Ok(Hash::of(&json)),
         Some(_) => Err(StoreError::Refused { why: format!("bulletin {} was already said differently", bulletin.id) }),
         None => {
             let sql = "INSERT INTO bulletins (id, number, edition, issued, json) VALUES ($1, $2, $3, $4, $5)";
             let (edition, issued) = (i64::from(bulletin.edition), bulletin.issued.timestamp_millis());
             work.run(sql, &[&id, &bulletin.number, &edition, &issued, &json]).await?;
-            Ok(())
+            Ok(Hash::of(&json))
         }
     }
 }

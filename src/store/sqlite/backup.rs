@@ -9,8 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 
 use super::super::StoreError;
-use super::schema;
 use super::values::moment;
+use super::{journal, schema};
 use crate::time::Timestamp;
 
 /// What a copy holds.
@@ -28,6 +28,10 @@ pub struct Copied {
     pub subscribers: u64,
     /// When the last line of the journal was written; none of an empty one.
     pub until: Option<Timestamp>,
+    /// The last line of the journal and its seal; none of one that an older nadhir wrote without seals.
+    pub head: Option<String>,
+    /// What is wrong with the journal, in the store as in its copy.
+    pub faults: Vec<String>,
 }
 
 /// Copies a store into a file that is not there yet. The copy is written beside it under another name, read once more, and on the disk
@@ -95,6 +99,12 @@ fn look_through(path: &Path) -> Result<Copied, StoreError> {
     // A store that an older nadhir made has no subscribers.
     let tables = count("sqlite_schema WHERE type = 'table' AND name = 'subscribers'")?;
     let until: Option<i64> = copy.query_row("SELECT max(at) FROM journal", [], |row| row.get(0))?;
+    let sealed = match journal::verify(&copy, None) {
+        Ok(verdict) => Some(verdict),
+        Err(StoreError::Refused { .. }) => None,
+        Err(why) => return Err(why),
+    };
+    let faults = sealed.iter().flat_map(|verdict| &verdict.faults).map(ToString::to_string).collect();
     Ok(Copied {
         bytes: std::fs::metadata(path).map_or(0, |file| file.len()),
         bulletins: count("bulletins")?,
@@ -102,6 +112,8 @@ fn look_through(path: &Path) -> Result<Copied, StoreError> {
         owed: count("deliveries WHERE standing = 0")?,
         subscribers: if tables == 0 { 0 } else { count("subscribers")? },
         until: until.map(moment).transpose()?,
+        head: sealed.map(|verdict| verdict.head.to_string()),
+        faults,
     })
 }
 
@@ -126,6 +138,7 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| !name.to_string_lossy().contains("part")), "{left:?}");
     }
+
     #[tokio::test]
     async fn what_is_owed_in_a_copy_is_sent_from_it_in_time_and_never_after() {
         use crate::ids::{BulletinId, ChannelId};

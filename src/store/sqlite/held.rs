@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::codes::{MAX_FAMILY, STOOD_BACK};
 use super::super::{Decision, Lease, StoreError};
 use super::archive::list;
-use super::ledger::{channel_row, lead_by, overtake, write_journal};
+use super::journal;
+use super::ledger::{channel_row, lead_by, overtake};
 use super::values::{code, hold, hold_code, moment, name};
 use crate::bulletin::{Bulletin, Verdict};
 use crate::outbox::{Kept, NewDelivery, OnlyIf, Standing};
@@ -211,7 +212,7 @@ pub(super) fn decide(db: &Connection, lease: Lease, decision: &Decision) -> Resu
         }
     };
     if changed != 0 {
-        write_journal(db, std::slice::from_ref(&decision.entry))?;
+        journal::write(db, std::slice::from_ref(&decision.entry), &journal::Hashes::new())?;
     }
     Ok(changed as u64)
 }

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::codes::{MAX_JOURNAL, NOT_AGAIN};
+use super::super::codes::NOT_AGAIN;
 use super::super::{Commit, Lease, Saved, StoreError};
 use super::held::{self, Going};
+use super::journal;
 use super::values::{code, hold_code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
 use crate::message::{Message, MessageKey};
 use crate::outbox::{NewDelivery, Standing};
-use crate::record::Entry;
+use crate::record::chain::Hash;
 use crate::route::manner::Hold;
 use crate::time::Timestamp;
 
@@ -53,11 +54,12 @@ pub(super) fn commit(db: &Connection, lease: Lease, commit: &Commit) -> Result<(
         return Err(StoreError::Moved { expected: commit.version, found });
     }
     write_facts(db, commit)?;
-    write_journal(db, &commit.journal)?;
+    let mut hashes = journal::Hashes::new();
     for bulletin in &commit.bulletins {
         see(db, bulletin.issued)?;
-        write_bulletin(db, bulletin)?;
+        hashes.insert(bulletin.id.as_str(), write_bulletin(db, bulletin)?);
     }
+    journal::write(db, &commit.journal, &hashes)?;
     for message in &commit.messages {
         write_message(db, message)?;
     }
@@ -86,20 +88,8 @@ fn write_facts(db: &Connection, commit: &Commit) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn write_journal(db: &Connection, journal: &[Entry]) -> Result<(), StoreError> {
-    if journal.is_empty() {
-        return Ok(());
-    }
-    let mut put = db.prepare_cached("INSERT INTO journal (at, kind, subject, text) VALUES (?1, ?2, ?3, ?4)")?;
-    for entry in journal {
-        put.execute((entry.at.timestamp_millis(), &entry.kind, &entry.subject, &entry.text))?;
-    }
-    let newest = db.last_insert_rowid();
-    db.prepare_cached("DELETE FROM journal WHERE id <= ?1")?.execute([newest - MAX_JOURNAL])?;
-    Ok(())
-}
-
-fn write_bulletin(db: &Connection, bulletin: &Bulletin) -> Result<(), StoreError> {
+/// Keeps what was said, and gives the hash of it as it is stored.
+fn write_bulletin(db: &Connection, bulletin: &Bulletin) -> Result<Hash, StoreError> {
     let json = serde_json::to_string(bulletin)
         .map_err(|why| StoreError::Refused { why: format!("bulletin {} cannot be written: {why}", bulletin.id) })?;
     let said: Option<String> = db
@@ -107,7 +97,7 @@ fn write_bulletin(db: &Connection, bulletin: &Bulletin) -> Result<(), StoreError
         .query_row([bulletin.id.as_str()], |row| row.get(0))
         .optional()?;
     match said {
-        Some(said) if said == json => Ok(()),
+        Some(said) if said == json => Ok(Hash::of(&json)),
         Some(_) => Err(StoreError::Refused { why: format!("bulletin {} was already said differently", bulletin.id) }),
         None => {
             let sql = "INSERT INTO bulletins (id, number, edition, issued, json) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -117,9 +107,9 @@ fn write_bulletin(db: &Connection, bulletin: &Bulletin) -> Result<(), StoreError
                 &bulletin.number,
                 bulletin.edition,
                 issued,
-                json,
+                &json,
             ))?;
-            Ok(())
+            Ok(Hash::of(&json))
         }
     }
 }

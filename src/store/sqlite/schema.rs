@@ -13,7 +13,7 @@ use super::super::StoreError;
 const APPLICATION_ID: i32 = 0x4e41_4452;
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i32 = 5;
+const SCHEMA_VERSION: i32 = 6;
 
 /// From version 1 to 2: who listens at each channel, which for those that are known is not known, and whether a try is the last.
 const FROM_1_TO_2: &str = "
@@ -58,6 +58,16 @@ CREATE TABLE debts (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// From version 5 to 6: the seals of the journal, with the lines between which they are kept, and what finds the rows that carry a
+/// message when it is forgotten.
+const FROM_5_TO_6: &str = "
+ALTER TABLE journal ADD COLUMN of BLOB;
+ALTER TABLE journal ADD COLUMN seal BLOB;
+CREATE TABLE marks (name TEXT PRIMARY KEY, number INTEGER NOT NULL, seal BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX carrying ON deliveries (message);
+CREATE INDEX showing ON deliveries (picture) WHERE picture IS NOT NULL;
+";
+
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -70,7 +80,7 @@ const STATEMENTS: usize = 64;
 /// The write-ahead log is cut back to this size after it was emptied, in bytes.
 const MAX_IDLE_LOG_LEN: i64 = 16 * 1024 * 1024;
 
-/// The tables, but for those of subscribers, which the last step of the way from older versions makes. Times are milliseconds since 1970.
+/// The tables as they were in version 4; the last steps of the way from older versions make the rest. Times are milliseconds since 1970.
 ///
 /// A delivery is small, since there may be one a subscriber. The first three indexes hold only what is owed: `free` gives a claim
 /// its rows in the order in which they go out, `held` gives back what a courier lost, `ending` finds what ran out of time,
@@ -237,25 +247,59 @@ fn check_whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
 
 fn set_up(db: &Connection, make: Make) -> rusqlite::Result<()> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
+    if make == Make::New {
+        // Before anything else is written, or it takes a whole new file.
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.query_row(&format!("PRAGMA journal_size_limit = {MAX_IDLE_LOG_LEN}"), [], |_| Ok(()))?;
     match make {
-        Make::New => db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} {FROM_4_TO_5} PRAGMA application_id = {APPLICATION_ID}; \
-             PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )),
+        Make::New => {
+            let tables = [TABLES, FROM_4_TO_5, FROM_5_TO_6].concat();
+            bring_forward(db, &format!("{tables} PRAGMA application_id = {APPLICATION_ID};"), false)
+        }
         Make::Of(SCHEMA_VERSION) => Ok(()),
         Make::Of(older) => {
-            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4, FROM_4_TO_5];
+            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4, FROM_4_TO_5, FROM_5_TO_6];
             let done = usize::try_from(older.saturating_sub(1)).unwrap_or(0);
             let steps: String = steps.into_iter().skip(done).collect();
             tracing::info!(
                 "The store is brought from version {older} to version {SCHEMA_VERSION}; nothing in it is lost"
             );
-            db.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"))
+            bring_forward(db, &steps, older < SEALED_FROM)?;
+            make_room_returnable(db);
+            Ok(())
         }
+    }
+}
+
+/// The first version whose journal is sealed.
+const SEALED_FROM: i32 = 6;
+
+/// Does the steps to the newest version, all of them or none.
+fn bring_forward(db: &Connection, steps: &str, seals: bool) -> rusqlite::Result<()> {
+    let whole = db.unchecked_transaction()?;
+    whole.execute_batch(steps)?;
+    if seals {
+        super::journal::seal_all(&whole)?;
+    }
+    whole.execute_batch(&format!("PRAGMA user_version = {SCHEMA_VERSION}"))?;
+    whole.commit()
+}
+
+/// Lets a file that was made without that give room back to the disk. It is written anew for it, which a large one would hold up the start
+/// for too long with; there, as where the disk is too full, what was forgotten leaves room for what comes.
+fn make_room_returnable(db: &Connection) {
+    let size = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let is_small = size("page_count")
+        .and_then(|pages| Ok(pages.saturating_mul(size("page_size")?) <= MAX_CHECKED_LEN.cast_signed()));
+    if !matches!(is_small, Ok(true)) {
+        return;
+    }
+    if let Err(why) = db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM") {
+        tracing::warn!("The store stays as large as it is for now: {why}");
     }
 }
 
@@ -356,6 +400,7 @@ mod tests {
             (2, tables_of_version_2()),
             (3, tables_of_version_3()),
             (4, TABLES.to_owned()),
+            (5, [TABLES, FROM_4_TO_5].concat()),
         ];
         for (older, tables) in known {
             let dir = tempfile::tempdir().unwrap();
@@ -378,6 +423,10 @@ mod tests {
                     .unwrap();
                 assert_eq!(owed, (None, 0, 5, 0, 0));
                 assert_eq!(shape(&db), shape(&open_in_memory().unwrap()), "as new");
+                let returns: i64 = db.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)).unwrap();
+                assert_eq!(returns, 2, "it gives room back");
+                let verdict = super::super::journal::verify(&db, None).unwrap();
+                assert_eq!((verdict.lines, verdict.head.number, verdict.faults), (1, 1, Vec::new()));
             }
         }
     }
