@@ -29,6 +29,7 @@ mod address;
 mod archive;
 mod audience;
 mod cluster;
+mod copy;
 mod held;
 mod journal;
 mod ledger;
@@ -42,6 +43,7 @@ mod subscribers;
 mod tls;
 
 pub use address::{Address, MAX_URL_LEN, Server};
+pub use copy::{Moved, Progress, copy};
 use outbox::Claimer;
 use pool::{CHANGE, LOOK, Pool, Work};
 

@@ -35,6 +35,8 @@ mod groups;
 #[cfg(test)]
 mod held;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod notices;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::codes::{DAMAGED, EXPIRED, NOT_AGAIN, cut};
 use super::super::{StoreError, Tally};
 use super::held;
+use super::moving;
 use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::ChannelId;
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing, is_correction};
@@ -23,6 +24,7 @@ pub(super) fn claim(
     now: Timestamp,
     lease: TimeDelta,
 ) -> Result<Vec<Claimed>, StoreError> {
+    moving::stay(db)?;
     let Some((row, audience)) = channel_row(db, channel)? else { return Ok(Vec::new()) };
     let moment_now = now.timestamp_millis();
     follow_clock(db, moment_now)?;
