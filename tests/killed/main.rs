@@ -8,6 +8,7 @@
 //! ```text
 //! tests/kill --rounds 300
 //! tests/kill --rounds 300 --seed 7
+//! tests/kill --rounds 300 --program target/release/nadhir
 //! ```
 //! A seed gives the same moments and orders; what the machine makes of them differs.
 
@@ -41,6 +42,7 @@ const LAST: Duration = Duration::from_secs(180);
 struct Wanted {
     rounds: u32,
     seed: u64,
+    program: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -48,11 +50,11 @@ fn main() -> ExitCode {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}\nUsage: tests/kill [--rounds N] [--seed N]");
+            eprintln!("{why}\nUsage: tests/kill [--rounds N] [--seed N] [--program FILE]");
             return ExitCode::from(2);
         }
     };
-    let house = House::open();
+    let house = House::open(wanted.program.clone());
     let mut rng = Rng::with_seed(wanted.seed);
     let mut books = Books::default();
     let mut storm = Storm::default();
@@ -116,16 +118,19 @@ fn progress(done: u32, of: u32) {
 
 /// Reads the arguments; none when `cargo test` only asks what there is.
 fn wanted() -> Result<Option<Wanted>, String> {
-    let mut wanted = Wanted { rounds: USUAL_ROUNDS, seed: 1 };
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_nadhir"));
+    let mut wanted = Wanted { rounds: USUAL_ROUNDS, seed: 1, program };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
         let mut number = || {
-            let text = arguments.next().ok_or_else(|| format!("{argument} wants a number"))?;
+            let text = value()?;
             text.parse::<u64>().map_err(|_| format!("{argument} {text}: not a number"))
         };
         match argument.as_str() {
             "--rounds" => wanted.rounds = u32::try_from(number()?).map_err(|_| "too many rounds")?,
             "--seed" => wanted.seed = number()?,
+            "--program" => wanted.program = PathBuf::from(value()?),
             "--list" => return Ok(None),
             // What `cargo test` hands on to every test program.
             "--quiet" | "-q" | "--nocapture" => {}
@@ -139,13 +144,14 @@ fn wanted() -> Result<Option<Wanted>, String> {
 
 /// The directories of the service, and the world around it.
 struct House {
+    program: PathBuf,
     world: World,
     dir: TempDir,
 }
 
 impl House {
-    fn open() -> Self {
-        let house = Self { world: World::open(), dir: tempfile::tempdir().unwrap() };
+    fn open(program: PathBuf) -> Self {
+        let house = Self { program, world: World::open(), dir: tempfile::tempdir().unwrap() };
         let config = house.dir.path().join("config");
         std::fs::create_dir(&config).unwrap();
         let settings = include_str!("../../config/nadhir.toml").replace("group_wait = \"1min\"", "group_wait = \"0s\"");
@@ -168,7 +174,7 @@ impl House {
     }
 
     fn command(&self, first: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nadhir"));
+        let mut command = Command::new(&self.program);
         for name in ["NADHIR_CONFIG", "NADHIR_LOG", "NADHIR_LOG_FORM", "NOTIFY_SOCKET", "STATE_DIRECTORY"] {
             command.env_remove(name);
         }
