@@ -74,7 +74,7 @@ fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
         }
     };
     let ground =
-        Ground { store, cluster, clock: Clock::System, tick: TICK, dir: held.dir.clone(), sights: Sights::default() };
+        Ground { store, cluster, clock: Clock::steady(), tick: TICK, dir: held.dir.clone(), sights: Sights::default() };
     runtime.block_on(lifecycle::run(config, arguments.dirs.config.clone(), ground))
 }
 

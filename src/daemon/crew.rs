@@ -165,7 +165,7 @@ impl Couriers {
                 buttons.map_err(|why| warn!(%channel, "{channel} shows no buttons: {why}")).ok()
             });
             let courier = Courier::new(channel.clone(), *audience, Arc::clone(sink), store, sights);
-            let courier = Arc::new(courier.at(pace).asking(asks).gathering(gathers));
+            let courier = Arc::new(courier.at(pace).asking(asks).gathering(gathers).by(clock));
             let task = carry(channel.clone(), courier, clock, rounds);
             self.at_work.insert(channel.clone(), Hand { stop, task });
         }

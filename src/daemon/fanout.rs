@@ -279,9 +279,9 @@ impl<'a> Shift<'a> {
         if is_stopped || self.is_resting() {
             return;
         }
-        let now = self.clock.now();
+        let (now, latest) = (self.clock.now(), self.clock.latest());
         while self.slots.has_room() && !self.slots.is_full() && self.ends.len() + self.storing < MAX_UNSTORED {
-            let Some(Flight { hand, owing, letter }) = self.desk.next(now) else { return };
+            let Some(Flight { hand, owing, letter }) = self.desk.next(now, latest) else { return };
             let to = Recipient { subscriber: owing.subscriber, url: owing.url.clone(), secret: owing.secret };
             let many = Arc::clone(&self.fanout.many);
             let task = self.flights.spawn(async move { many.send(letter, to, now).await });

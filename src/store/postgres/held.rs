@@ -19,16 +19,42 @@ pub(super) struct Going {
     pub(super) lag: i64,
 }
 
+/// All that was ever owed to a channel (`$1`) of a warning (`$2`), by the names of its messages: what a courier held when another warning
+/// took its place has gone over to the number of that one.
+macro_rules! said_of {
+    () => {
+        "messages m JOIN deliveries o ON o.message = m.id AND o.channel = $1
+            WHERE $2::text || '.' <= m.key AND m.key < $2::text || '/'"
+    };
+}
+
+/// Which edition of its warning such a message is.
+macro_rules! its_edition {
+    () => {
+        "coalesce(substring(m.bulletin from '[.]([0-9]+)$')::bigint, 0)"
+    };
+}
+
+pub(super) use {its_edition, said_of};
+
 /// Whether something is owed to a channel on its terms.
 pub(super) async fn is_owed(work: &Work, channel: i64, new: &NewDelivery) -> Result<bool, StoreError> {
     if new.terms.only_if == OnlyIf::Heard {
         return Ok(true);
     }
-    let family: Vec<String> = family(work, &new.number).await?.into_iter().collect();
-    let sql = "SELECT count(*) > 0, coalesce(bool_or(attempts > 0), false) FROM deliveries
-        WHERE channel = $1 AND number = ANY($2) AND NOT (number = $3 AND $4 <= edition)";
-    let row = work.one(sql, &[&channel, &family, &new.number, &i64::from(new.edition)]).await?;
-    let (was_owed, was_tried): (bool, bool) = (row.get(0), row.get(1));
+    let sql = concat!(
+        "SELECT count(*) > 0, coalesce(bool_or(o.attempts > 0), false) FROM ",
+        said_of!(),
+        " AND NOT ($2::text = $3 AND $4 <= ",
+        its_edition!(),
+        ")"
+    );
+    let (mut was_owed, mut was_tried) = (false, false);
+    for number in family(work, &new.number).await? {
+        let row = work.one(sql, &[&channel, &number, &new.number, &i64::from(new.edition)]).await?;
+        was_owed |= row.get::<_, bool>(0);
+        was_tried |= row.get::<_, bool>(1);
+    }
     Ok(match new.terms.only_if {
         OnlyIf::Heard => true,
         OnlyIf::NotKeptBack => was_tried || !was_owed,

@@ -8,6 +8,7 @@ use super::super::codes::{NOT_AGAIN, code, hold_code};
 use super::super::{Commit, Lease, Saved, StoreError};
 use super::held::{self, Going};
 use super::journal;
+use super::outbox::end_overtaken;
 use super::pool::Work;
 use crate::bulletin::Bulletin;
 use crate::message::{Message, MessageKey};
@@ -24,6 +25,7 @@ pub(super) async fn lead(work: &Work, now: Timestamp) -> Result<Lease, StoreErro
     let epoch = work.one("UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value", &[]).await?.get(0);
     set_meta(work, "led_at", now).await?;
     end_leases(work, now).await?;
+    end_overtaken(work, None, now).await?;
     Ok(Lease { epoch })
 }
 
@@ -34,7 +36,11 @@ pub(super) async fn end_leases(work: &Work, now: i64) -> Result<u64, StoreError>
             settled_at = CASE WHEN is_last THEN $2 ELSE settled_at END, note = CASE WHEN is_last THEN $3 ELSE note END
         WHERE standing = 0 AND lease_until IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = holder AND clock_timestamp() < nodes.until)";
-    work.run(sql, &[&code(Standing::Superseded), &now, &NOT_AGAIN]).await
+    let ended = work.run(sql, &[&code(Standing::Superseded), &now, &NOT_AGAIN]).await?;
+    if ended != 0 {
+        end_overtaken(work, None, now).await?;
+    }
+    Ok(ended)
 }
 
 /// Makes sure that a leader still leads, and that nobody takes the lead until its work is committed.

@@ -10,10 +10,10 @@ use ring::digest::{SHA256, digest};
 
 use super::super::codes::{DAMAGED, EXPIRED, NOT_AGAIN, audience, code, cut, moment, name, standing};
 use super::super::{StoreError, Tally};
-use super::held;
+use super::held::{self, its_edition, said_of};
 use super::ledger::{CHANNELS, clean};
 use super::pool::{Value, Work};
-use crate::ids::ChannelId;
+use crate::ids::{BulletinId, ChannelId};
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing, is_correction};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
@@ -73,8 +73,9 @@ pub(super) async fn claim(
             None => None,
         };
         let urgency = u8::try_from(delivery.urgency).unwrap_or(u8::MAX);
-        let corrects = if is_correction(urgency) { arrived_before(work, row, delivery.id).await? } else { None };
         let is_kept_back = held::is_kept_back(work, &text.bulletin).await?;
+        let bulletin: BulletinId = name(text.bulletin)?;
+        let corrects = if is_correction(urgency) { arrived_before(work, row, &bulletin).await? } else { None };
         claimed.push(Claimed {
             id: delivery.id,
             token,
@@ -82,7 +83,7 @@ pub(super) async fn claim(
             channel: channel.clone(),
             audience,
             message: name(text.key)?,
-            bulletin: name(text.bulletin)?,
+            bulletin,
             body: text.body,
             content_type: text.content_type,
             pictures: pictures.map(|pictures| pictures.body),
@@ -95,12 +96,19 @@ pub(super) async fn claim(
     Ok(claimed)
 }
 
-/// What the other side said when it took the newest older edition of what a delivery is of.
-async fn arrived_before(work: &Work, channel: i64, delivery: i64) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT o.note FROM deliveries d JOIN deliveries o
-            ON o.channel = d.channel AND o.number = d.number AND o.edition < d.edition AND o.standing = $3
-        WHERE d.id = $2 AND d.channel = $1 ORDER BY o.edition DESC LIMIT 1";
-    let found = work.maybe(sql, &[&channel, &delivery, &code(Standing::Delivered)]).await?;
+/// What the other side said when it took the newest older edition of a bulletin.
+async fn arrived_before(work: &Work, channel: i64, bulletin: &BulletinId) -> Result<Option<String>, StoreError> {
+    let sql = concat!(
+        "SELECT o.note FROM ",
+        said_of!(),
+        " AND ",
+        its_edition!(),
+        " < coalesce(substring($4::text from '[.]([0-9]+)$')::bigint, 0) AND o.standing = $3 ORDER BY ",
+        its_edition!(),
+        " DESC, o.id LIMIT 1"
+    );
+    let of: &[Value<'_>] = &[&channel, &bulletin.number(), &code(Standing::Delivered), &bulletin.as_str()];
+    let found = work.maybe(sql, of).await?;
     Ok(found.and_then(|row| row.get(0)))
 }
 
@@ -133,14 +141,41 @@ async fn follow_clock(work: &Work, now: i64) -> Result<(), StoreError> {
 /// How far the clock may go back before what is owed is brought back with it; less is only waited for.
 const SMALL_STEP: TimeDelta = TimeDelta::seconds(30);
 
+/// What is noted of what was overtaken.
+macro_rules! overtaken {
+    () => {
+        "note = 'a newer edition arrived first' || coalesce('; last: ' || note, '')"
+    };
+}
+
+/// Whether a newer edition has arrived of a delivery `d` that is owed and in nobody's hands.
+macro_rules! has_arrived {
+    () => {
+        "d.standing = 0 AND d.lease_until IS NULL AND EXISTS (SELECT 1 FROM deliveries n
+            WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)"
+    };
+}
+
 /// Gives back what couriers held for longer than their lease, unless that was to be the last try.
 async fn release(work: &Work, channel: i64, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET lease_until = NULL, holder = NULL, standing = CASE WHEN is_last THEN $3 ELSE standing END,
             settled_at = CASE WHEN is_last THEN $2 ELSE settled_at END, note = CASE WHEN is_last THEN $4 ELSE note END
         WHERE id IN (SELECT id FROM deliveries
             WHERE channel = $1 AND standing = 0 AND lease_until IS NOT NULL AND lease_until <= $2 FOR UPDATE SKIP LOCKED)";
-    work.run(sql, &[&channel, &now, &code(Standing::Superseded), &NOT_AGAIN]).await?;
-    Ok(())
+    let released = work.run(sql, &[&channel, &now, &code(Standing::Superseded), &NOT_AGAIN]).await?;
+    if released != 0 { end_overtaken(work, Some(channel), now).await } else { Ok(()) }
+}
+
+/// Ends what is owed and in nobody's hands any more, where a newer edition has arrived meanwhile: at a channel, or at all.
+pub(super) async fn end_overtaken(work: &Work, channel: Option<i64>, now: i64) -> Result<(), StoreError> {
+    let sql = concat!(
+        "UPDATE deliveries SET standing = $2, settled_at = $3, ",
+        overtaken!(),
+        " WHERE id IN (SELECT d.id FROM deliveries d WHERE ($1::bigint IS NULL OR d.channel = $1) AND ",
+        has_arrived!(),
+        " FOR UPDATE OF d SKIP LOCKED)"
+    );
+    work.run(sql, &[&channel, &code(Standing::Superseded), &now]).await.map(drop)
 }
 
 /// Marks what ran out of time; the note keeps why the last try failed, when there was one.
@@ -287,12 +322,13 @@ fn note(text: &str) -> String {
 }
 
 /// Ends what is owed of older editions, beside a delivery that was just settled, once a newer one has arrived.
-const OVERTAKE: &str = "UPDATE deliveries AS d
-    SET standing = $2, settled_at = $3, note = 'a newer edition arrived first' || coalesce('; last: ' || d.note, '')
-    FROM (SELECT channel, number FROM deliveries WHERE id = $1) AS own
-    WHERE d.channel = own.channel AND d.number = own.number AND d.standing = 0 AND d.lease_until IS NULL
-        AND EXISTS (SELECT 1 FROM deliveries n
-            WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)";
+const OVERTAKE: &str = concat!(
+    "UPDATE deliveries AS d SET standing = $2, settled_at = $3, ",
+    overtaken!(),
+    " FROM (SELECT channel AS at, number AS of_number FROM deliveries WHERE id = $1) AS own
+    WHERE d.channel = own.at AND d.number = own.of_number AND ",
+    has_arrived!()
+);
 
 /// When the next delivery of a channel falls due or runs out of time, or the next lease ends.
 pub(super) async fn next_due(work: &Work, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::StoreError;
 use super::super::codes::{code, cut_why, moment, state};
-use super::held;
+use super::held::{self, its_edition, said_of};
 use super::ledger::clean;
 use super::pool::{Value, Work};
 use crate::outbox::Standing;
@@ -108,12 +108,19 @@ async fn debts(work: &Work, delivery: i64, share: i64) -> Result<BTreeMap<i64, (
 async fn had_older(work: &Work, hand: Hand, channel: i64, share: i64) -> Result<Vec<u8>, StoreError> {
     let own = work.one("SELECT number, edition FROM deliveries WHERE id = $1", &[&hand.delivery]).await?;
     let (number, edition): (String, i64) = (own.get(0), own.get(1));
-    let family: Vec<String> = held::family(work, &number).await?.into_iter().collect();
-    let sql = "SELECT s.marks, o.standing, o.attempts FROM deliveries o
-        LEFT JOIN shares s ON s.delivery = o.id AND s.share = $2
-        WHERE o.channel = $1 AND o.number = ANY($3) AND NOT (o.number = $4 AND $5 <= o.edition)";
+    let sql = concat!(
+        "SELECT (SELECT s.marks FROM shares s WHERE s.delivery = o.id AND s.share = $3), o.standing, o.attempts FROM ",
+        said_of!(),
+        " AND NOT ($2::text = $4 AND $5 <= ",
+        its_edition!(),
+        ")"
+    );
     let mut had = vec![OWED; usize::try_from(SHARE).unwrap_or_default()];
-    for row in work.rows(sql, &[&channel, &share, &family, &number, &edition]).await? {
+    let mut rows = Vec::new();
+    for one in held::family(work, &number).await? {
+        rows.extend(work.rows(sql, &[&channel, &one, &share, &number, &edition]).await?);
+    }
+    for row in rows {
         let (marks, standing, attempts): (Option<Vec<u8>>, i64, i64) = (row.get(0), row.get(1), row.get(2));
         let may_be_on_its_way = standing != code(Standing::Delivered) && 0 < attempts;
         for (place, had) in had.iter_mut().enumerate() {
