@@ -2,6 +2,35 @@
 //!
 //! Two sides: [`Ledger`] is the brain's, all or nothing and fenced by the leader's epoch; [`Outbox`] is the couriers', with
 //! leases that expire. Both are kept by the same database, so that a warning and its deliveries cannot part.
+//!
+//! # One file, one database, and what comes after
+//! * **One machine** has a file ([`sqlite`]). Nothing else has to run, and nothing is slower than the disk.
+//! * **One cluster** has a database ([`postgres`]): one node leads and decides, all deliver, and another takes over in ten seconds
+//!   ([`cluster`]). Three nodes and a database that copies itself to a second disk outlive any one machine. What it costs was measured with
+//!   an unoptimised build on two cores and a disk that syncs: a step that owes ten deliveries 13 ms, a claim with its settlement 17 ms, a
+//!   look at a channel where nothing is due 2.4 ms, and a claim beside 200,000 deliveries that wait 4 ms. Thirty channels on three nodes,
+//!   each looked at every five seconds, are 18 looks a second: a twentieth of one core.
+//!
+//! Past one cluster there is a plan, and nothing of it is built. Its figures are reckoned, not measured.
+//! * **By governorate.** Who decides is split by place and not by load: each region has a cluster of its own, with its leader, its epoch
+//!   and its `code`, which begins every number, so that no two clusters ever say different things under one name and none has to ask
+//!   another. Thirteen regions are thirteen clusters. An authority's alert over several regions is relayed by each for its own places, as
+//!   it is today for those that are not ours. Nothing crosses over but what is read from the same feeds.
+//! * **By subscriber.** A delivery to a channel of subscribers is in the hands of one node. 563,458 subscribers are 1,101 shares of 512, a
+//!   byte for each: 0.6 MB a message, and 2,201 batches of 256 to settle. A node that speaks to 5,000 a second takes 113 s for them. With
+//!   sixteen deliveries in place of one, for the sixteen parts of the subscribers by the hash of their number, any node claims any part
+//!   as it claims channels now: four nodes take 28 s, sixteen 7 s, and a part whose node dies is told anew by another, a sixteenth of them
+//!   at most. All editions of one number stay with one part, so that a correction still overtakes what it corrects.
+//! * **Couriers near those whom they speak to.** From another continent a claim of a dozen questions at 80 ms each takes a second, and a
+//!   lost line stops it. There a small cluster that never leads has an outbox of its own, and is to the one that decides a channel like
+//!   any other: it is handed frozen messages under their keys, with their times, and answers when they are on its disk. What is handed
+//!   over twice has the same key, what is corrected overtakes there as here, and what expires on the way is not sent.
+//! * **A cache before the public face.** What was said under a name never changes: a page of a bulletin may be kept for a year by
+//!   whoever passes it on. Only what is in force now is asked anew, every five seconds by each place of a network of caches, and what is
+//!   older than a minute is not shown as the present. Ten million readers who look every thirty seconds are 333,000 questions a second
+//!   at the caches, and from two hundred places 40 a second here.
+//! * **What is never split:** the state of one place, the journal of one cluster with its seals, and the order of what is said under one
+//!   number at one channel.
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;

@@ -35,7 +35,7 @@ pub struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Move the state from the file in the state directory into the database that `url` in [store] names, while the service runs or not.
+    /// Move the state from the file in the state directory into the database that `[store] url` names, while the service runs or not.
     #[command(after_help = HELP)]
     Copy(Copy),
 }
