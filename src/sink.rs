@@ -163,6 +163,29 @@ pub enum SendError {
     },
 }
 
+/// Why one of many did not take a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Missed {
+    /// As any receiver may fail to.
+    #[error(transparent)]
+    Failed(#[from] SendError),
+    /// Its receiver says that it is gone for good, and asks not to be told anything again.
+    #[error("{why}")]
+    Gone {
+        /// In which words; never a secret.
+        why: String,
+    },
+}
+
+impl From<Missed> for SendError {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Failed(why) => why,
+            Missed::Gone { why } => Self::Never { why },
+        }
+    }
+}
+
 /// What the world lends to sinks when they open.
 #[derive(Clone)]
 pub struct World {
@@ -313,10 +336,9 @@ pub trait Many: Send + Sync {
     /// The secret of a subscriber, as it is told to it once.
     fn secret(&self, subscriber: i64, generation: u32) -> Secret;
     /// Sends one message. Bounded in time by the sink itself.
-    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, SendError>>;
+    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, Missed>>;
     /// Sends one message and tells what was answered.
-    fn challenge(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp)
-    -> BoxFuture<'_, Result<String, SendError>>;
+    fn challenge(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<String, Missed>>;
 }
 
 /// The settings of a sink, read and checked; opening it touches the world.

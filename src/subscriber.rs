@@ -39,7 +39,7 @@ pub enum State {
     Active,
     /// Somebody paused it.
     Paused,
-    /// It failed for so long that it is not told any more, until somebody resumes it.
+    /// Nothing reached it for days, or its receiver said that it is gone: it is not told any more, until somebody resumes it.
     Disabled,
 }
 
@@ -154,6 +154,9 @@ pub struct Subscriber {
     pub since: Timestamp,
     /// Since when nothing has reached it; none while something does.
     pub failing_since: Option<Timestamp>,
+    /// Why it was disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Which secret of a subscriber is in use: the how-manieth, and until when the one before it counts too.

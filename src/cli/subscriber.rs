@@ -57,7 +57,7 @@ enum Command {
     /// Tell one nothing until it is resumed.
     #[command(after_help = "Example:  nadhir subscriber pause red-crescent")]
     Pause(One),
-    /// Tell one again that was paused, or disabled since nothing reached it for days.
+    /// Tell one again that was paused, or disabled since nothing reached it for days or its receiver said that it is gone.
     #[command(after_help = "Example:  nadhir subscriber resume red-crescent")]
     Resume(One),
     /// Change what one wants to hear, its pace, or its address, at which it then has to show anew that it wants to hear.

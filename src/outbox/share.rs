@@ -94,6 +94,38 @@ pub struct Landed {
     pub end: End,
 }
 
+/// The most subscribers of whom it is told at once that they are disabled.
+pub const MAX_UNSAID: usize = 200;
+
+/// What is new of how subscribers are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    /// Since when nothing reaches them; none where something does again.
+    pub failing: Vec<(i64, Option<Timestamp>)>,
+    /// Who is to be disabled, and why.
+    pub disabled: Vec<(i64, String)>,
+    /// Of whom the people on duty know by now that they are.
+    pub said: Vec<i64>,
+}
+
+impl News {
+    /// True when nothing is new.
+    pub fn is_nothing(&self) -> bool {
+        self.failing.is_empty() && self.disabled.is_empty() && self.said.is_empty()
+    }
+}
+
+/// A subscriber that was disabled, of which the people on duty do not know yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// Its number.
+    pub subscriber: i64,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
 /// How a delivery stands at all subscribers whom it was looked at for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {

@@ -12,7 +12,7 @@ use crate::outbox::share::{End, Hand, Landed, Owing, Share};
 use crate::outbox::{Claimed, Outcome, is_correction};
 use crate::route::Listener;
 use crate::route::pace::{Meter, Pace};
-use crate::sink::{Letter, Receipt, SendError, outcome};
+use crate::sink::{Letter, Missed, Receipt, SendError, outcome};
 use crate::subscriber::{State, Wishes};
 use crate::time::Timestamp;
 
@@ -122,11 +122,20 @@ pub(super) struct Desk {
     busy: HashMap<i64, Vec<(Hand, Owing)>>,
     meters: HashMap<i64, Meter>,
     pub(super) health: Health,
+    /// What is not sent to those who were disabled meanwhile.
+    dropped: Vec<Landed>,
 }
 
 impl Desk {
     pub(super) fn new(listener: Listener) -> Self {
-        Self { listener, works: Vec::new(), busy: HashMap::new(), meters: HashMap::new(), health: Health::default() }
+        Self {
+            listener,
+            works: Vec::new(),
+            busy: HashMap::new(),
+            meters: HashMap::new(),
+            health: Health::default(),
+            dropped: Vec::new(),
+        }
     }
 
     pub(super) fn works(&self) -> &[Work] {
@@ -193,7 +202,7 @@ impl Desk {
 
     /// Puts a share that was read with the rest; tells who does not hear of it.
     pub(super) fn add(&mut self, hand: Hand, share: Share, now: Timestamp) -> Vec<Landed> {
-        let Self { listener, works, .. } = self;
+        let Self { listener, works, health, .. } = self;
         let Some(work) = works.iter_mut().find(|work| work.hand == hand) else { return Vec::new() };
         work.is_reading = false;
         let Some(number) = share.number else {
@@ -208,6 +217,7 @@ impl Desk {
                 deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf });
                 continue;
             }
+            health.is_active(owing.subscriber);
             match owing.due.filter(|due| now < *due) {
                 Some(due) => work.wait(due, owing),
                 None => work.ready.push_back(owing),
@@ -226,12 +236,23 @@ impl Desk {
 
     /// Who is told next, of the most urgent message that can be told to somebody.
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Flight> {
-        let Self { works, busy, meters, health, .. } = self;
+        let Self { works, busy, meters, health, dropped, .. } = self;
         for work in works.iter_mut().filter(|work| work.goes_on(now)) {
             while let Some(owing) = work.pop(now) {
                 if let Some(parked) = busy.get_mut(&owing.subscriber) {
                     work.parked += 1;
                     parked.push((work.hand, owing));
+                    continue;
+                }
+                if health.is_ended(owing.subscriber) {
+                    let end = End::Dead { why: "it was disabled before this could be sent".to_owned() };
+                    work.unstored += 1;
+                    dropped.push(Landed {
+                        hand: work.hand,
+                        subscriber: owing.subscriber,
+                        tried_before: owing.tries,
+                        end,
+                    });
                     continue;
                 }
                 let rest = health.rests_until(owing.subscriber, now);
@@ -248,20 +269,29 @@ impl Desk {
         None
     }
 
+    /// What is to be stored of those who are not told after all.
+    pub(super) fn dropped(&mut self) -> Vec<Landed> {
+        std::mem::take(&mut self.dropped)
+    }
+
     /// Takes note of how a try ended; what is to be stored of it.
     pub(super) fn land(
         &mut self,
         hand: Hand,
         mut owing: Owing,
-        sent: Result<Receipt, SendError>,
+        sent: Result<Receipt, Missed>,
         now: Timestamp,
         chance: f64,
     ) -> Option<Landed> {
         self.unpark(owing.subscriber);
         match &sent {
             Ok(_) => self.health.reached(owing.subscriber, owing.failing_since.is_some()),
-            Err(_) => self.health.failed(owing.subscriber, owing.failing_since, now),
+            Err(Missed::Gone { why }) => self.health.gone(owing.subscriber, why.clone()),
+            Err(Missed::Failed(why)) => {
+                self.health.failed(owing.subscriber, owing.failing_since, now, &why.to_string());
+            }
         }
+        let sent = sent.map_err(SendError::from);
         let may_have = matches!(sent, Err(SendError::Unknown { .. }));
         let work = self.work(hand)?;
         work.aloft = work.aloft.saturating_sub(1);

@@ -11,8 +11,9 @@ use super::SqliteStore;
 use super::held;
 use super::subscribers::{note_health, state};
 use super::values::{code, moment};
+use crate::ids::ChannelId;
 use crate::outbox::Standing;
-use crate::outbox::share::{Count, DEAD, DEAF, End, Hand, Landed, OWED, Owing, Share, TOLD};
+use crate::outbox::share::{Count, DEAD, DEAF, Disabled, End, Hand, Landed, News, OWED, Owing, Share, TOLD};
 use crate::subscriber::{Generations, SHARE, share_of};
 use crate::time::Timestamp;
 
@@ -35,17 +36,13 @@ impl Fanout for SqliteStore {
         self.ask(move |db| count(db, delivery))
     }
 
-    fn note_health(
-        &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        self.ask(move |db| note_health(db, &health, &disabled))
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
+        self.ask(move |db| note_health(db, &channel, &news))
     }
 }
 
 /// The longest reason that is kept of a try, in characters.
-const MAX_WHY: usize = 200;
+pub(super) const MAX_WHY: usize = 200;
 
 /// The channel of a delivery that a courier holds; none when it does not hold it any more.
 fn held(db: &Connection, hand: Hand) -> Result<Option<i64>, StoreError> {

@@ -31,7 +31,8 @@ impl House {
         scene.write("key", KEY);
         let key = scene.config().join("key");
         let channel = format!(
-            "[open]\nkind = \"subscribers\"\naudience = \"public\"\nsecret = {{ file = {:?} }}\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n",
+            "[open]\nkind = \"subscribers\"\naudience = \"public\"\nsecret = {{ file = {:?} }}\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n\
+            [staff]\nkind = \"file\"\naudience = \"staff\"\npath = \"staff.jsonl\"\nform = \"json\"\n",
             text(&key)
         );
         scene.write("channels.toml", &channel);
@@ -111,6 +112,28 @@ fn one_is_entered_beside_the_running_service_shows_that_it_wants_to_hear_and_is_
     );
     house.done(&["remove", "deaf"]);
     assert_eq!(house.listed().len(), 1);
+}
+
+#[test]
+fn the_people_on_duty_hear_that_one_is_gone_and_resume_lets_it_in_again() {
+    let house = House::open();
+    let _service = house.start();
+    house.done(&["add", "desk", "--url", &house.url("desk")]);
+    house.desk.lock().unwrap().answers.insert("desk".to_owned(), Answer::Status(410));
+    house.scene.outside.set("rain", Manner::Rain(3.0));
+    let notice = wait_for("the notice", || {
+        let lines = house.scene.lines("staff");
+        lines.iter().map(|line| line["json"].clone()).find(|json| json["type"] == "notice.begun")
+    });
+    assert_eq!(notice["data"]["about"]["topic"], "subscriber-disabled");
+    assert_eq!(notice["data"]["about"]["subscribers"][0]["name"], "desk");
+    let body = notice["data"]["text"]["en"]["body"].as_str().unwrap();
+    assert!(body.contains("nadhir subscriber resume NAME --channel open") && body.contains("410 Gone"), "{body}");
+    let listed = house.done(&["list", "--state-of", "disabled"]);
+    assert!(listed.contains("disabled: ") && listed.contains("answered 410 Gone"), "{listed}");
+    assert!(house.listed()[0]["why"].as_str().unwrap().contains("410"));
+    house.done(&["resume", "desk"]);
+    assert_eq!((&house.listed()[0]["state"], &house.listed()[0]["why"]), (&"active".into(), &Value::Null));
 }
 
 #[test]
