@@ -14,9 +14,11 @@ use url::Url;
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
+use crate::language::Language;
 use crate::message::Form;
 use crate::message::ask::Buttons;
 use crate::message::brief::{self, Part};
+use crate::message::fewer;
 use crate::message::picture::Picture;
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
@@ -313,6 +315,14 @@ pub struct Letter {
     pub body: Bytes,
     /// What they are.
     pub content_type: String,
+}
+
+impl Letter {
+    /// A frozen message for a reader of some languages; of all that it holds where none is named.
+    pub fn of(key: String, body: &str, content_type: String, languages: &[Language]) -> Self {
+        let own = if languages.is_empty() { None } else { fewer::in_languages(body, languages) };
+        Self { key, body: own.unwrap_or_else(|| body.to_owned()).into(), content_type }
+    }
 }
 
 /// One of many.

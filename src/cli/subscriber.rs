@@ -1,10 +1,12 @@
 //! `nadhir subscriber`: who receives the messages of a channel of subscribers. It works beside the running service, on the same store, and
 //! the service sees each change at its next delivery.
 
+mod dead;
 mod ground;
 mod import;
 mod list;
 mod post;
+mod replay;
 
 use clap::Subcommand;
 
@@ -51,6 +53,12 @@ enum Command {
     /// List them.
     #[command(after_help = "Example:  nadhir subscriber list --state-of failing --json")]
     List(list::List),
+    /// List what did not arrive, the newest first: what was given up, and what ran out of time.
+    #[command(after_help = "Example:  nadhir subscriber dead red-crescent --limit 20")]
+    Dead(dead::Dead),
+    /// Send one once more what its channel was sent since a time, as far as it still holds and the subscriber wants to hear it.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Replay),
     /// Have one show that it wants to hear.
     #[command(after_help = "Example:  nadhir subscriber verify red-crescent")]
     Verify(One),
@@ -193,6 +201,8 @@ pub fn run(arguments: &Arguments) -> u8 {
         Command::Add(add) => Ground::open(&add.at).and_then(|ground| self::add(&ground, add)),
         Command::Import(asked) => Ground::open(&asked.at).and_then(|ground| import::run(&ground, asked)),
         Command::List(asked) => list::run(asked),
+        Command::Dead(asked) => dead::run(asked),
+        Command::Replay(asked) => replay::run(asked),
         Command::Verify(one) => Ground::open(&one.at).and_then(|ground| verify(&ground, &one.name)),
         Command::Pause(one) => Ground::open(&one.at).and_then(|ground| pause(&ground, &one.name)),
         Command::Resume(one) => Ground::open(&one.at).and_then(|ground| resume(&ground, &one.name)),

@@ -2,6 +2,10 @@
 //! urgency, what takes its place. Beneath it stands a byte for each subscriber, five hundred to a row, and a row of its own only for
 //! one who did not take it at the first try.
 
+use serde::Serialize;
+
+use crate::ids::BulletinId;
+use crate::message::MessageKey;
 use crate::outbox::Claimed;
 use crate::subscriber::{Generations, State};
 use crate::time::Timestamp;
@@ -67,6 +71,8 @@ pub enum End {
     Dead {
         /// Why.
         why: String,
+        /// True when it may have it all the same.
+        may_have: bool,
     },
     /// It is tried again.
     Again {
@@ -92,6 +98,8 @@ pub struct Landed {
     pub tried_before: u32,
     /// How it ended.
     pub end: End,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The most subscribers of whom it is told at once that they are disabled.
@@ -135,6 +143,30 @@ pub struct Count {
     pub deaf: u64,
     /// At whom it was given up.
     pub dead: u64,
+}
+
+/// What one subscriber did not get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Its place in the list, after which the next is asked for.
+    #[serde(skip)]
+    pub after: (i64, i64),
+    /// The subscriber, by its name.
+    pub subscriber: String,
+    /// What.
+    pub message: MessageKey,
+    /// Of which bulletin.
+    pub bulletin: BulletinId,
+    /// How often it was tried.
+    pub tries: u32,
+    /// True when it was given up, false when its time ran out.
+    pub is_given_up: bool,
+    /// When; none where nobody took note.
+    pub at: Option<Timestamp>,
+    /// True when it may have arrived all the same.
+    pub may_have: bool,
+    /// Why it did not arrive at the last try.
+    pub why: String,
 }
 
 /// The byte of one who is still owed.

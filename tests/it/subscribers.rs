@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 mod program;
+mod replay;
 
 use super::crash::{Death, Mortal};
 use super::process::PATIENCE;
@@ -129,14 +130,19 @@ fn listener() -> Listener {
     }
 }
 
+/// What sends to subscribers, with the key in a directory.
+fn many_of(dir: &std::path::Path) -> Arc<dyn Many> {
+    let settings = "secret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n";
+    let opener = read("subscribers", settings);
+    assert!(!format!("{opener:?}").contains(KEY));
+    opener.open(&World::new(dir.to_owned()).unwrap()).unwrap().many().unwrap()
+}
+
 impl Field {
     async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("key"), KEY).unwrap();
-        let settings = "secret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n";
-        let opener = read("subscribers", settings);
-        assert!(!format!("{opener:?}").contains(KEY));
-        let many = opener.open(&World::new(dir.path().to_owned()).unwrap()).unwrap().many().unwrap();
+        let many = many_of(dir.path());
         let store = Arc::new(SqliteStore::open(dir.path().join("nadhir.db")).unwrap());
         let lease = store.lead(at(0)).await.unwrap();
         let (desk, base) = receivers().await;

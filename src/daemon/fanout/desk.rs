@@ -8,6 +8,7 @@ use super::health::Health;
 use crate::bulletin::Bulletin;
 use crate::ids::{BulletinId, GovernorateId};
 use crate::message::fewer;
+use crate::outbox::replay::key_of;
 use crate::outbox::share::{End, Hand, Landed, Owing, Share};
 use crate::outbox::{Claimed, Outcome, is_correction};
 use crate::route::Listener;
@@ -214,7 +215,7 @@ impl Desk {
         for owing in share.owing {
             if owing.state != State::Active || !owing.has_older || work.letter_for(&owing.wishes, listener).is_none() {
                 let tried_before = owing.tries;
-                deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf });
+                deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf, at: now });
                 continue;
             }
             health.is_active(owing.subscriber);
@@ -245,13 +246,15 @@ impl Desk {
                     continue;
                 }
                 if health.is_ended(owing.subscriber) {
-                    let end = End::Dead { why: "it was disabled before this could be sent".to_owned() };
+                    let why = "it was disabled before this could be sent".to_owned();
+                    let end = End::Dead { why, may_have: false };
                     work.unstored += 1;
                     dropped.push(Landed {
                         hand: work.hand,
                         subscriber: owing.subscriber,
                         tried_before: owing.tries,
                         end,
+                        at: now,
                     });
                     continue;
                 }
@@ -301,7 +304,7 @@ impl Desk {
             Outcome::Delivered { .. } => End::Told,
             Outcome::Dead { why } => {
                 work.why = Some(why.clone());
-                End::Dead { why }
+                End::Dead { why, may_have }
             }
             Outcome::Again { due, why } => {
                 work.why = Some(why.clone());
@@ -313,7 +316,7 @@ impl Desk {
             Outcome::Expired => return None,
         };
         work.unstored += 1;
-        Some(Landed { hand, subscriber, tried_before, end })
+        Some(Landed { hand, subscriber, tried_before, end, at: now })
     }
 
     /// What waited until something else had reached a subscriber can go on.
@@ -399,7 +402,7 @@ impl Work {
             },
         };
         Arc::new(Letter {
-            key: format!("{}/{}", claimed.message.as_str(), listener.channel),
+            key: key_of(&claimed.message, &listener.channel),
             body: body.into(),
             content_type: claimed.content_type.clone(),
         })

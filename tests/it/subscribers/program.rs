@@ -11,18 +11,18 @@ use tokio::runtime::Runtime;
 use super::super::outside::Manner;
 use super::super::process::{End, Process, nadhir, run, text, wait_for};
 use super::super::service::Scene;
-use super::{Answer, KEY, Shared, receivers};
+use super::{Answer, Arrived, KEY, Shared, receivers};
 
 /// A service with a channel of subscribers, and their receivers.
-struct House {
-    scene: Scene,
-    desk: Shared,
+pub(super) struct House {
+    pub(super) scene: Scene,
+    pub(super) desk: Shared,
     base: String,
     _runtime: Runtime,
 }
 
 impl House {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let scene = Scene::bare();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (desk, base) = runtime.block_on(receivers());
@@ -46,20 +46,20 @@ impl House {
         service
     }
 
-    fn ask(&self, arguments: &[&str]) -> End {
+    pub(super) fn ask(&self, arguments: &[&str]) -> End {
         let mut command: Command = nadhir(["subscriber"]);
         command.args(arguments);
         command.args(["--config", text(&self.scene.config()), "--state", text(&self.scene.state)]);
         run(&mut command)
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(super) fn done(&self, arguments: &[&str]) -> String {
         let end = self.ask(arguments);
         assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{arguments:?}: {end:?}");
         end.stdout
     }
 
-    fn url(&self, name: &str) -> String {
+    pub(super) fn url(&self, name: &str) -> String {
         format!("{}/{name}", self.base)
     }
 
@@ -68,11 +68,16 @@ impl House {
     }
 
     /// The warnings that came to one, by the key of their messages.
-    fn keys(&self, name: &str) -> Vec<String> {
+    pub(super) fn keys(&self, name: &str) -> Vec<String> {
         let desk = self.desk.lock().unwrap();
         let arrived = desk.arrived.get(name).into_iter().flatten();
         let keys = arrived.map(|one| one.headers["webhook-id"].to_str().unwrap().to_owned());
         keys.filter(|key| !key.starts_with("subscriber.")).collect()
+    }
+
+    /// All that came to one.
+    pub(super) fn arrived(&self, name: &str) -> Vec<Arrived> {
+        self.desk.lock().unwrap().arrived.get(name).cloned().unwrap_or_default()
     }
 }
 
