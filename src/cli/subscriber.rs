@@ -25,7 +25,7 @@ const EX_FAILED: u8 = 1;
 /// What stands after the arguments.
 pub const HELP: &str = "Examples:  nadhir subscriber add red-crescent --url https://hooks.example/nadhir --governorate jeddah,taif \
     --min-severity orange\n           nadhir subscriber import partners.csv --secrets partners-secrets.csv\n           nadhir subscriber list \
-    --state-of failing\n\nA subscriber is told nothing until it has shown that it wants to hear: it is sent \
+    --state-of failing\n           nadhir subscriber replay red-crescent --since 6h --dry-run\n\nA subscriber is told nothing until it has shown that it wants to hear: it is sent \
     {\"type\":\"subscriber.challenge\",\"data\":{\"challenge\":\"…\"}} and answers 2xx with the challenge in the body. Every request is signed as \
     Standard Webhooks has it; `webhook-id` is the same at every try, and tells what was seen already. Secrets that systemd keeps are given to \
     the service alone: run what needs the channel's key as systemd-run --pipe -p LoadCredential=… nadhir subscriber …\n\nExit codes: 0 done, 1 \

@@ -32,6 +32,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+mod kit;
 mod program;
 mod replay;
 

@@ -81,6 +81,19 @@ impl House {
     }
 }
 
+/// Makes sure that bodies are as the program says that they are.
+fn are_as_they_are_told(bodies: &[Value]) {
+    let told = run(&mut nadhir(["webhook", "events", "--json"]));
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let types: Vec<Value> = serde_json::from_str(&told.stdout).unwrap();
+    for body in bodies {
+        let kind = types.iter().find(|kind| kind["type"] == body["type"]).unwrap_or_else(|| panic!("{body}"));
+        let judge = jsonschema::draft202012::new(&kind["schema"]).unwrap();
+        let faults: Vec<String> = judge.iter_errors(body).map(|why| why.to_string()).collect();
+        assert!(faults.is_empty() && judge.is_valid(&kind["example"]), "{faults:?}: {body}");
+    }
+}
+
 #[test]
 fn one_is_entered_beside_the_running_service_shows_that_it_wants_to_hear_and_is_told() {
     let house = House::open();
@@ -104,6 +117,11 @@ fn one_is_entered_beside_the_running_service_shows_that_it_wants_to_hear_and_is_
     assert_eq!(verify(&Secret::new(&secret), &arrived.headers, &arrived.body, now, TOLERANCE), Ok(()));
     let body: Value = serde_json::from_slice(&arrived.body).unwrap();
     assert!(body["data"]["text"]["ar"].is_object() && body["data"]["text"]["en"].is_null());
+    let arrived = house.arrived("desk");
+    let bodies: Vec<Value> = arrived.iter().map(|one| serde_json::from_slice(&one.body).unwrap()).collect();
+    let types: BTreeSet<&str> = bodies.iter().map(|body| body["type"].as_str().unwrap()).collect();
+    assert!(types.is_superset(&BTreeSet::from(["subscriber.challenge", "subscriber.test", "warning.issued"])));
+    are_as_they_are_told(&bodies);
     let fresh = house.done(&["rotate", "desk"]);
     assert!(fresh.contains("2d") && !fresh.contains(&secret), "{fresh}");
     for (done, state) in [("pause", "paused"), ("resume", "active")] {
@@ -132,6 +150,7 @@ fn the_people_on_duty_hear_that_one_is_gone_and_resume_lets_it_in_again() {
     });
     assert_eq!(notice["data"]["about"]["topic"], "subscriber-disabled");
     assert_eq!(notice["data"]["about"]["subscribers"][0]["name"], "desk");
+    are_as_they_are_told(std::slice::from_ref(&notice));
     let body = notice["data"]["text"]["en"]["body"].as_str().unwrap();
     assert!(body.contains("nadhir subscriber resume NAME --channel open") && body.contains("410 Gone"), "{body}");
     let listed = house.done(&["list", "--state-of", "disabled"]);
