@@ -271,7 +271,8 @@ fn pause(ground: &Ground, name: &str) -> Ended {
     }
     ground.edit(&found, Edit::State(State::Paused))?;
     say(&format!(
-        "{name} is told nothing until `nadhir subscriber resume {name}`; what is said meanwhile does not come later.\n"
+        "{name} is told nothing until `nadhir subscriber resume {name}`; what is said meanwhile comes later only by `nadhir subscriber replay \
+        {name} --since TIME`.\n"
     ));
     Ok(())
 }
@@ -285,7 +286,13 @@ fn resume(ground: &Ground, name: &str) -> Ended {
         }
         State::Active | State::Paused | State::Disabled => ground.edit(&found, Edit::State(State::Active))?,
     }
-    say(&format!("{name} is told from now on.\n"));
+    let missed = match found.state {
+        State::Paused | State::Disabled => {
+            format!("; what it missed: nadhir subscriber replay {name} --since TIME --dry-run")
+        }
+        State::Active | State::Unverified => String::new(),
+    };
+    say(&format!("{name} is told from now on{missed}.\n"));
     Ok(())
 }
 

@@ -189,3 +189,193 @@ pub fn counted(chosen: &[(Sent, Choice)]) -> BTreeMap<Choice, usize> {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::Status;
+    use crate::bulletin::{ByHand, Origin, Reach};
+    use crate::hazard::{Hazard, Severity};
+    use crate::language::Language;
+    use crate::message::Form;
+    use crate::outbox::share::{DEAD, DEAF};
+    use crate::route::Audience;
+    use crate::route::manner::Manner;
+    use crate::subscriber::{Generations, State, Wishes};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_765_238_400 + minute * 60, 0).unwrap()
+    }
+
+    fn listener(audience: Audience) -> Listener {
+        Listener {
+            channel: ChannelId::new("open").unwrap(),
+            audience,
+            form: Form::Json,
+            languages: Language::ALL.to_vec(),
+            min_severity: Severity::Advisory,
+            hazards: None,
+            governorates: None,
+            manner: Manner::default(),
+            picture: None,
+        }
+    }
+
+    fn subscriber(since: i64) -> Subscriber {
+        Subscriber {
+            id: 7,
+            channel: "open".to_owned(),
+            name: "one".to_owned(),
+            url: "https://one.example/x".to_owned(),
+            wishes: Wishes::default(),
+            pace: None,
+            state: State::Active,
+            secret: Generations { newest: 1, older_until: None },
+            since: at(since),
+            failing_since: None,
+            why: None,
+        }
+    }
+
+    /// What a channel was sent at a minute, and got; the subscriber did not.
+    fn sent(delivery: i64, number: &str, edition: u32, change: Change) -> Sent {
+        let number = format!("MKH-2025-00000{number}");
+        let id = BulletinId::new(&number, edition);
+        let said = at(delivery);
+        let bulletin = Bulletin {
+            id: id.clone(),
+            number,
+            edition,
+            replaces: Vec::new(),
+            change,
+            status: Status::Actual,
+            hazard: Hazard::Rain,
+            severity: Severity::Red,
+            was: None,
+            reach: Reach::new(Hazard::Rain, Severity::Red),
+            areas: vec![GovernorateId::new("jeddah").unwrap()],
+            left: Vec::new(),
+            doubtful: Vec::new(),
+            parted: Vec::new(),
+            same_since: None,
+            issued: said,
+            onset: said,
+            until: at(100),
+            stale_after: at(100),
+            silent_since: None,
+            by_hand: ByHand::default(),
+            only_in: Vec::new(),
+            origin: Origin::Automatic { evidence: Vec::new() },
+        };
+        Sent {
+            delivery,
+            message: MessageKey::new(&id, Form::Json, &Language::ALL),
+            bulletin: id,
+            said,
+            expires: at(100),
+            about: About::Warning(Box::new(bulletin)),
+            standing: Standing::Delivered,
+            was_tried: true,
+            mark: DEAD,
+            has_older: false,
+        }
+    }
+
+    fn other(delivery: i64, number: &str, kind: &str) -> Sent {
+        Sent { about: About::Other(kind.to_owned(), Vec::new()), ..sent(delivery, number, 1, Change::Issued) }
+    }
+
+    /// What becomes of each at minute 50, as `1.1 send, 1.2 replaced`.
+    fn check(all: Vec<Sent>, audience: Audience, expected: &str) {
+        let chosen = choose(all, &listener(audience), &subscriber(0), (at(50), false));
+        let told = chosen.iter().map(|(one, choice)| {
+            let number = one.bulletin.number().trim_start_matches("MKH-2025-00000");
+            format!("{number}.{} {}", one.bulletin.edition(), choice.name())
+        });
+        assert_eq!(told.collect::<Vec<_>>().join(", "), expected);
+    }
+
+    #[test]
+    fn of_each_number_the_newest_word_is_sent_and_nothing_that_has_expired() {
+        let over = Sent { expires: at(50), ..sent(4, "2", 1, Change::Issued) };
+        let all = vec![
+            sent(1, "1", 1, Change::Issued),
+            sent(2, "1", 2, Change::Raised),
+            // Told once more as a reminder.
+            sent(3, "1", 2, Change::Raised),
+            over,
+            Sent { mark: TOLD, ..sent(5, "3", 1, Change::Issued) },
+        ];
+        check(all, Audience::Public, "1.1 replaced, 1.2 send, 1.2 replaced, 2.1 expired, 3.1 send");
+    }
+
+    #[test]
+    fn a_word_whose_place_another_number_has_taken_is_not_sent() {
+        let mut newer = sent(2, "2", 1, Change::Updated);
+        if let About::Warning(bulletin) = &mut newer.about {
+            bulletin.replaces = vec![BulletinId::new("MKH-2025-000001", 3)];
+        }
+        let all = vec![sent(1, "1", 3, Change::Issued), newer, sent(3, "1", 4, Change::Raised)];
+        check(all[..2].to_vec(), Audience::Public, "1.3 replaced, 2.1 send");
+        check(all, Audience::Public, "1.3 replaced, 2.1 send, 1.4 send");
+    }
+
+    #[test]
+    fn what_the_service_has_in_hand_is_left_to_it_and_what_a_newer_word_waits_for_is_not_sent() {
+        let owed =
+            |mark, was_tried| Sent { standing: Standing::Owed, mark, was_tried, ..sent(2, "1", 2, Change::Raised) };
+        let first = || sent(1, "1", 1, Change::Issued);
+        check(vec![first(), owed(OWED, false)], Audience::Public, "1.1 replaced, 1.2 on-its-way");
+        check(vec![first(), owed(DEAF, true)], Audience::Public, "1.1 replaced, 1.2 send");
+        let late = choose(vec![owed(OWED, true)], &listener(Audience::Public), &subscriber(9), (at(50), false));
+        assert_eq!(
+            late.first().map(|(_, choice)| *choice),
+            Some(Choice::Send),
+            "who came later is not told by the service"
+        );
+        let never = Sent { standing: Standing::Expired, was_tried: false, ..sent(2, "1", 2, Change::Lifted) };
+        check(vec![first(), never], Audience::Public, "1.1 replaced");
+    }
+
+    #[test]
+    fn nothing_goes_to_others_than_it_was_meant_for() {
+        let drill = || {
+            let mut drill = sent(1, "1", 1, Change::Issued);
+            if let About::Warning(bulletin) = &mut drill.about {
+                bulletin.status = Status::Exercise;
+            }
+            drill
+        };
+        let all = || {
+            vec![
+                drill(),
+                sent(2, "2", 1, Change::Issued),
+                other(3, "3", "notice.begun"),
+                other(4, "4", "statement.news"),
+                other(5, "5", "a.stranger"),
+            ]
+        };
+        let (no, yes) = ("not-heard", "send");
+        let told = |a, b, c, d| format!("1.1 {a}, 2.1 {b}, 3.1 {c}, 4.1 {d}, 5.1 not-heard");
+        check(all(), Audience::Public, &told(no, yes, no, yes));
+        check(all(), Audience::Staff, &told(no, yes, yes, yes));
+        check(all(), Audience::Drill, &told(yes, no, no, no));
+        // What is taken back is for who has it, or may.
+        let back = |has_older| Sent { has_older, ..sent(1, "1", 2, Change::Corrected) };
+        check(vec![back(false)], Audience::Public, "1.2 not-heard");
+        check(vec![back(true)], Audience::Public, "1.2 send");
+        check(vec![other(1, "1", "statement.withdrawn")], Audience::Public, "1.1 not-heard");
+    }
+
+    #[test]
+    fn history_never_looks_like_a_warning_and_always_has_the_same_bytes() {
+        let body = r#"{"type":"warning.issued","data":{"text":{"en":{"headline":"Red warning"}}}}"#;
+        let one = sent(1, "1", 1, Change::Issued);
+        let (key, told) = history("MKH-2025-000001.1/json/ar+en/open", &one, body);
+        assert_eq!(history("MKH-2025-000001.1/json/ar+en/open", &one, body), (key.clone(), Arc::clone(&told)));
+        assert_eq!(key, "history/MKH-2025-000001.1/json/ar+en/open");
+        let value: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((&value["type"], &value["data"]["message"]), (&"history".into(), &body.into()));
+        assert!(["text", "severity", "areas", "status"].iter().all(|key| value["data"][key].is_null()), "{told}");
+    }
+}

@@ -497,8 +497,8 @@ async fn a_pace_of_its_own_holds_one_back_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_key() {
-    // It asks for what is due, for who is owed, to store what became of each, for the count, and to settle.
-    for call in 0..8 {
+    // It asks who is disabled without a word, for what is due, for who is owed, to store what became of each, for the count, and to settle.
+    for call in 0..9 {
         for death in [Death::Before(call), Death::After(call)] {
             let mut field = Field::open().await;
             for name in ["a", "b", "c"] {

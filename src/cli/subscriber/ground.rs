@@ -114,7 +114,8 @@ impl Ground {
     }
 
     pub(super) fn sent_since(&self, to: i64, since: Timestamp) -> Result<(Vec<Sent>, i64), (u8, anyhow::Error)> {
-        self.wait(self.store.sent_since(self.channel.clone(), to, since)).map_err(unavailable)
+        let of = (self.channel.clone(), self.listener()?.audience);
+        self.wait(self.store.sent_since(of, to, since)).map_err(unavailable)
     }
 
     pub(super) fn send_again(

@@ -16,6 +16,7 @@ use crate::outbox::is_correction;
 use crate::outbox::replay::{About, Frozen, MAX_LOOKED_THROUGH, Sent};
 use crate::outbox::share::{OWED, TOLD};
 use crate::outbox::{Standing, share::DeadLetter};
+use crate::route::Audience;
 use crate::subscriber::share_of;
 use crate::time::Timestamp;
 
@@ -37,17 +38,18 @@ impl SqliteStore {
     }
 
     /// All that a channel was sent since a moment, or is to be, in the order of its making, with where it stands for a subscriber; and
-    /// the newest delivery of all, by which [`SqliteStore::send_again`] knows that nothing was said since.
+    /// the newest delivery of all, by which [`SqliteStore::send_again`] knows that nothing was said since. What was said before the
+    /// channel was given to its audience was not meant for it, and is left out.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when it is more than is looked through at once.
+    /// [`StoreError::Refused`] when it is more than is looked through at once, or when the channel is for another audience.
     pub fn sent_since(
         &self,
-        channel: ChannelId,
+        (channel, audience): (ChannelId, Audience),
         subscriber: i64,
         since: Timestamp,
     ) -> BoxFuture<'_, Result<(Vec<Sent>, i64), StoreError>> {
-        self.ask(move |db| Ok((sent_since(db, &channel, subscriber, since)?, newest(db)?)))
+        self.ask(move |db| Ok((sent_since(db, (&channel, audience), subscriber, since)?, newest(db)?)))
     }
 
     /// The frozen text of a delivery and what it is, to be sent once more to a subscriber, who from now on may have it; none when
@@ -131,12 +133,29 @@ struct Row {
     body: Option<String>,
 }
 
+/// Since when a channel is for an audience, where it was for another before.
+fn given_at(db: &Connection, channel: &ChannelId, to: Audience) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT audience, given_at FROM channels WHERE name = ?1";
+    let known: Option<(Option<String>, Option<i64>)> =
+        db.prepare_cached(sql)?.query_row([channel.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let Some((name, at)) = known else { return Ok(None) };
+    if let Some(is) = name.filter(|name| name != to.name()) {
+        let to = to.name();
+        let why = format!(
+            "{channel} is for {to} in the configuration, and for {is} in the service that runs: have it reload first"
+        );
+        return Err(StoreError::Refused { why });
+    }
+    at.map(moment).transpose()
+}
+
 fn sent_since(
     db: &Connection,
-    channel: &ChannelId,
+    (channel, audience): (&ChannelId, Audience),
     subscriber: i64,
     since: Timestamp,
 ) -> Result<Vec<Sent>, StoreError> {
+    let since = given_at(db, channel, audience)?.map_or(since, |given| since.max(given));
     let mut statement = db.prepare_cached(
         "SELECT d.id, m.key, m.bulletin, d.expires, d.standing, d.attempts, d.urgency, b.json, iif(b.id IS NULL, m.body, NULL)
         FROM deliveries d JOIN messages m ON m.id = d.message LEFT JOIN bulletins b ON b.id = m.bulletin

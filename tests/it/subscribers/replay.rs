@@ -4,6 +4,7 @@
 use nadhir::alert::Status;
 use nadhir::bulletin::Change;
 use nadhir::outbox::{LEASE, Outcome, Settlement, Standing};
+use nadhir::route::Audience;
 use nadhir::sink::signature::{TOLERANCE, verify};
 use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{Archive as _, Ledger as _, Outbox as _};
@@ -172,7 +173,8 @@ async fn a_correction_goes_to_whoever_was_told_by_hand_and_to_whoever_may_have_b
     field.until_settled(Standing::Delivered).await;
     for (name, is_noted) in [("told", true), ("perhaps", false)] {
         let one = field.store.subscriber(channel("open"), name.to_owned()).await.unwrap().unwrap();
-        let (sent, newest) = field.store.sent_since(channel("open"), one.id, at(-60)).await.unwrap();
+        let (sent, newest) =
+            field.store.sent_since((channel("open"), Audience::Public), one.id, at(-60)).await.unwrap();
         let of = (sent[0].delivery, one.id);
         let text = field.store.send_again(of, newest, (false, at(2))).await.unwrap();
         assert!(text.unwrap().body.contains("000001.1"));
@@ -197,9 +199,25 @@ async fn what_was_said_meanwhile_is_looked_at_before_anything_older_goes_out() {
     let mut field = Field::open().await;
     let id = field.subscribe("one", Wishes::default()).await;
     field.say(1, |_| {}).await;
-    let (sent, newest) = field.store.sent_since(channel("open"), id, at(-60)).await.unwrap();
+    let (sent, newest) = field.store.sent_since((channel("open"), Audience::Public), id, at(-60)).await.unwrap();
     field.say(2, |bulletin| bulletin.change = Change::Lifted).await;
     let text = field.store.send_again((sent[0].delivery, id), newest, (false, at(2))).await.unwrap();
     assert_eq!(text, None);
     assert_eq!(field.store.deliveries().await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_meant_for_another_audience_is_sent_again_to_nobody() {
+    use Audience::{Public, Staff};
+    let mut field = Field::open().await;
+    let id = field.subscribe("one", Wishes::default()).await;
+    let listens = |audience| vec![(channel("open"), audience)];
+    field.store.readdress(field.lease, listens(Staff), at(-10)).await.unwrap();
+    field.say(1, |_| {}).await;
+    let of = |audience| field.store.sent_since((channel("open"), audience), id, at(-60));
+    assert_eq!(of(Staff).await.unwrap().0.len(), 1);
+    let why = of(Public).await.unwrap_err().to_string();
+    assert!(why.contains("for public in the configuration, and for staff in the service"), "{why}");
+    field.store.readdress(field.lease, listens(Public), at(5)).await.unwrap();
+    assert_eq!(of(Public).await.unwrap().0, []);
 }
