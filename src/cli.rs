@@ -27,6 +27,7 @@ pub mod say;
 pub mod run;
 mod service;
 pub mod silence;
+pub mod sim;
 pub mod schema;
 pub mod sink;
 pub mod status;
@@ -166,6 +167,9 @@ enum Command {
     /// Measure how fast this machine gets one message to many subscribers, beside what it can do at best.
     #[command(after_help = bench::HELP)]
     Bench(bench::Arguments),
+    /// Live through storms by the thousand in virtual time, on a disk and over a network that fail, and hold them against the four laws.
+    #[command(after_help = sim::HELP)]
+    Sim(sim::Arguments),
     /// Show what was written into the journal: what feeds did, what was decided, what was said.
     #[command(after_help = journal::HELP)]
     Journal(journal::Arguments),
@@ -234,6 +238,7 @@ pub fn main() -> ExitCode {
         Command::Backtest(arguments) => backtest::run(&arguments),
         Command::Backup(arguments) => backup::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Reach(arguments) => reach::run(&arguments),
         Command::Route(arguments) => route::run(&arguments),

@@ -305,8 +305,11 @@ impl Crew {
                 let buttons = config.speaker.buttons(&listener.languages);
                 buttons.map_err(|why| warn!(%channel, "{channel} shows no buttons: {why}")).ok()
             });
-            let courier =
-                Courier::new(channel.clone(), audience, sink, store, sights).at(pace).asking(asks).gathering(gathers);
+            let courier = Courier::new(channel.clone(), audience, sink, store, sights)
+                .at(pace)
+                .asking(asks)
+                .gathering(gathers)
+                .by(clock);
             let own = channel.clone();
             crew.couriers.insert(channel, carry(own, Arc::new(courier), clock, rounds));
         }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here trusts an event to arrive only once or at all: told and so are compared again at every turn.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,18 @@ pub struct Overtaken {
     pub until: Timestamp,
 }
 
+/// What a bulletin of a number takes the place of under other numbers, and what that had taken the place of and could still hold.
+pub fn overtaken<'a>(taken: impl IntoIterator<Item = &'a Warning>, number: &str, now: Timestamp) -> Vec<Overtaken> {
+    let own = format!("{number}.");
+    let mut overtaken = BTreeSet::new();
+    for told in taken {
+        overtaken.insert(Overtaken { id: told.last.clone(), until: told.until });
+        overtaken.extend(told.overtaken.iter().cloned());
+    }
+    overtaken.retain(|one| now < one.until && !one.id.as_str().starts_with(&own));
+    overtaken.into_iter().collect()
+}
+
 /// A warning in force: what was told last. Of the rules' own there is one for each place, and those that were told together share
 /// their number, edition, places and times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,9 +159,11 @@ pub struct Warning {
 }
 
 impl Warning {
-    /// All that a bulletin takes the place of that takes the place of this warning.
-    pub fn heritage(&self) -> impl Iterator<Item = &BulletinId> {
-        std::iter::once(&self.last).chain(self.overtaken.iter().map(|overtaken| &overtaken.id))
+    /// All that a bulletin takes the place of that takes the place of this warning: its last word, and what that had taken the place of and
+    /// could hold still for whoever has heard nothing since.
+    pub fn heritage(&self, now: Timestamp) -> impl Iterator<Item = &BulletinId> {
+        let overtaken = self.overtaken.iter().filter(move |one| now < one.until).map(|one| &one.id);
+        std::iter::once(&self.last).chain(overtaken)
     }
 }
 

@@ -55,7 +55,7 @@ fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
     tracing::info!("The state is kept in {}", held.dir.display());
     let ground = Ground {
         store: Arc::new(store),
-        clock: Clock::System,
+        clock: Clock::steady(),
         tick: TICK,
         dir: held.dir.clone(),
         sights: Sights::default(),

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
+pub mod steady;
+
+use self::steady::Steady;
 use crate::time::{TimeDelta, Timestamp};
 
 /// A clock that tells the time and can be slept by.
@@ -11,6 +14,8 @@ use crate::time::{TimeDelta, Timestamp};
 pub enum Clock {
     /// The machine's.
     System,
+    /// The machine's, but not moved with it: what a service goes by.
+    Steady(&'static Steady),
     /// A clock that began at `origin` when the machine's stood at `started`, and runs `speed` times as fast.
     Scaled {
         /// Where it began.
@@ -28,13 +33,38 @@ impl Clock {
         Self::Scaled { origin, started: Instant::now(), speed }
     }
 
+    /// The machine's clock, watched from now on for as long as the program runs.
+    pub fn steady() -> Self {
+        Self::Steady(Box::leak(Box::new(Steady::new())))
+    }
+
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Utc::now(),
+            Self::Steady(steady) => steady.now(),
             Self::Scaled { origin, started, speed } => {
                 let passed = started.elapsed().as_secs_f64() * speed;
                 *origin + TimeDelta::milliseconds((passed * 1000.0) as i64)
+            }
+        }
+    }
+
+    /// The latest that it may be, where that is in doubt; else as [`Clock::now`].
+    pub fn latest(&self) -> Timestamp {
+        match self {
+            Self::System | Self::Scaled { .. } => self.now(),
+            Self::Steady(steady) => steady.latest(),
+        }
+    }
+
+    /// Takes the word of a server on what time it is; tells how far it is ahead of the machine's clock.
+    pub fn hear(&self, server: Timestamp) -> TimeDelta {
+        match self {
+            Self::System | Self::Scaled { .. } => server - self.now(),
+            Self::Steady(steady) => {
+                steady.hear(server);
+                server - Utc::now()
             }
         }
     }
@@ -43,7 +73,7 @@ impl Clock {
     pub fn real(&self, span: TimeDelta) -> Duration {
         let span = span.to_std().unwrap_or_default();
         match self {
-            Self::System => span,
+            Self::System | Self::Steady(_) => span,
             Self::Scaled { speed, .. } => span.div_f64(speed.max(f64::MIN_POSITIVE)),
         }
     }

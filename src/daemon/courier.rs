@@ -46,6 +46,8 @@ pub struct Courier {
     asks: Option<Arc<Buttons>>,
     /// In which form mild warnings are told together there, where they are.
     gathers: Option<Form>,
+    /// The clock that may be in doubt.
+    clock: Option<Clock>,
 }
 
 /// What one turn of a courier came to.
@@ -66,7 +68,7 @@ impl Courier {
         store: Arc<dyn Store>,
         sights: Sights,
     ) -> Self {
-        Self { channel, audience, sink, store, sights, pace: None, asks: None, gathers: None }
+        Self { channel, audience, sink, store, sights, pace: None, asks: None, gathers: None, clock: None }
     }
 
     /// The same at a pace. What has gone out before a reload is not counted.
@@ -85,6 +87,12 @@ impl Courier {
     #[must_use]
     pub fn gathering(self, form: Option<Form>) -> Self {
         Self { gathers: form, ..self }
+    }
+
+    /// The same by a clock that may be in doubt: meanwhile what may have run out is not sent.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Self {
+        Self { clock: Some(clock), ..self }
     }
 
     /// Claims, sends and settles once. The time is asked for at each of these, since a send may take long.
@@ -112,7 +120,13 @@ impl Courier {
             self.store.settle(claimed.iter().map(|claimed| put_back(claimed, now())).collect()).await?;
             return Ok(Turn::Idle(None));
         }
-        let (expired, loads) = loads(&claimed, &self.channel, self.gathers, now());
+        let (now_is, latest) = (now(), self.clock.map_or_else(now, |clock| clock.latest()));
+        let (doubtful, claimed): (Vec<Claimed>, Vec<Claimed>) =
+            claimed.into_iter().partition(|one| now_is < one.expires && one.expires <= latest);
+        if !doubtful.is_empty() {
+            self.store.settle(doubtful.iter().map(|one| wait_for_certainty(one, now_is)).collect()).await?;
+        }
+        let (expired, loads) = loads(&claimed, &self.channel, self.gathers, now_is);
         if let Some((pace, meter)) = &self.pace {
             lock(meter).count(*pace, loads.len(), now());
         }
@@ -221,6 +235,16 @@ fn lock(meter: &Mutex<Meter>) -> MutexGuard<'_, Meter> {
 pub(super) fn put_back(claimed: &Claimed, now: Timestamp) -> Settlement {
     let why = "the courier of those who listened there before gave it back unsent".to_owned();
     Settlement { id: claimed.id, token: claimed.token, outcome: Outcome::Again { due: now, why }, at: now }
+}
+
+/// How long what may have run out waits until it is looked at again.
+const DOUBT: TimeDelta = TimeDelta::seconds(15);
+
+/// Gives back what has run out by one clock and not by the other.
+fn wait_for_certainty(claimed: &Claimed, now: Timestamp) -> Settlement {
+    let why =
+        "it may have run out: the clock of this machine was moved, and it is not known yet what time it is".to_owned();
+    Settlement { id: claimed.id, token: claimed.token, outcome: Outcome::Again { due: now + DOUBT, why }, at: now }
 }
 
 /// How many deliveries are owed to each channel that is not known: one that was taken out of the configuration or switched off.

@@ -310,9 +310,9 @@ impl<'a> Shift<'a> {
         if is_stopped || self.is_resting() {
             return;
         }
-        let now = self.clock.now();
+        let (now, latest) = (self.clock.now(), self.clock.latest());
         while self.slots.has_room() && !self.slots.is_full() && self.ends.len() + self.storing < MAX_UNSTORED {
-            let next = self.desk.next(now);
+            let next = self.desk.next(now, latest);
             let dropped = self.desk.dropped();
             self.keep(dropped);
             let Some(Flight { hand, owing, letter }) = next else { return };

@@ -63,7 +63,7 @@ struct Asked {
     heard: Heard,
     /// How long the server wants to be left alone.
     wait: Option<TimeDelta>,
-    /// How far the server's clock is ahead of ours, when it said.
+    /// How far the server's clock is ahead of the machine's, when it said.
     skew: Option<TimeDelta>,
 }
 
@@ -245,11 +245,6 @@ pub(super) async fn set_aside(
         }
         Err(_) => String::new(),
     }
-}
-
-/// How far a server's clock is ahead of ours.
-fn clock_skew(server: Option<Timestamp>, received: Timestamp) -> Option<TimeDelta> {
-    server.map(|server| server - received)
 }
 
 pub(super) async fn recall(brain: &mpsc::Sender<Order>, feed: &FeedConfig) -> Option<Option<FeedState>> {

@@ -19,7 +19,7 @@ use crate::language::direction::{is_arabic, is_latin, tame};
 use crate::language::{Both, Grammar, Language};
 use crate::rule::RuleBook;
 use crate::time::{TimeDelta, Timestamp, seconds, span_text};
-use crate::warning::{DeskPart, Warning, WarningKey};
+use crate::warning::{DeskPart, Warning, WarningKey, overtaken};
 
 /// The longest that a warning of the desk may last or lie ahead; whoever still wants it then says so again.
 pub const LONGEST_WARNING: TimeDelta = TimeDelta::hours(72);
@@ -228,10 +228,11 @@ pub(super) fn warn(book: &RuleBook, draft: &mut Draft<'_>, warn: &Warn, now: Tim
     let number = automatic::number(book, draft, now);
     let mut reach = Reach::new(warn.hazard, warn.severity);
     taken.iter().for_each(|told| reach.take_in(&told.reach));
-    let mut replaces: Vec<BulletinId> = taken.iter().flat_map(Warning::heritage).cloned().collect();
+    let mut replaces: Vec<BulletinId> = taken.iter().flat_map(|told| told.heritage(now)).cloned().collect();
     replaces.sort();
     replaces.dedup();
     let by_hand = ByHand { author: Some(warn.by.clone()), remarks: tamed(warn.remarks.as_ref()), reason: None };
+    let overtaken = overtaken(&taken, &number, now);
     let told = Warning {
         last: BulletinId::new(&number, 1),
         number,
@@ -246,7 +247,7 @@ pub(super) fn warn(book: &RuleBook, draft: &mut Draft<'_>, warn: &Warn, now: Tim
         evidence: Vec::new(),
         official: None,
         desk: Some(DeskPart { status, by_hand: by_hand.clone() }),
-        overtaken: Vec::new(),
+        overtaken,
         same_since: None,
     };
     draft.write(now, "desk", &told.last, format!("{} warns by hand", warn.by));
@@ -265,12 +266,14 @@ fn bulletin(told: &Warning, change: Change, was: Option<Severity>, by_hand: ByHa
         }
         (None, None) => (Status::Actual, Origin::Automatic { evidence: told.evidence.clone() }),
     };
+    // Whoever did not receive the edition that took the place of something else may have that in its stead.
     let before = BulletinId::new(&told.number, told.edition.saturating_sub(1));
+    let replaces = Warning { last: before, ..told.clone() }.heritage(now).cloned().collect();
     Bulletin {
         id: told.last.clone(),
         number: told.number.clone(),
         edition: told.edition,
-        replaces: if told.edition <= 1 { Vec::new() } else { vec![before] },
+        replaces,
         change,
         status,
         hazard: told.hazard,
@@ -336,10 +339,8 @@ pub(super) fn amend(book: &RuleBook, draft: &mut Draft<'_>, amend: &Amend, now: 
         desk: told.desk.as_ref().map(|desk| DeskPart { by_hand: by_hand.clone(), ..desk.clone() }),
         ..told.clone()
     };
-    let mut replaces = vec![told.last.clone()];
-    replaces.extend(told.overtaken.iter().map(|one| one.id.clone()));
     draft.write(now, "desk", &next.last, format!("{} changes it or adds to it", amend.by));
-    draft.say(Bulletin { left, replaces, ..bulletin(&next, change, Some(told.severity), by_hand, now) });
+    draft.say(Bulletin { left, ..bulletin(&next, change, Some(told.severity), by_hand, now) });
     for (key, one) in kept {
         // Each place keeps what was seen in it.
         let evidence = one.evidence;

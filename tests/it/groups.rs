@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nadhir::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
-use nadhir::bulletin::{Bulletin, Origin};
+use nadhir::bulletin::Bulletin;
+use nadhir::cli::sim::laws::Truth;
 use nadhir::config::{self, Config};
 use nadhir::daemon::Sights;
 use nadhir::daemon::bells::Bells;
@@ -20,7 +21,6 @@ use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{Archive, Outbox};
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
-use nadhir::warning::{Warning, WarningKey};
 use proptest::prelude::*;
 
 const PLACES: [&str; 3] = ["makkah", "jeddah", "taif"];
@@ -172,54 +172,9 @@ async fn live(config: &Config, pieces: &[Piece], is_up: impl Fn(&str, usize) -> 
         let ids: BTreeSet<&BulletinId> = received.iter().map(|bulletin| &bulletin.id).collect();
         prop_assert_eq!(ids.len(), received.len(), "nothing is sent twice");
         for name in places {
-            let kept: Vec<(&WarningKey, &Warning)> = brain.state().warnings().collect();
-            check_truth(channel, &place(name), &received, &kept, now)?;
+            let truth = Truth { said: said.clone(), kept: brain.state().warnings().collect(), now };
+            truth.hold(channel, &place(name), &received).map_err(TestCaseError::fail)?;
         }
-    }
-    Ok(())
-}
-
-/// What was received and holds of a place is what is in force there.
-fn check_truth(
-    channel: &str,
-    place: &GovernorateId,
-    received: &[&Bulletin],
-    kept: &[(&WarningKey, &Warning)],
-    now: Timestamp,
-) -> Result<(), TestCaseError> {
-    // Whoever takes the place of an edition takes that of all before it, which the reader may have in its stead.
-    let takes = |one: &Bulletin, told: &Bulletin| {
-        let named = one.replaces.iter().filter_map(|id| id.as_str().rsplit_once('.'));
-        let is_so = |(number, edition): (&str, &str)| number == told.number && told.edition <= edition.parse().unwrap();
-        named.into_iter().any(is_so)
-    };
-    let is_past = |told: &Bulletin| {
-        received.iter().any(|one| takes(one, told) || (one.number == told.number && told.edition < one.edition))
-    };
-    let own = received.iter().filter(|told| told.areas.contains(place));
-    let holds: Vec<&&Bulletin> =
-        own.filter(|told| !told.change.is_end() && now < told.until && !is_past(told)).collect();
-    let is_here = |(key, warning): &&(&WarningKey, &Warning)| match key {
-        WarningKey::Automatic { governorate, .. } => governorate == place,
-        WarningKey::Official { .. } | WarningKey::Desk { .. } => warning.areas.contains(place),
-    };
-    let stands: Vec<&Warning> = kept.iter().filter(is_here).map(|(_, warning)| *warning).collect();
-    // Whoever has an edition since which nothing was new is told as much as the last one tells.
-    let says_so = |told: &Bulletin, warning: &Warning| {
-        let since = warning.same_since.unwrap_or(warning.edition);
-        told.number == warning.number && since <= told.edition && told.edition <= warning.edition
-    };
-    for warning in &stands {
-        let is_told = holds.iter().any(|told| says_so(told, warning));
-        prop_assert!(is_told, "{channel}: {} is in force in {place} and was not received", warning.last);
-    }
-    for told in holds {
-        // Where an authority has spoken later, the rules' own word may stand until its time is up.
-        let is_own = matches!(told.origin, Origin::Automatic { .. });
-        let is_official = |one: &&&Bulletin| matches!(one.origin, Origin::Official { .. }) && one.areas.contains(place);
-        let has_spoken = received.iter().any(|one| is_official(&one) && told.issued <= one.issued);
-        let is_true = stands.iter().any(|warning| says_so(told, warning)) || (is_own && has_spoken);
-        prop_assert!(is_true, "{channel}: {} was received, and nothing of it is so in {place}", told.id);
     }
     Ok(())
 }

@@ -218,6 +218,62 @@ async fn a_correction_goes_to_all_that_received_it_or_may_have_and_to_nobody_els
 }
 
 #[tokio::test]
+async fn what_was_in_hand_while_a_newer_word_arrived_is_over_when_it_is_given_back() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        store.commit(lease, said(0, NUMBER, 1, &["lost", "left"])).await.unwrap();
+        for to in ["lost", "left"] {
+            assert_eq!(store.claim(channel(to), 8, at(1), LEASE).await.unwrap().len(), 1);
+        }
+        store.commit(lease, said(1, NUMBER, 2, &["lost", "left"])).await.unwrap();
+        for to in ["lost", "left"] {
+            assert_eq!(claimed(&*store, to, 2).await, ["MKH-2025-000001.2"]);
+            assert_eq!(standings(&*store, to).await, [Standing::Owed, Standing::Delivered], "somebody may hold it");
+        }
+        assert_eq!(claimed(&*store, "lost", 200).await, Vec::<String>::new());
+        assert_eq!(
+            standings(&*store, "lost").await,
+            [Standing::Superseded, Standing::Delivered],
+            "its lease has ended"
+        );
+        store.lead(at(60)).await.unwrap();
+        assert_eq!(standings(&*store, "left").await, [Standing::Superseded, Standing::Delivered], "so it has here");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_correction_reaches_who_may_have_received_it_while_another_warning_took_its_place() {
+    on_every_store(|store| async move {
+        let lease = store.lead(at(0)).await.unwrap();
+        let all = ["has", "may-have", "waits"];
+        store.commit(lease, said(0, NUMBER, 1, &all)).await.unwrap();
+        let mut held = Vec::new();
+        for to in &all[..2] {
+            held.extend(store.claim(channel(to), 8, at(1), LEASE).await.unwrap());
+        }
+        let mut wider = said(1, "MKH-2025-000002", 1, &all);
+        wider.bulletins[0].replaces = vec![BulletinId::new(NUMBER, 1)];
+        store.commit(lease, wider).await.unwrap();
+        let back = on_terms(2, 2, &all, |owed| {
+            owed.terms.only_if = OnlyIf::Reached;
+            owed.urgency = 15;
+        });
+        store.commit(lease, back).await.unwrap();
+        store.settle(vec![delivered(&held[0]), again(&held[1], 3)]).await.unwrap();
+        for (to, expected) in [("has", Some("200 OK")), ("may-have", None)] {
+            let next = store.claim(channel(to), 8, at(4), LEASE).await.unwrap();
+            let named: Vec<&str> = next.iter().map(|one| one.bulletin.as_str()).collect();
+            assert_eq!(named, ["MKH-2025-000001.2", "MKH-2025-000002.1"], "{to}");
+            assert_eq!(next[0].corrects.as_deref(), expected, "{to}");
+        }
+        let next = store.claim(channel("waits"), 8, at(4), LEASE).await.unwrap();
+        assert_eq!(next.len(), 1, "it never goes out there, and nothing is taken back");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_correction_knows_what_the_receiver_said_of_the_word_it_takes_back_and_nothing_else_does() {
     on_every_store(|store| async move {
         let lease = store.lead(at(0)).await.unwrap();

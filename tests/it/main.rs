@@ -17,6 +17,8 @@ mod channel;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod demo;

@@ -197,7 +197,7 @@ impl Desk {
     /// How far the time in a signature may lie from the clock; on a clock that runs faster, the same span of real time.
     fn tolerance(&self) -> TimeDelta {
         let speed = match self.clock {
-            Clock::System => 1.0,
+            Clock::System | Clock::Steady(_) => 1.0,
             Clock::Scaled { speed, .. } => speed.max(1.0),
         };
         TimeDelta::milliseconds((TOLERANCE.num_milliseconds() as f64 * speed) as i64)

@@ -235,10 +235,12 @@ impl Desk {
         }
     }
 
-    /// Who is told next, of the most urgent message that can be told to somebody.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<Flight> {
+    /// Who is told next, of the most urgent message that can be told to somebody. What has run out by the latest that it may be now
+    /// is told to nobody.
+    pub(super) fn next(&mut self, now: Timestamp, latest: Timestamp) -> Option<Flight> {
         let Self { works, busy, meters, health, dropped, .. } = self;
-        for work in works.iter_mut().filter(|work| work.goes_on(now)) {
+        let in_time = |work: &&mut Work| work.goes_on(now) && latest < work.taken.claimed.expires;
+        for work in works.iter_mut().filter(in_time) {
             while let Some(owing) = work.pop(now) {
                 if let Some(parked) = busy.get_mut(&owing.subscriber) {
                     work.parked += 1;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::clock_skew;
 use super::follow::{Followed, Probed};
 use super::{Asked, Memory, Origin, Watcher};
 use crate::daemon::clock::Clock;
@@ -72,11 +71,11 @@ impl Watcher {
             Ok(Answer::NotModified { fresh_for, server_date }) => Asked {
                 heard: Heard::Unchanged,
                 wait: self.freshness(fresh_for),
-                skew: clock_skew(server_date, received),
+                skew: server_date.map(|date| clock.hear(date)),
             },
             Ok(Answer::NoContent) => Asked::plainly(Heard::Nothing),
             Ok(Answer::Fresh(fresh)) => {
-                let skew = clock_skew(fresh.server_date, received);
+                let skew = fresh.server_date.map(|date| clock.hear(date));
                 let from = shown(&request.url);
                 let origin = Origin { from: &from, headers: &fresh.headers };
                 match self.read(fresh.body, &origin, received).await {
@@ -150,7 +149,7 @@ impl Watcher {
         let received = clock.now();
         match answer {
             Ok(Answer::NotModified { fresh_for, server_date }) => {
-                sum.skew = sum.skew.or(clock_skew(server_date, received));
+                sum.skew = sum.skew.or(server_date.map(|date| clock.hear(date)));
                 let fresh_for = self.freshness(fresh_for);
                 match remembered {
                     Some(remembered) => {
@@ -165,7 +164,7 @@ impl Watcher {
                 sum.empty += 1;
             }
             Ok(Answer::Fresh(fresh)) => {
-                sum.skew = sum.skew.or(clock_skew(fresh.server_date, received));
+                sum.skew = sum.skew.or(fresh.server_date.map(|date| clock.hear(date)));
                 let from = shown(&request.url);
                 let origin = Origin { from: &from, headers: &fresh.headers };
                 match self.read(fresh.body, &origin, received).await {

@@ -16,7 +16,7 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::rule::RuleBook;
 use crate::time::Timestamp;
-use crate::warning::{Move, Overtaken, Warning};
+use crate::warning::{Move, Overtaken, Warning, overtaken};
 
 /// What places must have in common to share a bulletin; what is worst comes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,7 +197,7 @@ fn say(
     let found = || members.iter().map(|member| &member.found);
     let mut reach = Reach::new(hazard, severity);
     told().for_each(|told| reach.take_in(&told.reach));
-    let overtaken = overtaken(&members, &number, now);
+    let overtaken = overtaken(told(), &number, now);
     let mut replaces: BTreeSet<&BulletinId> = told().map(|told| &told.last).collect();
     replaces.extend(overtaken.iter().map(|overtaken| &overtaken.id));
     let silent: Option<Vec<Timestamp>> = found().map(|found| found.silent_since).collect();
@@ -254,18 +254,6 @@ fn parted(book: &RuleBook, members: &[Member<'_>]) -> Vec<GovernorateId> {
     parted.sort_by_key(|area| book.governorates.order(area));
     parted.dedup();
     parted
-}
-
-/// What a bulletin of a number takes the place of under other numbers, and what that had taken the place of and could still hold.
-fn overtaken(members: &[Member<'_>], number: &str, now: Timestamp) -> Vec<Overtaken> {
-    let own = format!("{number}.");
-    let mut overtaken = BTreeSet::new();
-    for told in members.iter().filter_map(|member| member.told) {
-        overtaken.insert(Overtaken { id: told.last.clone(), until: told.until });
-        overtaken.extend(told.overtaken.iter().cloned());
-    }
-    overtaken.retain(|one| now < one.until && !one.id.as_str().starts_with(&own));
-    overtaken.into_iter().collect()
 }
 
 /// What is in force in one of a bulletin's places, with the values that are of that place.

@@ -7,7 +7,7 @@ use crate::ids::{BulletinId, GovernorateId};
 use crate::language::Language;
 use crate::rule::RuleBook;
 use crate::time::Timestamp;
-use crate::warning::{Former, OfficialPart, Warning, WarningKey};
+use crate::warning::{Former, OfficialPart, Warning, WarningKey, overtaken};
 
 /// Where a bulletin stands in the life of its warning.
 pub(super) struct Edition<'a> {
@@ -37,11 +37,12 @@ pub(super) fn speak(
     let mut reach = Reach::new(alert.hazard, alert.severity);
     replaced().for_each(|told| reach.take_in(&told.reach));
     let mut replaces: Vec<BulletinId> = Vec::new();
-    for id in replaced().flat_map(Warning::heritage) {
+    for id in replaced().flat_map(|told| told.heritage(now)) {
         if !replaces.contains(id) {
             replaces.push(id.clone());
         }
     }
+    let overtaken = overtaken(replaced(), &edition.number, now);
     draft.say(Bulletin {
         id: id.clone(),
         number: edition.number.clone(),
@@ -81,7 +82,7 @@ pub(super) fn speak(
         evidence: Vec::new(),
         official: Some(official),
         desk: None,
-        overtaken: Vec::new(),
+        overtaken,
         same_since: None,
     };
     draft.put_warning(key, Some(warning));
@@ -125,7 +126,7 @@ pub(super) fn finish(
         id: BulletinId::new(&warning.number, warning.edition + 1),
         number: warning.number.clone(),
         edition: warning.edition + 1,
-        replaces: vec![warning.last.clone()],
+        replaces: warning.heritage(now).cloned().collect(),
         change,
         status: own.alert.status,
         hazard: warning.hazard,

@@ -84,6 +84,25 @@ fn what_the_rules_told_goes_over_to_the_desk() {
 }
 
 #[test]
+fn each_later_word_of_the_desk_names_what_its_first_one_took() {
+    let number = "MKH-2025-000002";
+    let change = |severity| Order::Amend(Amend { severity: Some(severity), ..amend(number) });
+    let mut events = rains(10, 20, 12.0);
+    events.push(ordered(30, Order::Warn(warn(600))));
+    events.push(ordered(40, change(Severity::Red)));
+    events.push(ordered(50, Order::Lift { number: number.into(), by: "Sara".into() }));
+    let (_, said) = live(&book(rain(0, 20)), &events, 50);
+    assert_eq!(
+        tell(&said),
+        "00:10 issued yellow; 00:30 issued orange by hand; 00:40 raised red by hand; 00:50 lifted red by hand; \
+         00:50 issued yellow"
+    );
+    let own = said[0].id.clone();
+    assert_eq!(said[2].replaces, [said[1].id.clone(), own.clone()]);
+    assert_eq!(said[3].replaces, [said[2].id.clone(), own]);
+}
+
+#[test]
 fn a_drill_says_nothing_of_the_weather() {
     let drill = Warn { is_drill: true, severity: Severity::Red, ..warn(600) };
     let mut events = vec![ordered(10, Order::Warn(drill))];

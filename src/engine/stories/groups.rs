@@ -343,6 +343,27 @@ fn an_authority_takes_one_and_the_others_go_on_without_it() {
     assert!(said[2].left.is_empty(), "nobody is told that it is over where the authority speaks");
 }
 
+/// Who did not receive the authority's first word may stand by the rules' own: each later one names it, for as long as it could hold.
+#[test]
+fn each_later_word_of_an_authority_names_what_its_first_one_took() {
+    let first = alert_in("taif", 30, Severity::Orange, 300);
+    let next = |minute: i64, severity: Severity, before: &Alert| Alert {
+        msg_type: MsgType::Update,
+        references: vec![before.identity.clone()],
+        ..alert_in("taif", minute, severity, 300)
+    };
+    let second = next(60, Severity::Red, &first);
+    let third = next(240, Severity::Orange, &second);
+    let expected = "00:10 1.1 issued yellow taif; 00:30 2.1 issued orange taif official for 1.1; \
+                    01:00 2.2 raised red taif official for 2.1 1.1; 04:00 2.3 lowered orange taif official for 2.2";
+    check_in(&wait_of(0), "00:10 taif 12", &[first.clone(), second.clone(), third], "04:10", expected);
+    let end = Alert { msg_type: MsgType::Cancel, ..next(90, Severity::Red, &second) };
+    let expected = "00:10 1.1 issued yellow taif; 00:30 2.1 issued orange taif official for 1.1; \
+                    01:00 2.2 raised red taif official for 2.1 1.1; 01:30 2.3 lifted red taif official for 2.2 1.1; \
+                    01:30 3.1 issued yellow taif";
+    check_in(&wait_of(0), "00:10 taif 12", &[first, second, end], "01:30", expected);
+}
+
 #[test]
 fn an_authority_that_takes_two_names_what_it_takes_once() {
     let mut both = alert_in("taif", 30, Severity::Orange, 300);

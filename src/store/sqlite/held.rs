@@ -24,12 +24,25 @@ pub(super) struct Going {
     pub(super) lag: i64,
 }
 
+/// All that was ever owed to a channel (`?1`) of a warning (`?2`), by the names of its messages: what a courier held when another warning
+/// took its place has gone over to the number of that one.
+pub(super) const SAID_OF: &str = "messages m CROSS JOIN deliveries o ON o.message = m.id AND o.channel = ?1
+    WHERE ?2 || '.' <= m.key AND m.key < ?2 || '/'";
+
+/// Which edition of its warning such a message is.
+pub(super) const ITS_EDITION: &str = "CAST(substr(m.bulletin, length(?2) + 2) AS INTEGER)";
+
+/// How often something older was owed, and whether it was tried.
+pub(super) fn told_sql() -> String {
+    format!(
+        "SELECT count(*), coalesce(max(o.attempts > 0), 0) FROM {SAID_OF} AND NOT (?2 = ?3 AND ?4 <= {ITS_EDITION})"
+    )
+}
+
 /// Whether something is owed to a channel on its terms.
 pub(super) fn is_owed(db: &Connection, channel: i64, new: &NewDelivery) -> Result<bool, StoreError> {
     let told = |family: &BTreeSet<String>| -> Result<(bool, bool), StoreError> {
-        let sql = "SELECT count(*), coalesce(max(attempts > 0), 0) FROM deliveries
-            WHERE channel = ?1 AND number = ?2 AND NOT (number = ?3 AND ?4 <= edition)";
-        let mut look = db.prepare_cached(sql)?;
+        let mut look = db.prepare_cached(&told_sql())?;
         let (mut was_owed, mut was_tried) = (false, false);
         for number in family {
             let of = (channel, number, &new.number, new.edition);

@@ -9,6 +9,7 @@ use super::super::{Commit, Lease, Saved, StoreError};
 use super::audience::NOT_AGAIN;
 use super::held::{self, Going};
 use super::journal;
+use super::outbox::end_overtaken;
 use super::values::{code, hold_code, meta, see, set_meta};
 use crate::bulletin::Bulletin;
 use crate::message::{Message, MessageKey};
@@ -23,6 +24,7 @@ pub(super) fn lead(db: &Connection, now: Timestamp) -> Result<Lease, StoreError>
     set_meta(db, "epoch", epoch)?;
     set_meta(db, "led_at", now.timestamp_millis())?;
     db.prepare_cached(END_LEASES)?.execute((code(Standing::Superseded), now.timestamp_millis(), NOT_AGAIN))?;
+    end_overtaken(db, None, now.timestamp_millis())?;
     Ok(Lease { epoch })
 }
 

@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{StoreError, Tally};
 use super::audience::NOT_AGAIN;
-use super::held;
+use super::held::{self, ITS_EDITION, SAID_OF};
 use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
-use crate::ids::ChannelId;
+use crate::ids::{BulletinId, ChannelId};
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing, is_correction};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
@@ -59,8 +59,9 @@ pub(super) fn claim(
         };
         hold.execute((delivery.id, token, until))?;
         let pictures = delivery.picture.map(|picture| frozen(db, picture)).transpose()?.flatten();
-        let corrects = if is_correction(delivery.urgency) { arrived_before(db, row, delivery.id)? } else { None };
         let is_kept_back = held::is_kept_back(db, &text.bulletin)?;
+        let bulletin: BulletinId = name(text.bulletin)?;
+        let corrects = if is_correction(delivery.urgency) { arrived_before(db, row, &bulletin)? } else { None };
         claimed.push(Claimed {
             id: delivery.id,
             token,
@@ -68,7 +69,7 @@ pub(super) fn claim(
             channel: channel.clone(),
             audience,
             message: name(text.key)?,
-            bulletin: name(text.bulletin)?,
+            bulletin,
             body: text.body,
             content_type: text.content_type,
             pictures: pictures.map(|pictures| pictures.body),
@@ -81,13 +82,14 @@ pub(super) fn claim(
     Ok(claimed)
 }
 
-/// What the other side said when it took the newest older edition of what a delivery is of.
-fn arrived_before(db: &Connection, channel: i64, delivery: i64) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT o.note FROM deliveries d JOIN deliveries o
-            ON o.channel = d.channel AND o.number = d.number AND o.edition < d.edition AND o.standing = ?3
-        WHERE d.id = ?2 AND d.channel = ?1 ORDER BY o.edition DESC LIMIT 1";
-    let of = (channel, delivery, code(Standing::Delivered));
-    Ok(db.prepare_cached(sql)?.query_row(of, |row| row.get(0)).optional()?.flatten())
+/// What the other side said when it took the newest older edition of a bulletin.
+fn arrived_before(db: &Connection, channel: i64, bulletin: &BulletinId) -> Result<Option<String>, StoreError> {
+    let sql = format!(
+        "SELECT o.note FROM {SAID_OF} AND {ITS_EDITION} < CAST(substr(?4, length(?2) + 2) AS INTEGER) AND o.standing = ?3
+        ORDER BY {ITS_EDITION} DESC, o.id LIMIT 1"
+    );
+    let of = (channel, bulletin.number(), code(Standing::Delivered), bulletin.as_str());
+    Ok(db.prepare_cached(&sql)?.query_row(of, |row| row.get(0)).optional()?.flatten())
 }
 
 /// Brings back what was put off while the clock ran ahead: what then seemed a moment away would lie as far off as the clock was
@@ -115,7 +117,17 @@ const FOLLOW: &str = "UPDATE deliveries SET due = CASE WHEN ?1 < due THEN max(?1
 
 /// Gives back what couriers held for longer than their lease, unless that was to be the last try.
 fn release(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
-    db.prepare_cached(RELEASE)?.execute((channel, now, code(Standing::Superseded), NOT_AGAIN))?;
+    let released = db.prepare_cached(RELEASE)?.execute((channel, now, code(Standing::Superseded), NOT_AGAIN))?;
+    if released != 0 { end_overtaken(db, Some(channel), now) } else { Ok(()) }
+}
+
+/// Ends what is owed and in nobody's hands any more, where a newer edition has arrived meanwhile: at a channel, or at all.
+pub(super) fn end_overtaken(db: &Connection, channel: Option<i64>, now: i64) -> Result<(), StoreError> {
+    let over = code(Standing::Superseded);
+    match channel {
+        Some(channel) => db.prepare_cached(&overtake_at_sql())?.execute((over, now, channel))?,
+        None => db.prepare_cached(&format!("{OVERTAKEN} WHERE {HAS_ARRIVED}"))?.execute((over, now))?,
+    };
     Ok(())
 }
 
@@ -243,7 +255,7 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usiz
             settled_at = iif(is_last, ?6, settled_at), note = iif(is_last, ?7 || '; last: ', '') || ?4
         WHERE id = ?1 AND token = ?2 AND standing = 0",
     )?;
-    let mut overtake = db.prepare_cached(OVERTAKE)?;
+    let mut overtake = db.prepare_cached(&overtake_sql())?;
     let mut counted = 0;
     if let Some(latest) = settlements.iter().map(|settlement| settlement.at).max() {
         see(db, latest)?;
@@ -260,7 +272,7 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usiz
             }
         };
         if changed != 0 {
-            overtake.execute((id, code(Standing::Superseded), at))?;
+            overtake.execute((code(Standing::Superseded), at, id))?;
         }
         counted += changed;
     }
@@ -268,12 +280,23 @@ pub(super) fn settle(db: &Connection, settlements: &[Settlement]) -> Result<usiz
 }
 
 /// Ends what is owed of older editions, beside a delivery that was just settled, once a newer one has arrived.
-const OVERTAKE: &str = "UPDATE deliveries AS d
-    SET standing = ?2, settled_at = ?3, note = 'a newer edition arrived first' || coalesce('; last: ' || note, '')
-    FROM (SELECT channel, number FROM deliveries WHERE id = ?1) AS own
-    WHERE d.channel = own.channel AND d.number = own.number AND d.standing = 0 AND d.lease_until IS NULL
-        AND EXISTS (SELECT 1 FROM deliveries n
-            WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)";
+fn overtake_sql() -> String {
+    format!(
+        "{OVERTAKEN} FROM (SELECT channel, number FROM deliveries WHERE id = ?3) AS own
+        WHERE d.channel = own.channel AND d.number = own.number AND {HAS_ARRIVED}"
+    )
+}
+
+/// The same at a channel.
+fn overtake_at_sql() -> String {
+    format!("{OVERTAKEN} WHERE d.channel = ?3 AND {HAS_ARRIVED}")
+}
+
+const OVERTAKEN: &str = "UPDATE deliveries AS d
+    SET standing = ?1, settled_at = ?2, note = 'a newer edition arrived first' || coalesce('; last: ' || note, '')";
+
+const HAS_ARRIVED: &str = "d.standing = 0 AND d.lease_until IS NULL AND EXISTS (SELECT 1 FROM deliveries n
+    WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)";
 
 /// A note of bounded length, cut between characters.
 fn cut(note: &str) -> String {
@@ -352,7 +375,9 @@ mod tests {
             (&first_due, "free (channel=? AND urgency=?)"),
             (FIRST_LEASE, "held (channel=? AND lease_until>?)"),
             (FIRST_END, "ending (channel=?)"),
-            (OVERTAKE, "editions (channel=? AND number=?)"),
+            (&overtake_sql(), "editions (channel=? AND number=?)"),
+            (&overtake_at_sql(), "ending (channel=?)"),
+            (&held::told_sql(), "(key>? AND key<?)"),
             (held::LET_GO, "kept (channel=? AND hold=? AND due<?)"),
             (held::GOING, "kept (channel=? AND hold=? AND due<?)"),
             (held::STAND_BACK, "standing_in (channel=? AND due<?)"),

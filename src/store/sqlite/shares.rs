@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::{Fanout, StoreError};
 use super::SqliteStore;
-use super::held;
+use super::held::{self, ITS_EDITION, SAID_OF};
 use super::subscribers::{note_health, state};
 use super::values::{code, moment};
 use crate::ids::ChannelId;
@@ -148,13 +148,14 @@ pub(super) fn had_older(db: &Connection, delivery: i64, share: i64) -> Result<Ve
     let (number, edition, channel): (String, u32, i64) =
         db.prepare_cached(own)?.query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let mut may_have = db.prepare_cached(MAY_HAVE)?;
-    let sql = "SELECT s.marks, o.standing, o.attempts, o.id FROM deliveries o
-        LEFT JOIN shares s ON s.delivery = o.id AND s.share = ?2
-        WHERE o.channel = ?1 AND o.number = ?3 AND NOT (o.number = ?4 AND ?5 <= o.edition)";
-    let mut statement = db.prepare_cached(sql)?;
+    let sql = format!(
+        "SELECT (SELECT s.marks FROM shares s WHERE s.delivery = o.id AND s.share = ?3), o.standing, o.attempts, o.id
+        FROM {SAID_OF} AND NOT (?2 = ?4 AND ?5 <= {ITS_EDITION})"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
     let mut had = vec![OWED; usize::try_from(SHARE).unwrap_or_default()];
     for one in held::family(db, &number)? {
-        let mut rows = statement.query((channel, share, one, &number, edition))?;
+        let mut rows = statement.query((channel, one, share, &number, edition))?;
         while let Some(row) = rows.next()? {
             let (marks, standing, attempts): (Option<Vec<u8>>, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
             for subscriber in may_have.query_map((row.get::<_, i64>(3)?, share * SHARE, SHARE), |row| row.get(0))? {
