@@ -293,7 +293,8 @@ impl Crew {
             let before = leaving.remove(&channel);
             let rounds = (bells.of(&channel), crew.stop_delivering.clone(), before);
             if let Some((many, listener)) = sink.many().zip(listener) {
-                let fanout = Arc::new(Fanout::new(listener.clone(), many, store, sights));
+                let fanout = Fanout::new(listener.clone(), many, store, sights).reporting(orders.clone());
+                let fanout = Arc::new(fanout);
                 crew.couriers.insert(channel, fan_out(fanout, clock, rounds));
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::bulletin::{Bulletin, Verdict};
 use crate::dispatch::reminders::Reminder;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
-use crate::outbox::share::{Count, Hand, Landed, Share};
+use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Share};
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
 use crate::record::chain::Mark;
 use crate::route::Audience;
@@ -301,13 +301,9 @@ pub trait Fanout: Send + Sync {
     fn settle_shares(&self, landed: Vec<Landed>) -> BoxFuture<'_, Result<usize, StoreError>>;
     /// How a delivery stands at all subscribers.
     fn count_shares(&self, delivery: i64) -> BoxFuture<'_, Result<Count, StoreError>>;
-    /// Takes note of since when nothing reaches some subscribers (none: something does), and disables others; tells the names of those
-    /// who were told until now.
-    fn note_health(
-        &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+    /// Takes note of how subscribers of a channel are, and disables those who are to be; tells who of all of them is disabled without
+    /// the people on duty having been told, [`crate::outbox::share::MAX_UNSAID`] at most.
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>>;
 }
 
 /// What keeps a store from growing for ever, and its journal from being changed unnoticed.

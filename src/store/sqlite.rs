@@ -31,6 +31,7 @@ mod journal;
 mod ledger;
 mod outbox;
 mod reminders;
+mod replay;
 mod retention;
 mod schema;
 mod shares;
