@@ -209,8 +209,8 @@ enum Command {
     /// Enter, list and change those who receive the messages of a channel of subscribers, beside the running service.
     #[command(after_help = subscriber::HELP)]
     Subscriber(subscriber::Arguments),
-    /// Try out signed webhooks as their receiver.
-    #[command(after_help = webhook::HELP)]
+    /// Be a receiver of signed webhooks to try them out, print one to begin from, or list what it may be sent.
+    #[command(after_help = webhook::WHOLE)]
     Webhook(webhook::Arguments),
 }
 

@@ -35,6 +35,7 @@ pub mod ear;
 pub mod fanout;
 pub mod keeper;
 pub mod leader;
+pub mod line;
 pub mod lifecycle;
 pub mod listener;
 pub mod watcher;
@@ -44,6 +45,7 @@ use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
 use crew::{Couriers, Sinks, Watch};
 use leader::{Role, Seat};
+use line::Line;
 
 /// How often the brain looks at the clock even when nothing arrives.
 pub const TICK: TimeDelta = TimeDelta::seconds(30);
@@ -116,6 +118,7 @@ pub struct Daemon {
     sinks: Sinks,
     fetchers: Fetchers,
     couriers: Couriers,
+    line: Line,
     /// None where this node does not lead.
     lead: Option<Lead>,
     seat: Option<Seat>,
@@ -157,9 +160,9 @@ impl Daemon {
             }
             None => None,
         };
-        let couriers = Couriers::default();
+        let (couriers, line) = (Couriers::default(), Line::default());
         let seen = Role::Leads;
-        let mut daemon = Self { config, ground, bells, pulse, sinks, fetchers, couriers, lead: None, seat, seen };
+        let mut daemon = Self { config, ground, bells, pulse, sinks, fetchers, couriers, line, lead: None, seat, seen };
         daemon.seen = daemon.role();
         if daemon.seen == Role::Leads {
             daemon.take_lead().await?;
@@ -179,8 +182,7 @@ impl Daemon {
     }
 
     fn start_couriers(&mut self) {
-        let is_leader = self.lead.is_some();
-        self.couriers.start(&self.config, &self.ground, &self.bells, &self.sinks, is_leader);
+        self.couriers.start(&self.config, &self.ground, &self.bells, &self.sinks, &self.line);
     }
 
     /// Takes up the state and begins to decide.
@@ -201,6 +203,7 @@ impl Daemon {
         let times = (self.ground.clock, self.ground.tick);
         let brain = tokio::spawn(brain.run(inbox, times, Arc::clone(&self.pulse), stop.clone()));
         let watch = Watch::start(&self.config, &self.ground, &orders, &self.sinks, &self.fetchers);
+        self.line.set(Some(orders.clone()));
         self.lead = Some(Lead { orders, brain, stop, watch });
         Ok(())
     }
@@ -263,6 +266,7 @@ impl Daemon {
 
     /// Stops deciding at once: what was not committed is decided by whoever leads now.
     fn give_up_lead(&mut self) {
+        self.line.set(None);
         if let Some(lead) = self.lead.take() {
             lead.stop.cancel();
             lead.brain.abort();
@@ -364,6 +368,7 @@ impl Daemon {
             }
             let Lead { orders, brain, stop, watch } = lead;
             stop.cancel();
+            self.line.set(None);
             drop((orders, watch));
             ended = brain.await.context("the brain broke down")?;
         }

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use crate::bulletin::Bulletin;
 use crate::feed::{Batch, Validators};
 use crate::hazard::Severity;
-use crate::ids::{FeedId, GovernorateId};
-use crate::notice::Notice;
+use crate::ids::{ChannelId, FeedId, GovernorateId};
+use crate::notice::{Dropped, Notice, Topic};
 use crate::record::Entry;
 use crate::rule::RuleBook;
 use crate::statement::Statement;
@@ -101,6 +101,13 @@ pub enum Event {
         /// Set when it was refused before it went out, and a milder word of it stands: how bad that is.
         was: Option<Severity>,
     },
+    /// Subscribers of a channel were disabled, of which the people on duty are to hear.
+    Disabled {
+        /// Of which channel.
+        channel: ChannelId,
+        /// Which, and why.
+        subscribers: Vec<Dropped>,
+    },
     /// Time went by.
     Tick,
 }
@@ -159,6 +166,11 @@ pub fn step(book: &RuleBook, state: &State, event: &Event, now: Timestamp) -> Ou
                 None => desk::correct(book, &mut draft, correct, said, now),
             }
             Touched::All
+        }
+        Event::Disabled { channel, subscribers } => {
+            let (channel, subscribers) = (channel.clone(), subscribers.clone());
+            draft.notify(Topic::SubscriberDisabled { channel, subscribers, more: 0 });
+            Touched::Only(BTreeSet::new())
         }
         Event::Asked { feed, heard, skew } => {
             feeds::note(book, &mut draft, feed, heard, *skew, now);

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{BulletinId, FeedId, GovernorateId};
+use crate::ids::{BulletinId, ChannelId, FeedId, GovernorateId};
 use crate::time::{TimeDelta, Timestamp, seconds};
 
 /// How long a notice may still be sent. What it tells of is told again while it lasts.
@@ -18,6 +18,9 @@ pub const MAX_ITEMS: usize = 50;
 
 /// The longest text from outside that a notice carries, in characters.
 pub const MAX_TEXT: usize = 500;
+
+/// For how long nothing may reach a subscriber of a channel until it is disabled.
+pub const SUBSCRIBER_FAILS_FOR: TimeDelta = TimeDelta::days(5);
 
 /// A text from outside, cut to [`MAX_TEXT`].
 pub fn cut(text: &str) -> String {
@@ -164,6 +167,15 @@ pub struct RanOut {
     pub until: Timestamp,
 }
 
+/// A subscriber of a channel that is not told any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
 /// What a notice is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "topic")]
@@ -215,6 +227,15 @@ pub enum Topic {
         /// How many more there were before these.
         more: u32,
     },
+    /// Subscribers of a channel were disabled.
+    SubscriberDisabled {
+        /// Of which channel.
+        channel: ChannelId,
+        /// Which, the newest last.
+        subscribers: Vec<Dropped>,
+        /// How many more there were before these.
+        more: u32,
+    },
 }
 
 /// What an episode is about, whatever becomes of it: at most one is open for each.
@@ -231,6 +252,8 @@ pub enum Subject {
     ClockSkew,
     /// Warnings that ran out.
     RanOut,
+    /// Subscribers of a channel that were disabled.
+    SubscriberDisabled(ChannelId),
 }
 
 impl Subject {
@@ -238,7 +261,7 @@ impl Subject {
     pub fn feed(&self) -> Option<&FeedId> {
         match self {
             Self::FeedSilent(feed) | Self::UnknownShape(feed) | Self::AlertHeld(feed, _) => Some(feed),
-            Self::ClockSkew | Self::RanOut => None,
+            Self::ClockSkew | Self::RanOut | Self::SubscriberDisabled(_) => None,
         }
     }
 }
@@ -252,6 +275,7 @@ impl Topic {
             Self::AlertHeld { .. } => "alert-held",
             Self::ClockSkew { .. } => "clock-skew",
             Self::RanOut { .. } => "ran-out",
+            Self::SubscriberDisabled { .. } => "subscriber-disabled",
         }
     }
 
@@ -263,13 +287,14 @@ impl Topic {
             Self::AlertHeld { feed, why, .. } => Subject::AlertHeld(feed.clone(), *why),
             Self::ClockSkew { .. } => Subject::ClockSkew,
             Self::RanOut { .. } => Subject::RanOut,
+            Self::SubscriberDisabled { channel, .. } => Subject::SubscriberDisabled(channel.clone()),
         }
     }
 
     /// True for what happens and does not last: it is gathered, and no end of it is told.
     pub fn is_gathered(&self) -> bool {
         match self {
-            Self::AlertHeld { .. } | Self::RanOut { .. } => true,
+            Self::AlertHeld { .. } | Self::RanOut { .. } | Self::SubscriberDisabled { .. } => true,
             Self::FeedSilent { .. } | Self::UnknownShape { .. } | Self::ClockSkew { .. } => false,
         }
     }
@@ -309,6 +334,10 @@ impl Topic {
             (Self::RanOut { warnings, more }, Self::RanOut { warnings: later, more: others }) => {
                 join(warnings, more, later, others);
             }
+            (
+                Self::SubscriberDisabled { subscribers, more, .. },
+                Self::SubscriberDisabled { subscribers: later, more: others, .. },
+            ) => join(subscribers, more, later, others),
             (own, later) => *own = later,
         }
     }
@@ -378,6 +407,10 @@ impl Notice {
             Topic::RanOut { warnings, .. } => {
                 let numbers: Vec<&str> = warnings.iter().map(|one| one.number.as_str()).collect();
                 numbers.join(", ")
+            }
+            Topic::SubscriberDisabled { channel, subscribers, .. } => {
+                let names: Vec<&str> = subscribers.iter().map(|one| one.name.as_str()).collect();
+                format!("{} of {channel}", names.join(", "))
             }
         };
         format!("{} {}: {about}", self.topic.name(), self.stage.name())

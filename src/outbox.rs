@@ -10,6 +10,7 @@ use crate::route::Audience;
 use crate::route::manner::Hold;
 use crate::time::{TimeDelta, Timestamp};
 
+pub mod replay;
 pub mod share;
 
 /// How long a courier may hold a delivery before another may take it.

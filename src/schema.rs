@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 mod channels;
+pub mod events;
 mod feeds;
 mod kinds;
 mod places;

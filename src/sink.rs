@@ -14,9 +14,11 @@ use url::Url;
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
+use crate::language::Language;
 use crate::message::Form;
 use crate::message::ask::Buttons;
 use crate::message::brief::{self, Part};
+use crate::message::fewer;
 use crate::message::picture::Picture;
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
@@ -163,6 +165,29 @@ pub enum SendError {
     },
 }
 
+/// Why one of many did not take a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Missed {
+    /// As any receiver may fail to.
+    #[error(transparent)]
+    Failed(#[from] SendError),
+    /// Its receiver says that it is gone for good, and asks not to be told anything again.
+    #[error("{why}")]
+    Gone {
+        /// In which words; never a secret.
+        why: String,
+    },
+}
+
+impl From<Missed> for SendError {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Failed(why) => why,
+            Missed::Gone { why } => Self::Never { why },
+        }
+    }
+}
+
 /// What the world lends to sinks when they open.
 #[derive(Clone)]
 pub struct World {
@@ -292,6 +317,14 @@ pub struct Letter {
     pub content_type: String,
 }
 
+impl Letter {
+    /// A frozen message for a reader of some languages; of all that it holds where none is named.
+    pub fn of(key: String, body: &str, content_type: String, languages: &[Language]) -> Self {
+        let own = if languages.is_empty() { None } else { fewer::in_languages(body, languages) };
+        Self { key, body: own.unwrap_or_else(|| body.to_owned()).into(), content_type }
+    }
+}
+
 /// One of many.
 #[derive(Debug, Clone)]
 pub struct Recipient {
@@ -313,10 +346,9 @@ pub trait Many: Send + Sync {
     /// The secret of a subscriber, as it is told to it once.
     fn secret(&self, subscriber: i64, generation: u32) -> Secret;
     /// Sends one message. Bounded in time by the sink itself.
-    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, SendError>>;
+    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, Missed>>;
     /// Sends one message and tells what was answered.
-    fn challenge(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp)
-    -> BoxFuture<'_, Result<String, SendError>>;
+    fn challenge(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<String, Missed>>;
 }
 
 /// The settings of a sink, read and checked; opening it touches the world.

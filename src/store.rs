@@ -39,7 +39,8 @@ use crate::bulletin::{Bulletin, Verdict};
 use crate::dispatch::reminders::Reminder;
 use crate::ids::{BulletinId, ChannelId};
 use crate::message::{Message, MessageKey};
-use crate::outbox::share::{Count, Hand, Landed, Share};
+use crate::outbox::replay::{Frozen, Sent};
+use crate::outbox::share::{Count, DeadLetter, Disabled, Hand, Landed, News, Share};
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
 use crate::record::chain::Mark;
 use crate::route::Audience;
@@ -334,13 +335,9 @@ pub trait Fanout: Send + Sync {
     fn settle_shares(&self, landed: Vec<Landed>) -> BoxFuture<'_, Result<usize, StoreError>>;
     /// How a delivery stands at all subscribers.
     fn count_shares(&self, delivery: i64) -> BoxFuture<'_, Result<Count, StoreError>>;
-    /// Takes note of since when nothing reaches some subscribers (none: something does), and disables others; tells the names of those
-    /// who were told until now.
-    fn note_health(
-        &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>>;
+    /// Takes note of how subscribers of a channel are, and disables those who are to be; tells who of all of them is disabled without
+    /// the people on duty having been told, [`crate::outbox::share::MAX_UNSAID`] at most.
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>>;
 }
 
 /// What people ask of subscribers; beside a running service, which sees each change at its next delivery.
@@ -373,6 +370,43 @@ pub trait Retention: Send + Sync {
     /// The seal of the newest line of the journal, to be noted elsewhere ([`crate::record::chain`]).
     fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>>;
 }
+
+/// What people ask of what subscribers did not get. It works beside the service, and leaves to its couriers what they have in hand.
+pub trait Replay: Send + Sync {
+    /// What subscribers of a channel, or one of them, did not get: at whom it was given up, and whom its time ran out for. The newest
+    /// first, after one of them.
+    fn dead_letters(
+        &self,
+        channel: ChannelId,
+        subscriber: Option<i64>,
+        after: Option<(i64, i64)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>>;
+    /// All that a channel was sent since a moment, or is to be, in the order of its making, with where it stands for a subscriber; and
+    /// the newest delivery of all, by which [`Replay::send_again`] knows that nothing was said since. What was said before the channel
+    /// was given to its audience was not meant for it, and is left out. [`StoreError::Refused`] when it is more than is looked through
+    /// at once, or when the channel is for another audience.
+    fn sent_since(
+        &self,
+        of: (ChannelId, Audience),
+        subscriber: i64,
+        since: Timestamp,
+    ) -> BoxFuture<'_, Result<(Vec<Sent>, i64), StoreError>>;
+    /// The frozen text of a delivery and what it is, to be sent once more to a subscriber, who from now on may have it; none when
+    /// something was said since `newest`. Where it is told for the record, nothing is noted.
+    fn send_again(
+        &self,
+        of: (i64, i64),
+        newest: i64,
+        as_history: (bool, Timestamp),
+    ) -> BoxFuture<'_, Result<Option<Frozen>, StoreError>>;
+    /// Takes note of how it ended: with nothing where it arrived, else with why not.
+    fn sent_again(&self, of: (i64, i64), why: Option<String>, now: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// What the commands of the people beside a service work with.
+pub trait Beside: Roster + Replay {}
+impl<T: Roster + Replay> Beside for T {}
 
 /// A store does all six.
 pub trait Store: Ledger + Outbox + Archive + Fanout + Retention + Roster {}

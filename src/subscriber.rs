@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::bulletin::Bulletin;
 use crate::hazard::{Hazard, Severity};
@@ -39,7 +40,7 @@ pub enum State {
     Active,
     /// Somebody paused it.
     Paused,
-    /// It failed for so long that it is not told any more, until somebody resumes it.
+    /// Nothing reached it for days, or its receiver said that it is gone: it is not told any more, until somebody resumes it.
     Disabled,
 }
 
@@ -154,6 +155,9 @@ pub struct Subscriber {
     pub since: Timestamp,
     /// Since when nothing has reached it; none while something does.
     pub failing_since: Option<Timestamp>,
+    /// Why it was disabled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// Which secret of a subscriber is in use: the how-manieth, and until when the one before it counts too.
@@ -171,6 +175,23 @@ impl Generations {
         let older = self.older_until.filter(|until| now < *until).map(|_| self.newest.saturating_sub(1));
         std::iter::once(self.newest).chain(older.filter(|older| 0 < *older))
     }
+}
+
+/// The type of what asks one to show that it wants to hear.
+pub const CHALLENGE: &str = "subscriber.challenge";
+
+/// The type of a test of the connection.
+pub const TEST: &str = "subscriber.test";
+
+/// The body of what is sent to one subscriber of a channel and to nobody else: something of a type that is no warning.
+pub fn body_of(kind: &str, (channel, name): (&ChannelId, &str), data: Value, now: Timestamp) -> String {
+    let mut data = data;
+    if let Some(data) = data.as_object_mut() {
+        data.insert("channel".to_owned(), json!(channel));
+        data.insert("subscriber".to_owned(), json!(name));
+    }
+    let timestamp = now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    json!({ "type": kind, "timestamp": timestamp, "data": data }).to_string()
 }
 
 /// How somebody changes a subscriber.

@@ -1,10 +1,12 @@
 //! `nadhir subscriber`: who receives the messages of a channel of subscribers. It works beside the running service, on the same store, and
 //! the service sees each change at its next delivery.
 
+mod dead;
 mod ground;
 mod import;
 mod list;
 mod post;
+mod replay;
 
 use clap::Subcommand;
 
@@ -23,7 +25,7 @@ const EX_FAILED: u8 = 1;
 /// What stands after the arguments.
 pub const HELP: &str = "Examples:  nadhir subscriber add red-crescent --url https://hooks.example/nadhir --governorate jeddah,taif \
     --min-severity orange\n           nadhir subscriber import partners.csv --secrets partners-secrets.csv\n           nadhir subscriber list \
-    --state-of failing\n\nA subscriber is told nothing until it has shown that it wants to hear: it is sent \
+    --state-of failing\n           nadhir subscriber replay red-crescent --since 6h --dry-run\n\nA subscriber is told nothing until it has shown that it wants to hear: it is sent \
     {\"type\":\"subscriber.challenge\",\"data\":{\"challenge\":\"…\"}} and answers 2xx with the challenge in the body. Every request is signed as \
     Standard Webhooks has it; `webhook-id` is the same at every try, and tells what was seen already. Secrets that systemd keeps are given to \
     the service alone: run what needs the channel's key as systemd-run --pipe -p LoadCredential=… nadhir subscriber …\n\nExit codes: 0 done, 1 \
@@ -51,13 +53,19 @@ enum Command {
     /// List them.
     #[command(after_help = "Example:  nadhir subscriber list --state-of failing --json")]
     List(list::List),
+    /// List what did not arrive, the newest first: what was given up, and what ran out of time.
+    #[command(after_help = "Example:  nadhir subscriber dead red-crescent --limit 20")]
+    Dead(dead::Dead),
+    /// Send one once more what its channel was sent since a time, as far as it still holds and the subscriber wants to hear it.
+    #[command(after_help = replay::HELP)]
+    Replay(replay::Replay),
     /// Have one show that it wants to hear.
     #[command(after_help = "Example:  nadhir subscriber verify red-crescent")]
     Verify(One),
     /// Tell one nothing until it is resumed.
     #[command(after_help = "Example:  nadhir subscriber pause red-crescent")]
     Pause(One),
-    /// Tell one again that was paused, or disabled since nothing reached it for days.
+    /// Tell one again that was paused, or disabled since nothing reached it for days or its receiver said that it is gone.
     #[command(after_help = "Example:  nadhir subscriber resume red-crescent")]
     Resume(One),
     /// Change what one wants to hear, its pace, or its address, at which it then has to show anew that it wants to hear.
@@ -193,6 +201,8 @@ pub fn run(arguments: &Arguments) -> u8 {
         Command::Add(add) => Ground::open(&add.at).and_then(|ground| self::add(&ground, add)),
         Command::Import(asked) => Ground::open(&asked.at).and_then(|ground| import::run(&ground, asked)),
         Command::List(asked) => list::run(asked),
+        Command::Dead(asked) => dead::run(asked),
+        Command::Replay(asked) => replay::run(asked),
         Command::Verify(one) => Ground::open(&one.at).and_then(|ground| verify(&ground, &one.name)),
         Command::Pause(one) => Ground::open(&one.at).and_then(|ground| pause(&ground, &one.name)),
         Command::Resume(one) => Ground::open(&one.at).and_then(|ground| resume(&ground, &one.name)),
@@ -261,7 +271,8 @@ fn pause(ground: &Ground, name: &str) -> Ended {
     }
     ground.edit(&found, Edit::State(State::Paused))?;
     say(&format!(
-        "{name} is told nothing until `nadhir subscriber resume {name}`; what is said meanwhile does not come later.\n"
+        "{name} is told nothing until `nadhir subscriber resume {name}`; what is said meanwhile comes later only by `nadhir subscriber replay \
+        {name} --since TIME`.\n"
     ));
     Ok(())
 }
@@ -275,7 +286,13 @@ fn resume(ground: &Ground, name: &str) -> Ended {
         }
         State::Active | State::Paused | State::Disabled => ground.edit(&found, Edit::State(State::Active))?,
     }
-    say(&format!("{name} is told from now on.\n"));
+    let missed = match found.state {
+        State::Paused | State::Disabled => {
+            format!("; what it missed: nadhir subscriber replay {name} --since TIME --dry-run")
+        }
+        State::Active | State::Unverified => String::new(),
+    };
+    say(&format!("{name} is told from now on{missed}.\n"));
     Ok(())
 }
 

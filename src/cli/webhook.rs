@@ -1,5 +1,8 @@
-//! `nadhir webhook listen`: a receiver of signed webhooks to try things out with: it verifies each request as a receiver should, answers
-//! challenges, knows again what it has seen, and prints what came. It passes nothing on.
+//! `nadhir webhook`: what receivers of signed webhooks begin with. `listen` is one to try things out with: it verifies each request as a
+//! receiver should, answers challenges, knows again what it has seen, and prints what came. It passes nothing on.
+
+mod events;
+mod example;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Write as _;
@@ -22,8 +25,12 @@ use crate::daemon::clock::Clock;
 use crate::secret::{Secret, SecretSource};
 use crate::sink::signature::{ID, TOLERANCE, verify};
 
+/// What stands after the arguments of all.
+pub const WHOLE: &str = "Examples:  nadhir webhook listen --port 8080\n           nadhir webhook example python > receiver.py\n           nadhir webhook \
+    events warning.issued";
+
 /// What stands after the arguments.
-pub const HELP: &str = "Example:  nadhir subscriber secret red-crescent > secret && nadhir webhook listen --secret secret --port 8080\n\nWithout \
+const HELP: &str = "Example:  nadhir subscriber secret red-crescent > secret && nadhir webhook listen --secret secret --port 8080\n\nWithout \
     --secret nothing is verified, and each line says so. A request that does not verify is answered 401, every other 200 or what --answer \
     says; a challenge is given back. It listens on this machine alone.\n\nExit codes: 0 it was told to stop, or --count came, 69 it cannot \
     listen.";
@@ -43,6 +50,12 @@ enum Command {
     /// Be a receiver: verify what comes, and print it.
     #[command(after_help = HELP)]
     Listen(Listen),
+    /// Print a whole receiver in a language, to begin from.
+    #[command(after_help = "Example:  nadhir webhook example python > receiver.py")]
+    Example(example::Asked),
+    /// List what a receiver may be sent, each type with its JSON Schema and an example.
+    #[command(after_help = events::HELP)]
+    Events(events::Asked),
 }
 
 /// What `nadhir webhook listen` takes.
@@ -112,8 +125,14 @@ impl Seen {
 
 /// Does what the arguments say, and returns the exit code.
 pub fn run(arguments: &Arguments) -> u8 {
-    let Command::Listen(asked) = &arguments.command;
-    let done = runtime().and_then(|runtime| runtime.block_on(listen(asked)));
+    let done = match &arguments.command {
+        Command::Listen(asked) => runtime().and_then(|runtime| runtime.block_on(listen(asked))),
+        Command::Example(asked) => {
+            example::run(asked);
+            Ok(())
+        }
+        Command::Events(asked) => return events::run(asked),
+    };
     match done {
         Ok(()) => 0,
         Err(why) => {

@@ -19,6 +19,7 @@ use super::courier::{self, Courier};
 use super::ear::Attendant;
 use super::fanout::Fanout;
 use super::keeper;
+use super::line::Line;
 use super::listener::Listener;
 use super::watcher::Watcher;
 use super::{DRAIN, Fetchers, Ground, REST};
@@ -143,7 +144,8 @@ pub(super) struct Couriers {
 impl Couriers {
     /// Starts a courier for each channel that has none, once the one before it has ended. Where another node leads, channels of one
     /// hand are left to it.
-    pub(super) fn start(&mut self, config: &Config, ground: &Ground, bells: &Bells, sinks: &Sinks, is_leader: bool) {
+    pub(super) fn start(&mut self, config: &Config, ground: &Ground, bells: &Bells, sinks: &Sinks, line: &Line) {
+        let is_leader = line.orders().is_some();
         for (channel, (audience, sink)) in sinks {
             let listener = config.channels.iter().map(|one| &one.listener).find(|one| one.channel == *channel);
             let is_left = !is_leader && listener.is_some_and(is_of_one_hand);
@@ -154,7 +156,8 @@ impl Couriers {
             let stop = CancellationToken::new();
             let rounds = (bells.of(channel), stop.clone(), self.leaving.remove(channel));
             if let Some((many, listener)) = sink.many().zip(listener) {
-                let fanout = Arc::new(Fanout::new(listener.clone(), many, store, sights));
+                let fanout = Fanout::new(listener.clone(), many, store, sights).reporting(line.clone());
+                let fanout = Arc::new(fanout);
                 self.at_work.insert(channel.clone(), Hand { stop, task: fan_out(fanout, clock, rounds) });
                 continue;
             }

@@ -5,6 +5,7 @@
 mod desk;
 mod health;
 mod slots;
+mod word;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,15 +21,17 @@ use tracing::{debug, error, info, warn};
 
 use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Subject, Taken, Work};
 use self::slots::{Seat, Slots};
+use self::word::{Word, told};
 use super::clock::Clock;
 use super::courier::{LONGEST_NAP, put_back};
+use super::line::Line;
 use super::{DRAIN, Sight, Sights};
 use crate::ids::ChannelId;
 use crate::message::fewer;
-use crate::outbox::share::{Count, Hand, Landed, Owing, Share};
+use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Owing, Share};
 use crate::outbox::{Claimed, LEASE, Outcome, Settlement};
 use crate::route::{Audience, Listener};
-use crate::sink::{Many, Receipt, Recipient, SendError};
+use crate::sink::{Many, Missed, Receipt, Recipient, SendError};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -55,6 +58,9 @@ const FIRST_IN_HAND: usize = 4;
 /// How soon the store is asked again for what is due, where nothing was.
 const SHORTEST_NAP: TimeDelta = TimeDelta::milliseconds(50);
 
+/// How often the node that leads asks who was disabled by another.
+const ASKS_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long is waited after the store failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -64,6 +70,8 @@ pub struct Fanout {
     many: Arc<dyn Many>,
     store: Arc<dyn Store>,
     sights: Sights,
+    /// Who has the people on duty hear of those who are disabled.
+    line: Option<Line>,
 }
 
 /// What is asked of the store, and what came back.
@@ -72,7 +80,8 @@ enum Errand {
     Read(Hand, Result<Share, StoreError>),
     Stored(Vec<Landed>, Result<usize, StoreError>),
     Ended(Box<Work>, Result<Settlement, StoreError>),
-    Noted(Result<Vec<String>, StoreError>),
+    Noted(News, Result<Vec<Disabled>, StoreError>),
+    Said(Vec<Disabled>, bool),
 }
 
 /// One who is being spoken to.
@@ -87,7 +96,13 @@ struct Aloft {
 impl Fanout {
     /// A courier for those who subscribed to a channel.
     pub fn new(listener: Listener, many: Arc<dyn Many>, store: Arc<dyn Store>, sights: Sights) -> Self {
-        Self { listener, many, store, sights }
+        Self { listener, many, store, sights, line: None }
+    }
+
+    /// The same, which has the people on duty hear of subscribers that are disabled.
+    #[must_use]
+    pub fn reporting(self, line: Line) -> Self {
+        Self { line: Some(line), ..self }
     }
 
     /// Delivers until told to stop, and then what is due, as far as time allows.
@@ -106,7 +121,7 @@ struct Shift<'a> {
     clock: Clock,
     desk: Desk,
     slots: Slots,
-    flights: JoinSet<Result<Receipt, SendError>>,
+    flights: JoinSet<Result<Receipt, Missed>>,
     aloft: HashMap<Id, Aloft>,
     /// By the number of a flight, which task it is and how it is ended.
     tasks: HashMap<u64, (Id, tokio::task::AbortHandle)>,
@@ -117,6 +132,10 @@ struct Shift<'a> {
     storing: usize,
     errands: FuturesUnordered<BoxFuture<'static, Errand>>,
     is_taking: bool,
+    /// Where the word stands that some were disabled.
+    word: Word,
+    /// When the store last said who was.
+    asked_at: Instant,
     /// When the store is to be asked again for what is due.
     look_at: Timestamp,
     /// Until when the store is left alone after it failed.
@@ -142,6 +161,8 @@ impl<'a> Shift<'a> {
             storing: 0,
             errands: FuturesUnordered::new(),
             is_taking: false,
+            word: Word::Unknown,
+            asked_at: Instant::now(),
             look_at: clock.now(),
             rests_until: None,
             stops_at: None,
@@ -203,7 +224,20 @@ impl<'a> Shift<'a> {
                 .push(Box::pin(async move { Errand::Read(hand, store.share(hand, after, said, is_correction).await) }));
         }
         self.store_ends();
+        if self.word == Word::Unknown || self.desk.health.has_said() || self.asks_again() {
+            self.note_health();
+        }
         self.end_works(now);
+    }
+
+    /// Whether it is time to ask whom another node has disabled meanwhile, where this one can tell it.
+    fn asks_again(&mut self) -> bool {
+        let can_tell = || self.fanout.line.as_ref().is_some_and(|line| line.orders().is_some());
+        let is_due = self.word == Word::Said && ASKS_AGAIN <= self.asked_at.elapsed() && can_tell();
+        if is_due {
+            self.word = Word::Unknown;
+        }
+        is_due
     }
 
     /// Takes back slots, and gives up those whom too many wait beside.
@@ -242,11 +276,24 @@ impl<'a> Shift<'a> {
             let stored = store.settle_shares(ends.clone()).await;
             Errand::Stored(ends, stored)
         }));
-        let (health, disabled) = self.desk.health.news();
-        if !health.is_empty() || !disabled.is_empty() {
-            let store = Arc::clone(&self.fanout.store);
-            self.errands.push(Box::pin(async move { Errand::Noted(store.note_health(health, disabled).await) }));
+        self.note_health();
+    }
+
+    /// Has the store know how subscribers are, once at a time, and tell of whom the people on duty are to hear.
+    fn note_health(&mut self) {
+        if matches!(self.word, Word::Asked | Word::OnItsWay) {
+            return;
         }
+        let news = self.desk.health.news();
+        if news.is_nothing() && self.word != Word::Unknown {
+            return;
+        }
+        self.word = Word::Asked;
+        let (store, channel) = (Arc::clone(&self.fanout.store), self.fanout.channel().clone());
+        self.errands.push(Box::pin(async move {
+            let noted = store.note_health(channel, news.clone()).await;
+            Errand::Noted(news, noted)
+        }));
     }
 
     /// Puts down what is done, what is over, and what waits while its place is wanted.
@@ -281,7 +328,10 @@ impl<'a> Shift<'a> {
         }
         let (now, latest) = (self.clock.now(), self.clock.latest());
         while self.slots.has_room() && !self.slots.is_full() && self.ends.len() + self.storing < MAX_UNSTORED {
-            let Some(Flight { hand, owing, letter }) = self.desk.next(now, latest) else { return };
+            let next = self.desk.next(now, latest);
+            let dropped = self.desk.dropped();
+            self.keep(dropped);
+            let Some(Flight { hand, owing, letter }) = next else { return };
             let to = Recipient { subscriber: owing.subscriber, url: owing.url.clone(), secret: owing.secret };
             let many = Arc::clone(&self.fanout.many);
             let task = self.flights.spawn(async move { many.send(letter, to, now).await });
@@ -293,12 +343,12 @@ impl<'a> Shift<'a> {
         }
     }
 
-    fn landed(&mut self, joined: Result<(Id, Result<Receipt, SendError>), JoinError>) {
+    fn landed(&mut self, joined: Result<(Id, Result<Receipt, Missed>), JoinError>) {
         let (id, sent) = match joined {
             Ok((id, sent)) => (id, sent),
             Err(why) => {
                 let words = if why.is_cancelled() { "no answer while others waited" } else { "the sending broke down" };
-                (why.id(), Err(SendError::Unknown { why: words.to_owned() }))
+                (why.id(), Err(SendError::Unknown { why: words.to_owned() }.into()))
             }
         };
         let Some(Aloft { number, hand, owing, since, seat }) = self.aloft.remove(&id) else { return };
@@ -351,14 +401,24 @@ impl<'a> Shift<'a> {
             }
             // It is claimed again once its lease has ended.
             Errand::Ended(_, Err(why)) => Some(why),
-            Errand::Noted(Ok(names)) => {
-                for name in names {
-                    let channel = self.fanout.channel();
-                    error!(%channel, subscriber = name, "{name} of {channel} was disabled: nothing has reached it for {} days; `nadhir subscriber resume` lets it in again", health::FAILS_FOR.num_days());
+            Errand::Noted(news, Ok(unsaid)) => {
+                self.desk.health.noted(&news);
+                self.have_said(unsaid);
+                None
+            }
+            Errand::Noted(news, Err(why)) => {
+                self.desk.health.not_noted(news);
+                self.word = Word::Unknown;
+                Some(why)
+            }
+            Errand::Said(disabled, is_told) => {
+                // Where the brain has ended they are told after the next start.
+                self.word = Word::Said;
+                if is_told {
+                    self.desk.health.said(disabled.into_iter().map(|one| one.subscriber).collect());
                 }
                 None
             }
-            Errand::Noted(Err(why)) => Some(why),
         };
         if let Some(why) = failed {
             if self.rests_until.is_none_or(|until| until + LONGEST_NAP.to_std().unwrap_or(REST) < Instant::now()) {
@@ -386,6 +446,27 @@ impl<'a> Shift<'a> {
                 Some(why)
             }
         }
+    }
+
+    /// Has the people on duty hear of those who were disabled.
+    fn have_said(&mut self, disabled: Vec<Disabled>) {
+        self.asked_at = Instant::now();
+        let orders = self.fanout.line.as_ref().map(Line::orders);
+        // Where another node leads, that one asks for itself and tells it.
+        if disabled.is_empty() || matches!(orders, Some(None)) {
+            self.word = Word::Said;
+            return;
+        }
+        let channel = self.fanout.channel();
+        for Disabled { name, why, .. } in &disabled {
+            error!(%channel, subscriber = name, "{name} of {channel} was disabled: {why}; `nadhir subscriber resume` lets it in again");
+        }
+        self.word = Word::OnItsWay;
+        let (orders, channel) = (orders.flatten(), channel.clone());
+        self.errands.push(Box::pin(async move {
+            let is_told = told(orders, channel, &disabled).await;
+            Errand::Said(disabled, is_told)
+        }));
     }
 
     fn tell(&self, work: &Work, settlement: Settlement) {

@@ -77,13 +77,13 @@ async fn a_channel_that_hangs_through_a_reload_holds_up_no_other() {
         let sink = |is_slow| (Audience::Public, Arc::new(Receiver(to.clone(), is_slow)) as Arc<dyn Sink>);
         BTreeMap::from([(hung.clone(), sink(true)), (quick.clone(), sink(false))])
     };
-    let (bells, mut couriers) = (Bells::default(), Couriers::default());
+    let (bells, mut couriers, line) = (Bells::default(), Couriers::default(), Line::to(mpsc::channel(1).0));
     let lease = ground.store.lead(ground.clock.now()).await.unwrap();
     owe(&ground, lease, 0, &hung).await;
-    couriers.start(&config, &ground, &bells, &sinks(), true);
+    couriers.start(&config, &ground, &bells, &sinks(), &line);
     assert!(handed.recv().await.unwrap().ends_with("/hung"));
     couriers.leave();
-    couriers.start(&config, &ground, &bells, &sinks(), true);
+    couriers.start(&config, &ground, &bells, &sinks(), &line);
     owe(&ground, lease, 1, &quick).await;
     bells.ring_all();
     let quick = handed.recv().await.unwrap();

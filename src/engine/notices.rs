@@ -217,6 +217,10 @@ fn say(
 fn began(topic: &Topic) -> Option<Timestamp> {
     match topic {
         Topic::FeedSilent { past, .. } => past.first().map(|past| past.since),
-        Topic::UnknownShape { .. } | Topic::AlertHeld { .. } | Topic::ClockSkew { .. } | Topic::RanOut { .. } => None,
+        Topic::UnknownShape { .. }
+        | Topic::AlertHeld { .. }
+        | Topic::ClockSkew { .. }
+        | Topic::RanOut { .. }
+        | Topic::SubscriberDisabled { .. } => None,
     }
 }

@@ -21,9 +21,20 @@ pub fn in_languages(body: &str, languages: &[Language]) -> Option<String> {
     serde_json::to_string(&message).ok()
 }
 
+/// Of which type a frozen JSON message is, when it was said, and of which governorates it speaks.
+pub fn outline(body: &str) -> Option<(String, Timestamp, Vec<GovernorateId>)> {
+    let message: Value = serde_json::from_str(body).ok()?;
+    let kind = message.get("type")?.as_str()?.to_owned();
+    let (said, places) = said_in(&message)?;
+    Some((kind, said, places))
+}
+
 /// When a frozen JSON message was said, and of which governorates it speaks.
 pub fn said_of(body: &str) -> Option<(Timestamp, Vec<GovernorateId>)> {
-    let message: Value = serde_json::from_str(body).ok()?;
+    said_in(&serde_json::from_str(body).ok()?)
+}
+
+fn said_in(message: &Value) -> Option<(Timestamp, Vec<GovernorateId>)> {
     let said = message.get("timestamp")?.as_str()?.parse().ok()?;
     let areas = message.pointer("/data/areas").and_then(Value::as_array);
     let places = areas.into_iter().flatten().filter_map(|area| GovernorateId::new(area.get("id")?.as_str()?).ok());
@@ -56,6 +67,7 @@ mod tests {
         let (said, places) = said_of(BODY).unwrap();
         assert_eq!(said.to_rfc3339(), "2025-12-08T22:00:00+00:00");
         assert_eq!(places.iter().map(GovernorateId::as_str).collect::<Vec<_>>(), ["jeddah", "taif"]);
-        assert!(said_of("{}").is_none());
+        assert!(said_of("{}").is_none() && outline("{}").is_none());
+        assert_eq!(outline(BODY), Some(("warning.issued".to_owned(), said, places)));
     }
 }

@@ -18,7 +18,8 @@
 //! ```
 //!
 //! `doubtful` stands at the end, in the shape of `left`, where a warning may still hold in a place that it held in before and nobody
-//! knows whether it does. `reminder` counts how often what is still in force was told once more, under the same id. `parted` stands there, in the same shape, where nothing is new but that the bulletin no longer speaks of
+//! knows whether it does. `reminder` counts how often what is still in force was told once more, under the same id. `expires` is the moment from which on nobody is to be told of it any
+//! more, however late it arrives. `parted` stands there, in the same shape, where nothing is new but that the bulletin no longer speaks of
 //! some places.
 //!
 //! A notice to the people on duty comes in the same envelope under types of its own, `notice.begun`, `notice.continues` and
@@ -94,6 +95,7 @@ struct Data<'a> {
     /// The how-manieth time it is told once more; left out the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
     reminder: Option<u32>,
+    expires: String,
 }
 
 /// A feed and what the public reads in its place; none when it is not configured any more.
@@ -256,6 +258,7 @@ pub(super) fn whole(
             by_hand: !bulletin.by_hand.is_nothing(),
             reason: bulletin.by_hand.reason,
             reminder,
+            expires: instant(bulletin.stale_after),
         },
     })
 }

@@ -4,7 +4,7 @@
 //! never made into a sentence of ours.
 
 use crate::governorate::GovernorateBook;
-use crate::ids::FeedId;
+use crate::ids::{ChannelId, FeedId};
 use crate::language::Language;
 use crate::language::clock::Edge;
 use crate::language::direction::{isolate, tame};
@@ -16,7 +16,10 @@ use crate::message::evidence::span_of;
 use crate::message::telling::{Dates, Told, moment};
 use crate::message::text::Spoken;
 use crate::message::wording::WordingError;
-use crate::notice::{FeedClock, HeldAlert, Holding, Notice, Part, Past, RanOut, Server, Side, Stage, Topic};
+use crate::notice::{
+    Dropped, FeedClock, HeldAlert, Holding, Notice, Part, Past, RanOut, SUBSCRIBER_FAILS_FOR, Server, Side, Stage,
+    Topic,
+};
 use crate::time::{TimeDelta, Timestamp};
 
 /// The most things that a text lists; all of them stand in the JSON form.
@@ -48,6 +51,7 @@ impl Desk<'_> {
             Topic::AlertHeld { feed, why, alerts, more } => self.held(feed, *why, alerts, *more)?,
             Topic::ClockSkew { side, servers } => (self.lasting(side.name(), "")?, self.skew(*side, servers)?),
             Topic::RanOut { warnings, more } => (self.say("staff.ran_out", &[])?, self.ran_out(warnings, *more)?),
+            Topic::SubscriberDisabled { channel, subscribers, more } => self.disabled(channel, subscribers, *more)?,
         };
         paragraphs.push(format!("{}\n{}", self.say("staff.private", &[])?, self.number()?));
         Ok(Spoken { headline, body: paragraphs.join("\n\n") })
@@ -224,6 +228,23 @@ impl Desk<'_> {
             )
         })?;
         Ok(vec![self.say("staff.ran_out_body", &[])?, list])
+    }
+
+    fn disabled(
+        &self,
+        channel: &ChannelId,
+        subscribers: &[Dropped],
+        more: u32,
+    ) -> Result<(String, Vec<String>), WordingError> {
+        let name = isolate(self.language, channel.as_str());
+        let list = self.list(subscribers, more, |one| {
+            self.say("staff.item", &[(Slot::Quote, &self.quote(&format!("{}: {}", one.name, one.why)))])
+        })?;
+        let limit = self.span(SUBSCRIBER_FAILS_FOR)?;
+        let body = self.say("staff.disabled_body", &[(Slot::Name, &name), (Slot::Window, &limit)])?;
+        let command = isolate(self.language, &format!("nadhir subscriber resume NAME --channel {channel}"));
+        let advice = self.say("staff.disabled_advice", &[(Slot::Quote, &command)])?;
+        Ok((self.say("staff.disabled", &[(Slot::Name, &name)])?, vec![body, list, advice]))
     }
 
     /// Number and edition, and the one that this takes the place of.

@@ -3,6 +3,7 @@
 //!
 //! It sends nothing, and what it tells of has never happened.
 
+pub mod bodies;
 pub(super) mod bulletins;
 pub mod faults;
 pub(super) mod notices;

@@ -2,6 +2,10 @@
 //! urgency, what takes its place. Beneath it stands a byte for each subscriber, five hundred to a row, and a row of its own only for
 //! one who did not take it at the first try.
 
+use serde::Serialize;
+
+use crate::ids::BulletinId;
+use crate::message::MessageKey;
 use crate::outbox::Claimed;
 use crate::subscriber::{Generations, State};
 use crate::time::Timestamp;
@@ -67,6 +71,8 @@ pub enum End {
     Dead {
         /// Why.
         why: String,
+        /// True when it may have it all the same.
+        may_have: bool,
     },
     /// It is tried again.
     Again {
@@ -92,6 +98,40 @@ pub struct Landed {
     pub tried_before: u32,
     /// How it ended.
     pub end: End,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The most subscribers of whom it is told at once that they are disabled.
+pub const MAX_UNSAID: usize = 200;
+
+/// What is new of how subscribers are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct News {
+    /// Since when nothing reaches them; none where something does again.
+    pub failing: Vec<(i64, Option<Timestamp>)>,
+    /// Who is to be disabled, and why.
+    pub disabled: Vec<(i64, String)>,
+    /// Of whom the people on duty know by now that they are.
+    pub said: Vec<i64>,
+}
+
+impl News {
+    /// True when nothing is new.
+    pub fn is_nothing(&self) -> bool {
+        self.failing.is_empty() && self.disabled.is_empty() && self.said.is_empty()
+    }
+}
+
+/// A subscriber that was disabled, of which the people on duty do not know yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// Its number.
+    pub subscriber: i64,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
 }
 
 /// How a delivery stands at all subscribers whom it was looked at for.
@@ -103,6 +143,30 @@ pub struct Count {
     pub deaf: u64,
     /// At whom it was given up.
     pub dead: u64,
+}
+
+/// What one subscriber did not get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Its place in the list, after which the next is asked for.
+    #[serde(skip)]
+    pub after: (i64, i64),
+    /// The subscriber, by its name.
+    pub subscriber: String,
+    /// What.
+    pub message: MessageKey,
+    /// Of which bulletin.
+    pub bulletin: BulletinId,
+    /// How often it was tried.
+    pub tries: u32,
+    /// True when it was given up, false when its time ran out.
+    pub is_given_up: bool,
+    /// When; none where nobody took note.
+    pub at: Option<Timestamp>,
+    /// True when it may have arrived all the same.
+    pub may_have: bool,
+    /// Why it did not arrive at the last try.
+    pub why: String,
 }
 
 /// The byte of one who is still owed.

@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
 use ipnet::IpNet;
+use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use ring::hmac;
 use url::Url;
@@ -26,7 +27,7 @@ use self::line::{Answer, Lines, Lost};
 use self::names::Names;
 use super::http::{Place, asked_wait, first_words, parse_url, shown, timeout, verdict};
 use super::signature::{ID, SIGNATURE, Signer, TIMESTAMP};
-use super::{Kind, Letter, Many, Opener, Parcel, Receipt, Recipient, SendError, Sink, World, trust};
+use super::{Kind, Letter, Many, Missed, Opener, Parcel, Receipt, Recipient, SendError, Sink, World, trust};
 use crate::feed::keys;
 use crate::message::Form;
 use crate::secret::{Secret, SecretSource};
@@ -170,19 +171,14 @@ impl Many for Post {
         Secret::new(&format!("whsec_{}", STANDARD.encode(self.own_key(subscriber, generation))))
     }
 
-    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, SendError>> {
+    fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, Missed>> {
         Box::pin(async move {
             let answer = self.post(&letter, &to, now).await?;
             Ok(Receipt(answer.status.as_str().to_owned()))
         })
     }
 
-    fn challenge(
-        &self,
-        letter: Arc<Letter>,
-        to: Recipient,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<String, SendError>> {
+    fn challenge(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<String, Missed>> {
         Box::pin(async move {
             let answer = self.post(&letter, &to, now).await?;
             Ok(String::from_utf8_lossy(&answer.body).into_owned())
@@ -196,7 +192,7 @@ impl Post {
     }
 
     /// Sends one message; an answer is one that took it.
-    async fn post(&self, letter: &Letter, to: &Recipient, now: Timestamp) -> Result<Answer, SendError> {
+    async fn post(&self, letter: &Letter, to: &Recipient, now: Timestamp) -> Result<Answer, Missed> {
         let url = parse_url(&to.url).map_err(|why| SendError::Never { why })?;
         let headers = self.headers(letter, to, &url, now).map_err(|why| SendError::Never { why })?;
         let answer = self.lines.post(&url, headers, letter.body.clone()).await.map_err(|lost| failed(&url, lost))?;
@@ -223,7 +219,7 @@ impl Post {
 }
 
 /// What an answer means; what is secret in the address stands in no word of it, though the other side may repeat it.
-fn judged(url: &Url, answer: Answer, now: Timestamp) -> Result<Answer, SendError> {
+fn judged(url: &Url, answer: Answer, now: Timestamp) -> Result<Answer, Missed> {
     if answer.status.is_success() {
         return Ok(answer);
     }
@@ -232,12 +228,15 @@ fn judged(url: &Url, answer: Answer, now: Timestamp) -> Result<Answer, SendError
         let to = answer.location.as_deref().and_then(|text| url.join(text).ok());
         let to = to.map(|to| format!(" to {}", place.without_secrets(&shown(&to)))).unwrap_or_default();
         let why = format!("{place} moved ({}){to}; redirects are not followed: enter the new address", answer.status);
-        return Err(SendError::Never { why });
+        return Err(SendError::Never { why }.into());
     }
     let words = first_words(&place.without_secrets(&String::from_utf8_lossy(&answer.body)));
     let words = if words.is_empty() { answer.status.to_string() } else { format!("{}: {words}", answer.status) };
+    if answer.status == StatusCode::GONE {
+        return Err(Missed::Gone { why: format!("{place} answered {words}") });
+    }
     let asked = answer.retry_after.as_deref().and_then(|text| asked_wait(text, now));
-    verdict(&place, answer.status, &words, asked, "").map(|_| answer)
+    verdict(&place, answer.status, &words, asked, "").map(|_| answer).map_err(Missed::from)
 }
 
 fn failed(url: &Url, lost: Lost) -> SendError {
@@ -254,12 +253,10 @@ fn failed(url: &Url, lost: Lost) -> SendError {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::StatusCode;
-
     use super::*;
     use crate::time::TimeDelta;
 
-    fn answer(status: u16, words: &str, location: Option<&str>) -> Result<Answer, SendError> {
+    fn answer(status: u16, words: &str, location: Option<&str>) -> Result<Answer, Missed> {
         let url = Url::parse("https://desk.example/hook?token=hunter2").unwrap();
         let now = Timestamp::from_timestamp(1_765_238_400, 0).unwrap();
         let answer = Answer {
@@ -276,13 +273,19 @@ mod tests {
         assert!(answer(204, "", None).is_ok());
         let words = "Cannot POST /hook?token=hunter2";
         for status in [400, 401, 404, 429, 500, 503] {
-            let Err(SendError::Later { why, retry_after }) = answer(status, words, None) else { panic!("{status}") };
+            let Err(Missed::Failed(SendError::Later { why, retry_after })) = answer(status, words, None) else {
+                panic!("{status}")
+            };
             assert!(why.contains(&status.to_string()) && !why.contains("hunter2"), "{why}");
             assert_eq!(retry_after, Some(TimeDelta::seconds(120)));
         }
-        for (status, to) in [(410, None), (301, Some("/new?token=hunter2")), (308, Some("http://10.0.0.1/"))] {
-            let Err(SendError::Never { why }) = answer(status, words, to) else { panic!("{status}") };
+        for (status, to) in [(301, "/new?token=hunter2"), (308, "http://10.0.0.1/")] {
+            let Err(Missed::Failed(SendError::Never { why })) = answer(status, words, Some(to)) else {
+                panic!("{status}")
+            };
             assert!(!why.contains("hunter2"), "{why}");
         }
+        let Err(Missed::Gone { why }) = answer(410, words, None) else { panic!("it is gone") };
+        assert!(why.contains("410") && !why.contains("hunter2"), "{why}");
     }
 }

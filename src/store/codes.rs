@@ -4,7 +4,11 @@ use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
 use super::StoreError;
+use crate::bulletin::Bulletin;
+use crate::ids::ChannelId;
+use crate::message::fewer;
 use crate::outbox::Standing;
+use crate::outbox::replay::About;
 use crate::route::Audience;
 use crate::route::manner::Hold;
 use crate::subscriber::State;
@@ -34,6 +38,37 @@ pub(super) const STOOD_BACK: &str = "the channel that it stands in for has recei
 
 /// The note of a delivery whose text was changed by nobody who may.
 pub(super) const DAMAGED: &str = "its stored text is damaged and was not sent";
+
+/// What is noted of one who is being told by hand: whoever dies in between leaves it.
+pub(super) const BEGUN: &str = "it was sent once more by hand, and how that ended is not known";
+
+/// Since when a channel is for an audience, where it was for another before; `known` is for whom it is, and since when.
+pub(super) fn given_at(
+    channel: &ChannelId,
+    to: Audience,
+    (name, at): (Option<String>, Option<i64>),
+) -> Result<Option<Timestamp>, StoreError> {
+    if let Some(is) = name.filter(|name| name != to.name()) {
+        let to = to.name();
+        let why = format!(
+            "{channel} is for {to} in the configuration, and for {is} in the service that runs: have it reload first"
+        );
+        return Err(StoreError::Refused { why });
+    }
+    at.map(moment).transpose()
+}
+
+/// What a message is about and when it was said, by its bulletin or, where it is of none, by its own words; nothing where it does not say.
+pub(super) fn about(json: Option<&str>, body: Option<&str>) -> Result<Option<(About, Timestamp)>, StoreError> {
+    let Some(json) = json else {
+        let outline = body.and_then(fewer::outline);
+        return Ok(outline.map(|(kind, said, places)| (About::Other(kind, places), said)));
+    };
+    let bulletin: Bulletin = serde_json::from_str(json)
+        .map_err(|why| StoreError::Failed { why: format!("a stored bulletin cannot be read: {why}") })?;
+    let said = bulletin.issued;
+    Ok(Some((About::Warning(Box::new(bulletin)), said)))
+}
 
 /// A note of bounded length, cut between characters.
 pub(super) fn cut(note: &str) -> String {

@@ -12,13 +12,14 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Glance, Lease, Ledger, Outbox, ReachRow,
-    Readdressed, Retention, Roster, Saved, StoreError, Tally,
+    Readdressed, Replay, Retention, Roster, Saved, StoreError, Tally,
 };
 use crate::bulletin::Bulletin;
 use crate::dispatch::reminders::Reminder;
 use crate::ids::ChannelId;
 use crate::message::MessageKey;
-use crate::outbox::share::{Count, Hand, Landed, Share};
+use crate::outbox::replay::{Frozen, Sent};
+use crate::outbox::share::{Count, DeadLetter, Disabled, Hand, Landed, News, Share};
 use crate::outbox::{Claimed, Kept, Settlement};
 use crate::record::chain::{Mark, Verdict};
 use crate::route::Audience;
@@ -36,6 +37,7 @@ mod ledger;
 mod outbox;
 mod pool;
 mod reminders;
+mod replay;
 mod retention;
 mod schema;
 mod shares;
@@ -272,12 +274,47 @@ impl Fanout for PostgresStore {
         ask(&self.couriers, LOOK, async move |work| shares::count(&work, delivery).await)
     }
 
-    fn note_health(
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| subscribers::note_health(&work, &channel, &news).await)
+    }
+}
+
+impl Replay for PostgresStore {
+    fn dead_letters(
         &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        ask(&self.couriers, CHANGE, async move |work| subscribers::note_health(&work, &health, &disabled).await)
+        channel: ChannelId,
+        subscriber: Option<i64>,
+        after: Option<(i64, i64)>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeadLetter>, StoreError>> {
+        ask(&self.couriers, LOOK, async move |work| {
+            replay::dead_letters(&work, &channel, subscriber, after, limit).await
+        })
+    }
+
+    fn sent_since(
+        &self,
+        (channel, audience): (ChannelId, Audience),
+        subscriber: i64,
+        since: Timestamp,
+    ) -> BoxFuture<'_, Result<(Vec<Sent>, i64), StoreError>> {
+        ask(&self.couriers, LOOK, async move |work| {
+            let sent = replay::sent_since(&work, (&channel, audience), subscriber, since).await?;
+            Ok((sent, replay::newest(&work).await?))
+        })
+    }
+
+    fn send_again(
+        &self,
+        of: (i64, i64),
+        newest: i64,
+        as_history: (bool, Timestamp),
+    ) -> BoxFuture<'_, Result<Option<Frozen>, StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| replay::send_again(&work, of, newest, as_history).await)
+    }
+
+    fn sent_again(&self, of: (i64, i64), why: Option<String>, now: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| replay::sent_again(&work, of, why.as_deref(), now).await)
     }
 }
 

@@ -32,6 +32,7 @@ mod ledger;
 pub(super) mod moving;
 mod outbox;
 mod reminders;
+mod replay;
 mod retention;
 mod schema;
 mod shares;

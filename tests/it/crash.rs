@@ -17,7 +17,7 @@ use nadhir::engine::{Event, Heard};
 use nadhir::feed::Batch;
 use nadhir::ids::{ChannelId, GovernorateId};
 use nadhir::message::MessageKey;
-use nadhir::outbox::share::{Count, Hand, Landed, Share};
+use nadhir::outbox::share::{Count, Disabled, Hand, Landed, News, Share};
 use nadhir::outbox::{Claimed, Kept, Settlement, Standing};
 use nadhir::reading::{Basis, Reading};
 use nadhir::record::chain::Mark;
@@ -179,12 +179,8 @@ impl Fanout for Mortal {
     fn count_shares(&self, delivery: i64) -> BoxFuture<'_, Result<Count, StoreError>> {
         self.live(move |store| store.count_shares(delivery))
     }
-    fn note_health(
-        &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        self.live(|store| store.note_health(health, disabled))
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
+        self.live(|store| store.note_health(channel, news))
     }
 }
 

@@ -60,9 +60,9 @@ async fn all_that_is_in_a_file_goes_on_in_a_database_and_the_file_is_left() {
     store.settle(vec![again(&late[0], 40)]).await.unwrap();
     let many = store.claim(channel("open"), 1, at(2), LEASE).await.unwrap();
     let hand = Hand::of(&many[0]);
-    let told = Landed { hand, subscriber: ids[0], tried_before: 0, end: End::Told };
+    let told = Landed { hand, subscriber: ids[0], tried_before: 0, at: at(2), end: End::Told };
     let end = End::Again { tries: 1, due: at(50), why: AWKWARD.to_owned(), may_have: true };
-    let owed = Landed { hand, subscriber: ids[1], tried_before: 0, end };
+    let owed = Landed { hand, subscriber: ids[1], tried_before: 0, at: at(2), end };
     store.settle_shares(vec![told, owed]).await.unwrap();
     let before = all_of(&store).await;
 

@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nadhir::store::Store;
 use nadhir::store::postgres::{Address, PostgresStore};
 use nadhir::store::sqlite::SqliteStore;
+use nadhir::store::{Replay, Store};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -129,6 +129,10 @@ pub(crate) enum Kind {
     Server,
 }
 
+/// All that a store can do.
+pub(crate) trait Whole: Store + Replay {}
+impl<T: Store + Replay> Whole for T {}
+
 /// Where a store lies, so that it can be opened again.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
@@ -145,7 +149,7 @@ impl Place {
         }
     }
 
-    pub(crate) async fn open(&self) -> Box<dyn Store> {
+    pub(crate) async fn open(&self) -> Box<dyn Whole> {
         match self {
             Self::File(path) => Box::new(SqliteStore::open(path).unwrap()),
             Self::Server(url) => Box::new(open(url).await),

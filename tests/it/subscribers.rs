@@ -12,8 +12,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use nadhir::bulletin::{Bulletin, Change, Reach};
 use nadhir::daemon::Sights;
+use nadhir::daemon::brain::Order;
 use nadhir::daemon::clock::Clock;
 use nadhir::daemon::fanout::Fanout;
+use nadhir::daemon::line::Line;
+use nadhir::engine::Event;
 use nadhir::hazard::{Hazard, Severity};
 use nadhir::ids::GovernorateId;
 use nadhir::language::Language;
@@ -25,14 +28,36 @@ use nadhir::sink::{Many, World};
 use nadhir::store::{Commit, Lease, Store};
 use nadhir::subscriber::{Edit, NewSubscriber, State as Member, Wishes};
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// Tells each story to a store in a file and to one in a database server.
+macro_rules! on_both {
+    ($($story:ident),+ $(,)?) => {
+        mod in_a_file {
+            use super::Kind;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(Kind::File).await;
+            })+
+        }
+        mod in_a_database_server {
+            use super::Kind;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(Kind::Server).await;
+            })+
+        }
+    };
+}
+
+mod kit;
 mod program;
+mod replay;
 
 use super::crash::{Death, Mortal};
-use super::postgres::{Kind, Place};
+use super::postgres::{Kind, Place, Whole};
 use super::process::PATIENCE;
 use super::sinks::read;
 use super::stores::{at, channel, said};
@@ -103,7 +128,7 @@ async fn receivers() -> (Shared, String) {
 
 /// A store, a channel of subscribers and their receivers.
 struct Field {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Whole>,
     place: Place,
     many: Arc<dyn Many>,
     desk: Shared,
@@ -128,16 +153,21 @@ fn listener() -> Listener {
     }
 }
 
+/// What sends to subscribers, with the key in a directory.
+fn many_of(dir: &std::path::Path) -> Arc<dyn Many> {
+    let settings = "secret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n";
+    let opener = read("subscribers", settings);
+    assert!(!format!("{opener:?}").contains(KEY));
+    opener.open(&World::new(dir.to_owned()).unwrap()).unwrap().many().unwrap()
+}
+
 impl Field {
     async fn open(kind: Kind) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("key"), KEY).unwrap();
-        let settings = "secret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n";
-        let opener = read("subscribers", settings);
-        assert!(!format!("{opener:?}").contains(KEY));
-        let many = opener.open(&World::new(dir.path().to_owned()).unwrap()).unwrap().many().unwrap();
+        let many = many_of(dir.path());
         let place = Place::new(dir.path(), "nadhir", kind);
-        let store: Arc<dyn Store> = place.open().await.into();
+        let store: Arc<dyn Whole> = place.open().await.into();
         let lease = store.lead(at(0)).await.unwrap();
         let (desk, base) = receivers().await;
         Self { store, place, many, desk, base, lease, version: 0, running: None, _dir: dir }
@@ -183,13 +213,20 @@ impl Field {
     }
 
     fn start(&mut self) {
-        self.start_with(Arc::clone(&self.store));
+        self.start_with(self.store.clone());
     }
 
     fn start_with(&mut self, store: Arc<dyn Store>) {
+        self.start_reporting(store, None);
+    }
+
+    fn start_reporting(&mut self, store: Arc<dyn Store>, orders: Option<mpsc::Sender<Order>>) {
         let (stop, bell) = (CancellationToken::new(), Arc::new(Notify::new()));
         let clock = Clock::scaled(at(1), 1.0);
-        let fanout = Fanout::new(listener(), Arc::clone(&self.many), store, Sights::default());
+        let mut fanout = Fanout::new(listener(), Arc::clone(&self.many), store, Sights::default());
+        if let Some(orders) = orders {
+            fanout = fanout.reporting(Line::to(orders));
+        }
         let (own_bell, own_stop) = (Arc::clone(&bell), stop.clone());
         let running = tokio::spawn(async move { fanout.run(clock, own_bell, own_stop).await });
         self.running = Some((running, stop, bell));
@@ -214,6 +251,12 @@ impl Field {
         let rows = self.store.deliveries().await.unwrap();
         let note = rows.last().and_then(|row| row.note.clone()).unwrap_or_default();
         (rows.iter().map(|row| row.standing).collect(), note)
+    }
+
+    /// How one stands, and why.
+    async fn states(&self, name: &str) -> (Member, Option<String>) {
+        let found = self.store.subscriber(channel("open"), name.to_owned()).await.unwrap().unwrap();
+        (found.state, found.why)
     }
 
     async fn until<F: Future<Output = bool>>(&self, what: &str, mut look: impl FnMut() -> F) {
@@ -322,6 +365,7 @@ async fn who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key(
     assert_eq!(field.count("fine"), 1, "once, however often others are tried");
     field.until("another try at the hanging one", || async { 2 <= field.count("hanging") }).await;
     assert_eq!((field.count("gone"), field.standings().await.0), (1, vec![Standing::Owed]));
+    assert_eq!(field.states("gone").await.0, Member::Disabled);
     let keys: BTreeSet<_> =
         field.arrived("hanging").iter().map(|one| one.headers["webhook-id"].to_str().unwrap().to_owned()).collect();
     assert_eq!(keys.len(), 1);
@@ -332,8 +376,74 @@ async fn who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key(
     field.until("the end of the older", || async { field.standings().await.0[0] == Standing::Superseded }).await;
     assert_eq!(field.count("fine"), 2);
     let last = |name: &str| String::from_utf8(field.arrived(name).last().unwrap().body.to_vec()).unwrap();
-    assert!(["broken", "hanging", "gone"].iter().all(|name| last(name).contains("000001.2")));
+    assert!(["broken", "hanging"].iter().all(|name| last(name).contains("000001.2")));
+    assert_eq!(field.count("gone"), 1, "whoever said that it is gone is not asked again");
     field.stop().await;
+}
+
+async fn who_is_gone_is_disabled_with_its_reason_and_hears_again_once_it_is_let_in(kind: Kind) {
+    let mut field = Field::open(kind).await;
+    let id = field.subscribe("gone", Wishes::default()).await;
+    field.subscribe("fine", Wishes::default()).await;
+    field.answer("gone", Answer::Status(410));
+    field.say(1, |_| {}).await;
+    field.start();
+    assert_eq!(field.until_settled(Standing::Delivered).await, "1 subscribers, 1 refused");
+    field.stop().await;
+    let (state, why) = field.states("gone").await;
+    assert!(state == Member::Disabled && why.as_deref().unwrap().contains("answered 410 Gone"), "{why:?}");
+    field.desk.lock().unwrap().answers.clear();
+    field.start();
+    field.say(2, |bulletin| bulletin.change = Change::Updated).await;
+    field.until_settled(Standing::Delivered).await;
+    assert_eq!((field.count("gone"), field.count("fine")), (1, 2));
+    assert!(field.store.edit_subscriber(id, Edit::State(Member::Active)).await.unwrap());
+    assert_eq!(field.states("gone").await, (Member::Active, None));
+    field.say(3, |bulletin| bulletin.change = Change::Updated).await;
+    field.until("the one that was let in", || async { field.count("gone") == 2 }).await;
+    field.stop().await;
+}
+
+/// A brain that does nothing but take note of what it is told, and may refuse.
+fn note_taker(takes: bool) -> (mpsc::Sender<Order>, Arc<Mutex<Vec<Event>>>) {
+    let (orders, mut inbox) = mpsc::channel(8);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let own = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Some(order) = inbox.recv().await {
+            let Order::Happened(event, done) = order else { panic!("nothing else is asked") };
+            own.lock().unwrap().push(*event);
+            if takes {
+                done.send(()).unwrap();
+            }
+        }
+    });
+    (orders, heard)
+}
+
+async fn that_one_was_disabled_is_told_until_it_is_committed_and_not_once_more(kind: Kind) {
+    let mut field = Field::open(kind).await;
+    field.subscribe("gone", Wishes::default()).await;
+    field.answer("gone", Answer::Status(410));
+    field.say(1, |_| {}).await;
+    // The first brain ends before it commits, the second commits, and the third hears nothing more.
+    for (takes, count) in [(false, 1), (true, 1), (true, 0)] {
+        let (orders, heard) = note_taker(takes);
+        field.start_reporting(field.store.clone(), Some(orders));
+        field.until("the word", || async { count <= heard.lock().unwrap().len() }).await;
+        if count == 0 {
+            field.say(2, |_| {}).await;
+            field.until_settled(Standing::Delivered).await;
+        }
+        field.stop().await;
+        let heard = heard.lock().unwrap();
+        assert_eq!(heard.len(), count);
+        for event in heard.iter() {
+            let Event::Disabled { channel, subscribers } = event else { panic!("{event:?}") };
+            assert_eq!((channel.as_str(), subscribers[0].name.as_str()), ("open", "gone"));
+            assert!(subscribers[0].why.contains("410"), "{subscribers:?}");
+        }
+    }
 }
 
 async fn what_is_told_before_a_stop_is_not_told_after_it_and_the_rest_is(kind: Kind) {
@@ -401,8 +511,8 @@ async fn a_pace_of_its_own_holds_one_back_and_nobody_else(kind: Kind) {
 }
 
 async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_key(kind: Kind) {
-    // It asks for what is due, for who is owed, to store what became of each, for the count, and to settle.
-    for call in 0..8 {
+    // It asks who is disabled without a word, for what is due, for who is owed, to store what became of each, for the count, and to settle.
+    for call in 0..9 {
         for death in [Death::Before(call), Death::After(call)] {
             let mut field = Field::open(kind).await;
             for name in ["a", "b", "c"] {
@@ -434,30 +544,12 @@ async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_ke
     }
 }
 
-/// Tells each story to a store in a file and to one in a database server.
-macro_rules! on_both {
-    ($($story:ident),+ $(,)?) => {
-        mod in_a_file {
-            use super::Kind;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(Kind::File).await;
-            })+
-        }
-        mod in_a_database_server {
-            use super::Kind;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(Kind::Server).await;
-            })+
-        }
-    };
-}
-
 on_both! {
     each_subscriber_gets_it_once_signed_with_a_secret_of_its_own,
     who_does_not_hear_of_it_is_not_told_and_who_is_paused_or_came_later_neither,
     who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key,
+    who_is_gone_is_disabled_with_its_reason_and_hears_again_once_it_is_let_in,
+    that_one_was_disabled_is_told_until_it_is_committed_and_not_once_more,
     what_is_told_before_a_stop_is_not_told_after_it_and_the_rest_is,
     a_new_secret_signs_beside_the_old_one_and_nobody_inside_is_asked_unless_it_is_allowed,
     a_pace_of_its_own_holds_one_back_and_nobody_else,

@@ -9,7 +9,7 @@ use crate::bulletin::Bulletin;
 use crate::dispatch::reminders::Reminder;
 use crate::ids::ChannelId;
 use crate::message::MessageKey;
-use crate::outbox::share::{Count, Hand, Landed, Share};
+use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Share};
 use crate::outbox::{Claimed, Kept, Settlement};
 use crate::record::chain::Mark;
 use crate::route::Audience;
@@ -227,12 +227,8 @@ impl Fanout for Disk {
         self.call(move |store| store.count_shares(delivery))
     }
 
-    fn note_health(
-        &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        self.call(move |store| store.note_health(health, disabled))
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
+        self.call(move |store| store.note_health(channel, news))
     }
 }
 

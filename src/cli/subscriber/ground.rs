@@ -14,10 +14,13 @@ use super::{Ended, Where};
 use crate::config::{ChannelConfig, Config};
 use crate::daemon::clock::Clock;
 use crate::ids::ChannelId;
+use crate::outbox::replay::{Frozen, Sent};
+use crate::outbox::share::DeadLetter;
+use crate::route::Listener;
 use crate::sink::{Many, World};
 use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::{Beside, StoreError};
 use crate::subscriber::{Edit, NewSubscriber, Subscriber, Wishes};
 use crate::time::Timestamp;
 
@@ -26,7 +29,7 @@ pub(super) struct Ground {
     config: Config,
     channel: ChannelId,
     runtime: Runtime,
-    store: Box<dyn Store>,
+    store: Box<dyn Beside>,
     dir: std::path::PathBuf,
 }
 
@@ -44,7 +47,7 @@ impl Ground {
         let dir = place::state_dir(at.dirs.state.as_deref(), config.settings.store.as_deref());
         let runtime = runtime().map_err(|why| (EX_UNAVAILABLE, why))?;
         let unusable = |why: anyhow::Error| (EX_UNAVAILABLE, why.context("the store cannot be opened"));
-        let store: Box<dyn Store> = match &config.settings.database {
+        let store: Box<dyn Beside> = match &config.settings.database {
             Some(database) => {
                 let server = database.server(&dir).map_err(|why| unusable(anyhow::anyhow!(why)))?;
                 let store = runtime.block_on(PostgresStore::beside(server));
@@ -105,6 +108,39 @@ impl Ground {
         found.map_err(|why| (EX_UNAVAILABLE, anyhow::Error::new(why)))
     }
 
+    /// Who listens at the channel.
+    pub(super) fn listener(&self) -> Result<&Listener, (u8, anyhow::Error)> {
+        let channel = find(&self.config, Some(self.channel.as_str())).map_err(|why| (EX_CONFIG, why))?;
+        Ok(&channel.listener)
+    }
+
+    pub(super) fn dead_letters(
+        &self,
+        subscriber: Option<i64>,
+        after: Option<(i64, i64)>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, (u8, anyhow::Error)> {
+        self.wait(self.store.dead_letters(self.channel.clone(), subscriber, after, limit)).map_err(unavailable)
+    }
+
+    pub(super) fn sent_since(&self, to: i64, since: Timestamp) -> Result<(Vec<Sent>, i64), (u8, anyhow::Error)> {
+        let of = (self.channel.clone(), self.listener()?.audience);
+        self.wait(self.store.sent_since(of, to, since)).map_err(unavailable)
+    }
+
+    pub(super) fn send_again(
+        &self,
+        of: (i64, i64),
+        newest: i64,
+        as_history: bool,
+    ) -> Result<Option<Frozen>, (u8, anyhow::Error)> {
+        self.wait(self.store.send_again(of, newest, (as_history, self.now()))).map_err(unavailable)
+    }
+
+    pub(super) fn sent_again(&self, of: (i64, i64), why: Option<String>) -> Ended {
+        self.wait(self.store.sent_again(of, why, self.now())).map_err(unavailable)
+    }
+
     pub(super) fn edit(&self, one: &Subscriber, edit: Edit) -> Ended {
         match self.wait(self.store.edit_subscriber(one.id, edit)) {
             Ok(true) => Ok(()),
@@ -112,6 +148,10 @@ impl Ground {
             Err(why) => Err((EX_UNAVAILABLE, anyhow::Error::new(why))),
         }
     }
+}
+
+fn unavailable(why: StoreError) -> (u8, anyhow::Error) {
+    (EX_UNAVAILABLE, anyhow::Error::new(why))
 }
 
 /// The channel that is meant.

@@ -54,7 +54,10 @@ pub(super) fn run(asked: &List) -> Ended {
                 let failing = one.failing_since.filter(|_| one.state == State::Active);
                 let state = match failing {
                     Some(since) => format!("failing for {}", age(now - since)),
-                    None => one.state.name().to_owned(),
+                    None => match &one.why {
+                        Some(why) => format!("{}: {why}", one.state.name()),
+                        None => one.state.name().to_owned(),
+                    },
                 };
                 let pace = one.pace.clone().unwrap_or_default();
                 table.add_row([one.name.clone(), state, hears(&one.wishes), pace, without_query(&one.url)]);

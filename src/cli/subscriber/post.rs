@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chrono::SecondsFormat;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 
 use super::ground::{Ground, say};
 use super::{EX_FAILED, Ended};
 use crate::sink::{Letter, Recipient};
-use crate::subscriber::Subscriber;
+use crate::subscriber::{CHALLENGE, Subscriber, TEST, body_of};
 use crate::time::Timestamp;
 
 /// How many random bytes a challenge holds.
@@ -23,13 +22,7 @@ fn letter(
     now: Timestamp,
     data: serde_json::Value,
 ) -> anyhow::Result<Letter> {
-    let mut data = data;
-    if let Some(data) = data.as_object_mut() {
-        data.insert("channel".to_owned(), json!(ground.channel()));
-        data.insert("subscriber".to_owned(), json!(one.name));
-    }
-    let timestamp = now.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let body = json!({ "type": kind, "timestamp": timestamp, "data": data }).to_string();
+    let body = body_of(kind, (ground.channel(), &one.name), data, now);
     let key = format!("{kind}/{}/{}", one.id, random()?);
     Ok(Letter { key, body: body.into(), content_type: "application/json".to_owned() })
 }
@@ -47,7 +40,7 @@ fn recipient(one: &Subscriber) -> Recipient {
 /// Has one show that it wants to hear.
 pub(super) fn challenge(ground: &Ground, one: &Subscriber) -> anyhow::Result<()> {
     let (now, challenge) = (ground.now(), random()?);
-    let letter = letter("subscriber.challenge", ground, one, now, json!({ "challenge": challenge }))?;
+    let letter = letter(CHALLENGE, ground, one, now, json!({ "challenge": challenge }))?;
     let many = ground.many().map_err(|(_, why)| why)?;
     let said = ground.wait(many.challenge(Arc::new(letter), recipient(one), now)).context("it was not asked")?;
     anyhow::ensure!(said.contains(&challenge), "it answered without the challenge in the body");
@@ -59,8 +52,7 @@ pub(super) fn test(ground: &Ground, name: &str) -> Ended {
     let one = ground.find(name)?;
     let now = ground.now();
     let note = "this is a test of the connection and no warning";
-    let letter =
-        letter("subscriber.test", ground, &one, now, json!({ "note": note })).map_err(|why| (EX_FAILED, why))?;
+    let letter = letter(TEST, ground, &one, now, json!({ "note": note })).map_err(|why| (EX_FAILED, why))?;
     let many = ground.many()?;
     let receipt = ground.wait(many.send(Arc::new(letter), recipient(&one), now));
     let receipt =

@@ -8,11 +8,12 @@ use super::health::Health;
 use crate::bulletin::Bulletin;
 use crate::ids::{BulletinId, GovernorateId};
 use crate::message::fewer;
+use crate::outbox::replay::key_of;
 use crate::outbox::share::{End, Hand, Landed, Owing, Share};
 use crate::outbox::{Claimed, Outcome, is_correction};
 use crate::route::Listener;
 use crate::route::pace::{Meter, Pace};
-use crate::sink::{Letter, Receipt, SendError, outcome};
+use crate::sink::{Letter, Missed, Receipt, SendError, outcome};
 use crate::subscriber::{State, Wishes};
 use crate::time::Timestamp;
 
@@ -122,11 +123,20 @@ pub(super) struct Desk {
     busy: HashMap<i64, Vec<(Hand, Owing)>>,
     meters: HashMap<i64, Meter>,
     pub(super) health: Health,
+    /// What is not sent to those who were disabled meanwhile.
+    dropped: Vec<Landed>,
 }
 
 impl Desk {
     pub(super) fn new(listener: Listener) -> Self {
-        Self { listener, works: Vec::new(), busy: HashMap::new(), meters: HashMap::new(), health: Health::default() }
+        Self {
+            listener,
+            works: Vec::new(),
+            busy: HashMap::new(),
+            meters: HashMap::new(),
+            health: Health::default(),
+            dropped: Vec::new(),
+        }
     }
 
     pub(super) fn works(&self) -> &[Work] {
@@ -193,7 +203,7 @@ impl Desk {
 
     /// Puts a share that was read with the rest; tells who does not hear of it.
     pub(super) fn add(&mut self, hand: Hand, share: Share, now: Timestamp) -> Vec<Landed> {
-        let Self { listener, works, .. } = self;
+        let Self { listener, works, health, .. } = self;
         let Some(work) = works.iter_mut().find(|work| work.hand == hand) else { return Vec::new() };
         work.is_reading = false;
         let Some(number) = share.number else {
@@ -205,9 +215,10 @@ impl Desk {
         for owing in share.owing {
             if owing.state != State::Active || !owing.has_older || work.letter_for(&owing.wishes, listener).is_none() {
                 let tried_before = owing.tries;
-                deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf });
+                deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf, at: now });
                 continue;
             }
+            health.is_active(owing.subscriber);
             match owing.due.filter(|due| now < *due) {
                 Some(due) => work.wait(due, owing),
                 None => work.ready.push_back(owing),
@@ -227,13 +238,26 @@ impl Desk {
     /// Who is told next, of the most urgent message that can be told to somebody. What has run out by the latest that it may be now
     /// is told to nobody.
     pub(super) fn next(&mut self, now: Timestamp, latest: Timestamp) -> Option<Flight> {
-        let Self { works, busy, meters, health, .. } = self;
+        let Self { works, busy, meters, health, dropped, .. } = self;
         let in_time = |work: &&mut Work| work.goes_on(now) && latest < work.taken.claimed.expires;
         for work in works.iter_mut().filter(in_time) {
             while let Some(owing) = work.pop(now) {
                 if let Some(parked) = busy.get_mut(&owing.subscriber) {
                     work.parked += 1;
                     parked.push((work.hand, owing));
+                    continue;
+                }
+                if health.is_ended(owing.subscriber) {
+                    let why = "it was disabled before this could be sent".to_owned();
+                    let end = End::Dead { why, may_have: false };
+                    work.unstored += 1;
+                    dropped.push(Landed {
+                        hand: work.hand,
+                        subscriber: owing.subscriber,
+                        tried_before: owing.tries,
+                        end,
+                        at: now,
+                    });
                     continue;
                 }
                 let rest = health.rests_until(owing.subscriber, now);
@@ -250,20 +274,29 @@ impl Desk {
         None
     }
 
+    /// What is to be stored of those who are not told after all.
+    pub(super) fn dropped(&mut self) -> Vec<Landed> {
+        std::mem::take(&mut self.dropped)
+    }
+
     /// Takes note of how a try ended; what is to be stored of it.
     pub(super) fn land(
         &mut self,
         hand: Hand,
         mut owing: Owing,
-        sent: Result<Receipt, SendError>,
+        sent: Result<Receipt, Missed>,
         now: Timestamp,
         chance: f64,
     ) -> Option<Landed> {
         self.unpark(owing.subscriber);
         match &sent {
             Ok(_) => self.health.reached(owing.subscriber, owing.failing_since.is_some()),
-            Err(_) => self.health.failed(owing.subscriber, owing.failing_since, now),
+            Err(Missed::Gone { why }) => self.health.gone(owing.subscriber, why.clone()),
+            Err(Missed::Failed(why)) => {
+                self.health.failed(owing.subscriber, owing.failing_since, now, &why.to_string());
+            }
         }
+        let sent = sent.map_err(SendError::from);
         let may_have = matches!(sent, Err(SendError::Unknown { .. }));
         let work = self.work(hand)?;
         work.aloft = work.aloft.saturating_sub(1);
@@ -273,7 +306,7 @@ impl Desk {
             Outcome::Delivered { .. } => End::Told,
             Outcome::Dead { why } => {
                 work.why = Some(why.clone());
-                End::Dead { why }
+                End::Dead { why, may_have }
             }
             Outcome::Again { due, why } => {
                 work.why = Some(why.clone());
@@ -285,7 +318,7 @@ impl Desk {
             Outcome::Expired => return None,
         };
         work.unstored += 1;
-        Some(Landed { hand, subscriber, tried_before, end })
+        Some(Landed { hand, subscriber, tried_before, end, at: now })
     }
 
     /// What waited until something else had reached a subscriber can go on.
@@ -371,7 +404,7 @@ impl Work {
             },
         };
         Arc::new(Letter {
-            key: format!("{}/{}", claimed.message.as_str(), listener.channel),
+            key: key_of(&claimed.message, &listener.channel),
             body: body.into(),
             content_type: claimed.content_type.clone(),
         })

@@ -1,8 +1,10 @@
 //! Which subscribers fail: one that did several times in a row is left in peace for a while, whatever is owed to it, and one that did for
-//! days is not told any more. Pure: it is told what time it is.
+//! days, or whose receiver says that it is gone, is not told any more. Pure: it is told what time it is.
 
 use std::collections::HashMap;
 
+use crate::notice::SUBSCRIBER_FAILS_FOR;
+use crate::outbox::share::News;
 use crate::time::{TimeDelta, Timestamp};
 
 /// After how many failures in a row one is left in peace, for how long first, and for how long at most.
@@ -10,10 +12,7 @@ const PATIENCE: u32 = 3;
 const FIRST_REST: TimeDelta = TimeDelta::seconds(5);
 const LONGEST_REST: TimeDelta = TimeDelta::minutes(2);
 
-/// For how long one may fail until it is disabled.
-pub(super) const FAILS_FOR: TimeDelta = TimeDelta::days(5);
-
-/// Of how many it is remembered that they fail.
+/// Of how many it is remembered that they fail, and of how many that they are disabled.
 const MOST: usize = 200_000;
 
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +28,10 @@ pub(super) struct Health {
     failing: HashMap<i64, Failing>,
     /// Since when nothing reaches them, where that is news, and that others are reached again.
     news: HashMap<i64, Option<Timestamp>>,
-    disabled: Vec<i64>,
+    disabled: Vec<(i64, String)>,
+    said: Vec<i64>,
+    /// Who is told nothing any more, and whether the store knows: what was read before may still speak of them.
+    ended: HashMap<i64, bool>,
 }
 
 impl Health {
@@ -46,7 +48,7 @@ impl Health {
     }
 
     /// Something has not. `known` is since when it fails, as it is stored.
-    pub(super) fn failed(&mut self, subscriber: i64, known: Option<Timestamp>, now: Timestamp) {
+    pub(super) fn failed(&mut self, subscriber: i64, known: Option<Timestamp>, now: Timestamp, why: &str) {
         if MOST <= self.failing.len() && !self.failing.contains_key(&subscriber) {
             return;
         }
@@ -61,15 +63,72 @@ impl Health {
             let rest = FIRST_REST.checked_mul(doubled).unwrap_or(LONGEST_REST).min(LONGEST_REST);
             one.rests_until = Some(now + rest);
         }
-        if FAILS_FOR <= now - one.since {
-            self.disabled.push(subscriber);
-            self.failing.remove(&subscriber);
+        if SUBSCRIBER_FAILS_FOR <= now - one.since {
+            let days = SUBSCRIBER_FAILS_FOR.num_days();
+            self.end(subscriber, format!("nothing reached it for {days} days; the last: {why}"));
         }
     }
 
+    /// Its receiver says that it is gone for good.
+    pub(super) fn gone(&mut self, subscriber: i64, why: String) {
+        self.end(subscriber, why);
+    }
+
+    fn end(&mut self, subscriber: i64, why: String) {
+        self.failing.remove(&subscriber);
+        if self.ended.len() < MOST {
+            self.ended.insert(subscriber, false);
+        }
+        self.disabled.push((subscriber, why));
+    }
+
+    /// Whether one is told nothing any more.
+    pub(super) fn is_ended(&self, subscriber: i64) -> bool {
+        self.ended.contains_key(&subscriber)
+    }
+
+    /// The store says that one is told. Where it knew that it was disabled, somebody has let it in again.
+    pub(super) fn is_active(&mut self, subscriber: i64) {
+        if self.ended.get(&subscriber) == Some(&true) {
+            self.ended.remove(&subscriber);
+        }
+    }
+
+    /// The people on duty know that these are disabled.
+    pub(super) fn said(&mut self, subscribers: Vec<i64>) {
+        self.said.extend(subscribers);
+    }
+
+    /// True when the store is to know something at once.
+    pub(super) fn has_said(&self) -> bool {
+        !self.said.is_empty()
+    }
+
     /// What the store is to know, and does not yet.
-    pub(super) fn news(&mut self) -> (Vec<(i64, Option<Timestamp>)>, Vec<i64>) {
-        (self.news.drain().collect(), std::mem::take(&mut self.disabled))
+    pub(super) fn news(&mut self) -> News {
+        News {
+            failing: self.news.drain().collect(),
+            disabled: std::mem::take(&mut self.disabled),
+            said: std::mem::take(&mut self.said),
+        }
+    }
+
+    /// The store knows this by now.
+    pub(super) fn noted(&mut self, news: &News) {
+        for (subscriber, _) in &news.disabled {
+            if let Some(is_noted) = self.ended.get_mut(subscriber) {
+                *is_noted = true;
+            }
+        }
+    }
+
+    /// The store does not know this after all; what is newer stands.
+    pub(super) fn not_noted(&mut self, news: News) {
+        for (subscriber, since) in news.failing {
+            self.news.entry(subscriber).or_insert(since);
+        }
+        self.disabled.extend(news.disabled);
+        self.said.extend(news.said);
     }
 }
 
@@ -86,7 +145,7 @@ mod tests {
         let mut health = Health::default();
         let mut rests = Vec::new();
         for _ in 0..40 {
-            health.failed(7, None, at(0));
+            health.failed(7, None, at(0), "503");
             rests.push(health.rests_until(7, at(0)).map_or(0, |until| (until - at(0)).num_seconds()));
         }
         assert_eq!(rests.get(..7), Some([0, 0, 5, 10, 20, 40, 80].as_slice()));
@@ -94,21 +153,36 @@ mod tests {
         assert_eq!(health.rests_until(8, at(0)), None, "nobody pays for another");
         health.reached(7, true);
         assert_eq!(health.rests_until(7, at(0)), None);
-        assert_eq!(health.news().0, [(7, None)]);
+        assert_eq!(health.news().failing, [(7, None)]);
     }
 
     #[test]
     fn only_days_of_failing_disable_and_one_success_ends_them() {
-        let mut health = Health::default();
-        health.failed(7, None, at(0));
-        assert_eq!(health.news(), (vec![(7, Some(at(0)))], Vec::new()));
-        health.failed(7, Some(at(0)), at(0) + FAILS_FOR - TimeDelta::seconds(1));
-        assert_eq!(health.news(), (Vec::new(), Vec::new()));
-        health.failed(7, Some(at(0)), at(0) + FAILS_FOR);
-        assert_eq!(health.news().1, [7]);
-        health.failed(9, Some(at(0)), at(5));
+        let (mut health, end) = (Health::default(), at(0) + SUBSCRIBER_FAILS_FOR);
+        health.failed(7, None, at(0), "503");
+        assert_eq!(health.news(), News { failing: vec![(7, Some(at(0)))], ..News::default() });
+        health.failed(7, Some(at(0)), end - TimeDelta::seconds(1), "503");
+        assert!(health.news().is_nothing() && !health.is_ended(7));
+        health.failed(7, Some(at(0)), end, "503");
+        assert_eq!(health.news().disabled, [(7, "nothing reached it for 5 days; the last: 503".to_owned())]);
+        health.failed(9, Some(at(0)), at(5), "503");
         health.reached(9, false);
-        health.failed(9, None, at(0) + FAILS_FOR);
-        assert!(health.news().1.is_empty());
+        health.failed(9, None, end, "503");
+        assert!(health.news().disabled.is_empty());
+    }
+
+    #[test]
+    fn who_is_gone_is_told_nothing_until_the_store_has_known_it_and_says_that_it_is_let_in_again() {
+        let mut health = Health::default();
+        health.gone(7, "410".to_owned());
+        health.is_active(7);
+        assert!(health.is_ended(7), "the store did not know yet");
+        let news = health.news();
+        health.not_noted(news.clone());
+        assert_eq!(health.news(), news, "what could not be stored is stored later");
+        health.noted(&news);
+        assert!(health.is_ended(7));
+        health.is_active(7);
+        assert!(!health.is_ended(7) && health.news().is_nothing());
     }
 }

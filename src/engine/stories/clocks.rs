@@ -64,6 +64,7 @@ fn lines(notices: &[Notice]) -> Vec<String> {
             Topic::AlertHeld { alerts, .. } => format!(" {}", alerts.len()),
             Topic::ClockSkew { side, .. } => format!(" {}", side.name()),
             Topic::RanOut { warnings, .. } => format!(" {}", warnings.len()),
+            Topic::SubscriberDisabled { subscribers, .. } => format!(" {}", subscribers.len()),
             Topic::UnknownShape { .. } => String::new(),
         };
         let (hour, minute, second) = (told / 3600, told / 60 % 60, told % 60);
@@ -253,6 +254,19 @@ fn alerts_that_are_held_are_gathered_and_none_is_left_out() {
     assert!(said.is_empty());
     let Topic::AlertHeld { why, alerts, .. } = &notices[0].topic else { panic!() };
     assert_eq!((*why, alerts[0].about.as_str()), (Holding::Unplaced, "أمطار غزيرة; أتلانتس"));
+}
+
+#[test]
+fn the_people_on_duty_hear_at_once_that_a_subscriber_was_disabled_and_of_many_together() {
+    let disabled = |name: &str| Event::Disabled {
+        channel: crate::ids::ChannelId::new("open").unwrap(),
+        subscribers: vec![crate::notice::Dropped { name: name.to_owned(), why: "410 Gone".to_owned() }],
+    };
+    let events = [(60, disabled("a")), (70, disabled("b")), (80, disabled("c")), (90, disabled("b"))];
+    let (_, notices, said) = live_by_seconds(&only("gauge", FeedTerms::new("csv", TimeDelta::hours(9))), &events, 3600);
+    let expected = ["00:01:00 #1.1 begun subscriber-disabled 1", "00:11:00 #1.2 continues subscriber-disabled 3"];
+    assert_eq!(lines(&notices), expected, "one that is told of twice is listed once");
+    assert!(said.is_empty());
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use super::bulletins::Scene;
 use crate::hazard::{Hazard, Severity};
-use crate::ids::{BulletinId, GovernorateId};
+use crate::ids::{BulletinId, ChannelId, GovernorateId};
 use crate::message::notice::MAX_LISTED;
-use crate::notice::{FeedClock, HeldAlert, Holding, LIFE, Notice, Part, Past, RanOut, Server, Side, Stage, Topic};
+use crate::notice::{
+    Dropped, FeedClock, HeldAlert, Holding, LIFE, Notice, Part, Past, RanOut, Server, Side, Stage, Topic,
+};
 use crate::time::TimeDelta;
 
 /// How many warnings may rest on a feed: every plural of both languages.
@@ -79,6 +81,16 @@ impl Scene {
     }
 }
 
+/// So many subscribers that were disabled.
+fn disabled(count: usize) -> Topic {
+    let one = |number: usize| Dropped {
+        name: format!("partner-{number}"),
+        why: "https://hooks.example answered 410 Gone".to_owned(),
+    };
+    let channel = ChannelId::new("partners").expect("it is a name");
+    Topic::SubscriberDisabled { channel, subscribers: (1..=count).map(one).collect(), more: 0 }
+}
+
 /// Servers whose clocks are ahead by so many seconds.
 fn skew(side: Side, ahead: &[i64]) -> Topic {
     let server = |(name, ahead_s): (&str, &i64)| Server { name: name.to_owned(), ahead_s: *ahead_s };
@@ -106,6 +118,7 @@ pub(in crate::message) fn plain(scene: &Scene, areas: &[GovernorateId]) -> Vec<(
     let held = |why: &Holding| (format!("held {}", why.name()), scene.notice(scene.held(*why, 1), Stage::Begun));
     all.extend(Holding::ALL.iter().map(held));
     all.push(("ran out".to_owned(), scene.notice(scene.ran_out(areas), Stage::Continues)));
+    all.push(("subscribers disabled".to_owned(), scene.notice(disabled(2), Stage::Begun)));
     all
 }
 
@@ -120,6 +133,7 @@ pub(in crate::message) fn every(scene: &Scene, areas: &[GovernorateId], mut look
         let held = scene.held(Holding::Unplaced, count);
         all.push((format!("{count} held"), scene.notice(held, Stage::Begun)));
         all.push((format!("{count} strange"), scene.notice(scene.strange(count), Stage::Begun)));
+        all.push((format!("{count} disabled"), scene.notice(disabled(count), Stage::Begun)));
     }
     let nowhere = [GovernorateId::new("atlantis").expect("it is a name")];
     all.push(("ran out nowhere".to_owned(), scene.notice(scene.ran_out(&nowhere), Stage::Begun)));

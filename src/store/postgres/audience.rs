@@ -33,6 +33,7 @@ pub(super) async fn readdress(
         if let Some((row, from)) = before.filter(|(_, from)| from != to) {
             let on_their_way = keep_from_trying(work, row).await?;
             let ended = end(work, row, (from, *to), now).await?;
+            work.run("UPDATE channels SET given_at = $2 WHERE id = $1", &[&row, &now.timestamp_millis()]).await?;
             readdressed.push(Readdressed { channel: channel.clone(), from, to: *to, ended, on_their_way });
         }
         work.run(put, &[&channel.as_str(), &to.name()]).await?;

@@ -78,7 +78,7 @@ const TABLES: [Table; 10] = [
         ],
         key: "id",
     },
-    Table { name: "channels", columns: &[plain("id"), plain("name"), plain("audience")], key: "id" },
+    Table { name: "channels", columns: &[plain("id"), plain("name"), plain("audience"), plain("given_at")], key: "id" },
     Table {
         name: "deliveries",
         columns: &[
@@ -118,6 +118,8 @@ const TABLES: [Table; 10] = [
             plain("older_until"),
             plain("made_at"),
             plain("failing_since"),
+            plain("why"),
+            ("unsaid", Form::Flag),
         ],
         key: "id",
     },
@@ -135,6 +137,7 @@ const TABLES: [Table; 10] = [
             plain("due"),
             ("may_have", Form::Flag),
             plain("why"),
+            plain("at"),
         ],
         key: "delivery, subscriber",
     },

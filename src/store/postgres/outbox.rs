@@ -251,16 +251,17 @@ async fn due_rows(work: &Work, channel: i64, now: i64, limit: usize) -> Result<V
     Ok(due)
 }
 
+/// A frozen message.
 #[derive(Clone)]
-struct Text {
+pub(super) struct Text {
     key: String,
     bulletin: String,
-    content_type: String,
-    body: Arc<str>,
+    pub(super) content_type: String,
+    pub(super) body: Arc<str>,
 }
 
 /// Reads a frozen message; none when its bytes are not those that were frozen.
-async fn frozen(work: &Work, message: i64) -> Result<Option<Text>, StoreError> {
+pub(super) async fn frozen(work: &Work, message: i64) -> Result<Option<Text>, StoreError> {
     let sql = "SELECT key, bulletin, content_type, body, sha256 FROM messages WHERE id = $1";
     let row = work.one(sql, &[&message]).await?;
     let (key, body, sha256): (String, &[u8], &[u8]) = (row.get(0), row.get(3), row.get(4));

@@ -54,7 +54,7 @@ async fn one_share(
     let Some(next) = next else { return Ok(Share::default()) };
     let (number, _) = share_of(next);
     let marks = marks(work, hand.delivery, number).await?;
-    let older = if is_correction { had_older(work, hand, channel, number).await? } else { Vec::new() };
+    let older = if is_correction { had_older(work, hand.delivery, number).await? } else { Vec::new() };
     let has_older = |place: usize| !is_correction || older.get(place).is_some_and(|mark| *mark == TOLD);
     let mut debts = debts(work, hand.delivery, number).await?;
     let sql = "SELECT id, url, wishes, state, generation, older_until, pace, failing_since FROM subscribers
@@ -90,7 +90,7 @@ fn number_of(stored: i64) -> u32 {
 }
 
 /// The bytes of a share; none while nothing of it is settled.
-async fn marks(work: &Work, delivery: i64, share: i64) -> Result<Vec<u8>, StoreError> {
+pub(super) async fn marks(work: &Work, delivery: i64, share: i64) -> Result<Vec<u8>, StoreError> {
     let sql = "SELECT marks FROM shares WHERE delivery = $1 AND share = $2";
     Ok(work.maybe(sql, &[&delivery, &share]).await?.map(|row| row.get(0)).unwrap_or_default())
 }
@@ -104,12 +104,14 @@ async fn debts(work: &Work, delivery: i64, share: i64) -> Result<BTreeMap<i64, (
 }
 
 /// Who of a share received an older edition of the same warning, under whatever number it has gone, or may have: where it was tried
-/// and is not known to be settled, all who are still owed.
-async fn had_older(work: &Work, hand: Hand, channel: i64, share: i64) -> Result<Vec<u8>, StoreError> {
-    let own = work.one("SELECT number, edition FROM deliveries WHERE id = $1", &[&hand.delivery]).await?;
-    let (number, edition): (String, i64) = (own.get(0), own.get(1));
+/// and is not known to be settled, all who are still owed; and everywhere those of whom it is known that they may.
+pub(super) async fn had_older(work: &Work, delivery: i64, share: i64) -> Result<Vec<u8>, StoreError> {
+    let own = work.one("SELECT number, edition, channel FROM deliveries WHERE id = $1", &[&delivery]).await?;
+    let (number, edition, channel): (String, i64, i64) = (own.get(0), own.get(1), own.get(2));
+    let may_have =
+        "SELECT subscriber FROM debts WHERE delivery = $1 AND $2 <= subscriber AND subscriber < $3 AND may_have";
     let sql = concat!(
-        "SELECT (SELECT s.marks FROM shares s WHERE s.delivery = o.id AND s.share = $3), o.standing, o.attempts FROM ",
+        "SELECT (SELECT s.marks FROM shares s WHERE s.delivery = o.id AND s.share = $3), o.standing, o.attempts, o.id FROM ",
         said_of!(),
         " AND NOT ($2::text = $4 AND $5 <= ",
         its_edition!(),
@@ -122,6 +124,12 @@ async fn had_older(work: &Work, hand: Hand, channel: i64, share: i64) -> Result<
     }
     for row in rows {
         let (marks, standing, attempts): (Option<Vec<u8>>, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let of: &[Value<'_>] = &[&row.get::<_, i64>(3), &(share * SHARE), &((share + 1) * SHARE)];
+        for subscriber in work.rows(may_have, of).await? {
+            if let Some(had) = had.get_mut(share_of(subscriber.get(0)).1) {
+                *had = TOLD;
+            }
+        }
         let may_be_on_its_way = standing != code(Standing::Delivered) && 0 < attempts;
         for (place, had) in had.iter_mut().enumerate() {
             let mark = marks.as_ref().and_then(|marks| marks.get(place)).copied().unwrap_or(OWED);
@@ -131,6 +139,25 @@ async fn had_older(work: &Work, hand: Hand, channel: i64, share: i64) -> Result<
         }
     }
     Ok(had)
+}
+
+/// Sets the byte of one subscriber.
+pub(super) async fn mark_one(work: &Work, (delivery, subscriber): (i64, i64), mark: u8) -> Result<(), StoreError> {
+    let (share, place) = share_of(subscriber);
+    put_marks(work, (delivery, share), &[(place, mark)]).await
+}
+
+async fn put_marks(work: &Work, (delivery, share): (i64, i64), ends: &[(usize, u8)]) -> Result<(), StoreError> {
+    let mut marks = marks(work, delivery, share).await?;
+    marks.resize(usize::try_from(SHARE).unwrap_or_default(), OWED);
+    for (place, mark) in ends {
+        if let Some(own) = marks.get_mut(*place) {
+            *own = *mark;
+        }
+    }
+    let sql = "INSERT INTO shares (delivery, share, marks) VALUES ($1, $2, $3)
+        ON CONFLICT (delivery, share) DO UPDATE SET marks = excluded.marks";
+    work.run(sql, &[&delivery, &share, &marks]).await.map(drop)
 }
 
 /// Records what became of deliveries at subscribers; counts those whose courier still holds the delivery, and keeps it from being
@@ -150,45 +177,49 @@ pub(super) async fn settle(work: &Work, landed: &[Landed]) -> Result<usize, Stor
             rows.entry((one.hand.delivery, share)).or_default().push((place, mark));
         }
     }
-    let put = "INSERT INTO shares (delivery, share, marks) VALUES ($1, $2, $3)
-        ON CONFLICT (delivery, share) DO UPDATE SET marks = excluded.marks";
-    for ((delivery, share), ends) in rows {
-        let mut marks = marks(work, delivery, share).await?;
-        marks.resize(usize::try_from(SHARE).unwrap_or_default(), OWED);
-        for (place, mark) in ends {
-            if let Some(own) = marks.get_mut(place) {
-                *own = mark;
-            }
-        }
-        work.run(put, &[&delivery, &share, &marks]).await?;
+    for (share, ends) in rows {
+        put_marks(work, share, &ends).await?;
     }
     Ok(counted)
 }
 
 /// Keeps what is to be known of one who did not take it, and forgets that of one who did; the byte that it has from now on.
 async fn note(work: &Work, one: &Landed) -> Result<Option<u8>, StoreError> {
-    let put = "INSERT INTO debts (delivery, subscriber, tries, due, may_have, why) VALUES ($1, $2, $3, $4, $5, $6)
+    let put =
+        "INSERT INTO debts (delivery, subscriber, tries, due, may_have, why, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (delivery, subscriber) DO UPDATE SET tries = excluded.tries, due = excluded.due,
-            may_have = debts.may_have OR excluded.may_have, why = excluded.why";
-    let (delivery, subscriber) = (one.hand.delivery, one.subscriber);
+            may_have = debts.may_have OR excluded.may_have, why = excluded.why, at = excluded.at";
+    let (delivery, subscriber, at) = (one.hand.delivery, one.subscriber, one.at.timestamp_millis());
     let cut = |why: &str| clean(&cut_why(why));
     Ok(match &one.end {
-        End::Told | End::Deaf => {
+        End::Told => {
             if 0 < one.tried_before {
                 let sql = "DELETE FROM debts WHERE delivery = $1 AND subscriber = $2";
                 work.run(sql, &[&delivery, &subscriber]).await?;
             }
-            Some(if one.end == End::Told { TOLD } else { DEAF })
+            Some(TOLD)
         }
-        End::Dead { why } => {
+        End::Deaf => {
+            if 0 < one.tried_before {
+                // That one may have it is known for as long as it may be taken back.
+                for sql in [
+                    "DELETE FROM debts WHERE delivery = $1 AND subscriber = $2 AND NOT may_have",
+                    "UPDATE debts SET due = NULL WHERE delivery = $1 AND subscriber = $2",
+                ] {
+                    work.run(sql, &[&delivery, &subscriber]).await?;
+                }
+            }
+            Some(DEAF)
+        }
+        End::Dead { why, may_have } => {
             let tries = i64::from(one.tried_before) + 1;
-            let of: &[Value<'_>] = &[&delivery, &subscriber, &tries, &None::<i64>, &false, &cut(why)];
+            let of: &[Value<'_>] = &[&delivery, &subscriber, &tries, &None::<i64>, may_have, &cut(why), &at];
             work.run(put, of).await?;
             Some(DEAD)
         }
         End::Again { tries, due, why, may_have } => {
             let (tries, due) = (i64::from(*tries), due.timestamp_millis());
-            work.run(put, &[&delivery, &subscriber, &tries, &due, may_have, &cut(why)]).await?;
+            work.run(put, &[&delivery, &subscriber, &tries, &due, may_have, &cut(why), &at]).await?;
             None
         }
     })

@@ -3,10 +3,11 @@
 use tokio_postgres::Row;
 
 use super::super::StoreError;
-use super::super::codes::{moment, state, state_code};
-use super::ledger::channel_row;
+use super::super::codes::{cut_why, moment, state, state_code};
+use super::ledger::{channel_row, clean};
 use super::pool::Work;
 use crate::ids::ChannelId;
+use crate::outbox::share::{Disabled, MAX_UNSAID, News};
 use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Wishes};
 use crate::time::Timestamp;
 
@@ -52,6 +53,7 @@ fn subscriber(row: &Row) -> Result<Subscriber, StoreError> {
         },
         since: moment(row.get(9))?,
         failing_since: row.get::<_, Option<i64>>(10).map(moment).transpose()?,
+        why: row.get(11),
     })
 }
 
@@ -62,7 +64,7 @@ pub(super) async fn list(
     after: i64,
     limit: usize,
 ) -> Result<Vec<Subscriber>, StoreError> {
-    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since
+    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why
         FROM subscribers s JOIN channels c ON c.id = s.channel
         WHERE $2 < s.id AND ($1::text IS NULL OR c.name = $1) ORDER BY s.id LIMIT $3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -72,7 +74,7 @@ pub(super) async fn list(
 
 /// One subscriber by the name that it has in its channel.
 pub(super) async fn named(work: &Work, channel: &ChannelId, name: &str) -> Result<Option<Subscriber>, StoreError> {
-    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since
+    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why
         FROM subscribers s JOIN channels c ON c.id = s.channel WHERE c.name = $1 AND s.name = $2";
     work.maybe(sql, &[&channel.as_str(), &name]).await?.as_ref().map(subscriber).transpose()
 }
@@ -81,11 +83,12 @@ pub(super) async fn named(work: &Work, channel: &ChannelId, name: &str) -> Resul
 pub(super) async fn edit_row(work: &Work, id: i64, edit: &Edit) -> Result<bool, StoreError> {
     let changed = match edit {
         Edit::State(state) => {
-            let sql = "UPDATE subscribers SET state = $2, failing_since = NULL WHERE id = $1";
+            let sql =
+                "UPDATE subscribers SET state = $2, failing_since = NULL, why = NULL, unsaid = false WHERE id = $1";
             work.run(sql, &[&id, &state_code(*state)]).await?
         }
         Edit::Url(url) => {
-            let sql = "UPDATE subscribers SET url = $2, state = 0, failing_since = NULL WHERE id = $1";
+            let sql = "UPDATE subscribers SET url = $2, state = 0, failing_since = NULL, why = NULL, unsaid = false WHERE id = $1";
             work.run(sql, &[&id, url]).await?
         }
         Edit::Wishes(wishes) => {
@@ -101,22 +104,22 @@ pub(super) async fn edit_row(work: &Work, id: i64, edit: &Edit) -> Result<bool, 
     Ok(0 < changed)
 }
 
-/// Takes note of since when nothing reaches some, and that others are reached again; disables those who failed for too long, and
-/// tells their names.
-pub(super) async fn note_health(
-    work: &Work,
-    health: &[(i64, Option<Timestamp>)],
-    disabled: &[i64],
-) -> Result<Vec<String>, StoreError> {
-    for (id, since) in health {
+/// Takes note of how subscribers of a channel are, and disables those who are to be; tells who is disabled without the people on duty
+/// having been told.
+pub(super) async fn note_health(work: &Work, channel: &ChannelId, news: &News) -> Result<Vec<Disabled>, StoreError> {
+    for (id, since) in &news.failing {
         let since = since.map(|since| since.timestamp_millis());
         work.run("UPDATE subscribers SET failing_since = $2 WHERE id = $1", &[id, &since]).await?;
     }
-    let end = "UPDATE subscribers SET state = $2 WHERE id = $1 AND state = $3 RETURNING name";
-    let mut names = Vec::new();
-    for id in disabled {
-        let gone = work.maybe(end, &[id, &state_code(State::Disabled), &state_code(State::Active)]).await?;
-        names.extend(gone.map(|row| row.get::<_, String>(0)));
+    let end = "UPDATE subscribers SET state = $2, why = $4, unsaid = true WHERE id = $1 AND state = $3";
+    for (id, why) in &news.disabled {
+        let (disabled, active) = (state_code(State::Disabled), state_code(State::Active));
+        work.run(end, &[id, &disabled, &active, &clean(&cut_why(why))]).await?;
     }
-    Ok(names)
+    work.run("UPDATE subscribers SET unsaid = false WHERE id = ANY($1)", &[&news.said]).await?;
+    let unsaid = "SELECT id, name, coalesce(why, '') FROM subscribers
+        WHERE channel = (SELECT id FROM channels WHERE name = $1) AND unsaid ORDER BY id LIMIT $2";
+    let rows = work.rows(unsaid, &[&channel.as_str(), &(MAX_UNSAID as i64)]).await?;
+    let disabled = |row: &Row| Disabled { subscriber: row.get(0), name: row.get(1), why: row.get(2) };
+    Ok(rows.iter().map(disabled).collect())
 }

@@ -35,6 +35,8 @@ pub(super) fn readdress(
         if let Some((row, from)) = before.filter(|(_, from)| from != to) {
             let on_their_way = keep_from_trying(db, row)?;
             let ended = end(db, row, from, *to, now)?;
+            db.prepare_cached("UPDATE channels SET given_at = ?2 WHERE id = ?1")?
+                .execute((row, now.timestamp_millis()))?;
             readdressed.push(Readdressed { channel: channel.clone(), from, to: *to, ended, on_their_way });
         }
         put.execute((channel.as_str(), to.name()))?;

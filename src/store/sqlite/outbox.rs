@@ -203,16 +203,17 @@ fn due_rows(db: &Connection, channel: i64, now: i64, limit: usize) -> Result<Vec
     Ok(due)
 }
 
+/// A frozen message.
 #[derive(Clone)]
-struct Text {
+pub(super) struct Text {
     key: String,
     bulletin: String,
-    content_type: String,
-    body: Arc<str>,
+    pub(super) content_type: String,
+    pub(super) body: Arc<str>,
 }
 
 /// Reads a frozen message; none when its bytes are not those that were frozen.
-fn frozen(db: &Connection, message: i64) -> Result<Option<Text>, StoreError> {
+pub(super) fn frozen(db: &Connection, message: i64) -> Result<Option<Text>, StoreError> {
     let mut statement =
         db.prepare_cached("SELECT key, bulletin, content_type, body, sha256 FROM messages WHERE id = ?1")?;
     let (text, sha256) = statement.query_row([message], |row| {

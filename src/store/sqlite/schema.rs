@@ -60,13 +60,19 @@ CREATE TABLE debts (
 ";
 
 /// From version 5 to 6: the seals of the journal, with the lines between which they are kept, and what finds the rows that carry a
-/// message when it is forgotten.
+/// message when it is forgotten; why a subscriber was disabled, and whether the people on duty are still to hear of it; when something
+/// was given up at one; and when a channel was last given to another audience.
 const FROM_5_TO_6: &str = "
 ALTER TABLE journal ADD COLUMN of BLOB;
 ALTER TABLE journal ADD COLUMN seal BLOB;
 CREATE TABLE marks (name TEXT PRIMARY KEY, number INTEGER NOT NULL, seal BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX carrying ON deliveries (message);
 CREATE INDEX showing ON deliveries (picture) WHERE picture IS NOT NULL;
+ALTER TABLE subscribers ADD COLUMN why TEXT;
+ALTER TABLE subscribers ADD COLUMN unsaid INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX unsaid ON subscribers (channel, id) WHERE unsaid = 1;
+ALTER TABLE debts ADD COLUMN at INTEGER;
+ALTER TABLE channels ADD COLUMN given_at INTEGER;
 ";
 
 /// How long a statement waits for another process that holds the file.

@@ -12,8 +12,9 @@ use super::SqliteStore;
 use super::held::{self, ITS_EDITION, SAID_OF};
 use super::subscribers::note_health;
 use super::values::{code, moment};
+use crate::ids::ChannelId;
 use crate::outbox::Standing;
-use crate::outbox::share::{Count, DEAD, DEAF, End, Hand, Landed, OWED, Owing, Share, TOLD};
+use crate::outbox::share::{Count, DEAD, DEAF, Disabled, End, Hand, Landed, News, OWED, Owing, Share, TOLD};
 use crate::subscriber::{Generations, SHARE, share_of};
 use crate::time::Timestamp;
 
@@ -36,12 +37,8 @@ impl Fanout for SqliteStore {
         self.ask(move |db| count(db, delivery))
     }
 
-    fn note_health(
-        &self,
-        health: Vec<(i64, Option<Timestamp>)>,
-        disabled: Vec<i64>,
-    ) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
-        self.ask(move |db| note_health(db, &health, &disabled))
+    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
+        self.ask(move |db| note_health(db, &channel, &news))
     }
 }
 
@@ -91,7 +88,7 @@ fn one_share(
     let Some(next) = next else { return Ok(Share::default()) };
     let (number, _) = share_of(next);
     let marks = marks(db, hand.delivery, number)?;
-    let older = if is_correction { had_older(db, hand, channel, number)? } else { Vec::new() };
+    let older = if is_correction { had_older(db, hand.delivery, number)? } else { Vec::new() };
     let has_older = |place: usize| !is_correction || older.get(place).is_some_and(|mark| *mark == TOLD);
     let mut debts = debts(db, hand.delivery, number)?;
     let mut statement = db.prepare_cached(
@@ -126,7 +123,7 @@ fn one_share(
 }
 
 /// The bytes of a share; none while nothing of it is settled.
-fn marks(db: &Connection, delivery: i64, share: i64) -> Result<Vec<u8>, StoreError> {
+pub(super) fn marks(db: &Connection, delivery: i64, share: i64) -> Result<Vec<u8>, StoreError> {
     let sql = "SELECT marks FROM shares WHERE delivery = ?1 AND share = ?2";
     let found = db.prepare_cached(sql)?.query_row((delivery, share), |row| row.get(0)).optional()?;
     Ok(found.unwrap_or_default())
@@ -143,13 +140,14 @@ fn debts(db: &Connection, delivery: i64, share: i64) -> Result<BTreeMap<i64, (u3
 }
 
 /// Who of a share received an older edition of the same warning, under whatever number it has gone, or may have: where it was tried
-/// and is not known to be settled, all who are still owed.
-fn had_older(db: &Connection, hand: Hand, channel: i64, share: i64) -> Result<Vec<u8>, StoreError> {
-    let own = "SELECT number, edition FROM deliveries WHERE id = ?1";
-    let (number, edition): (String, u32) =
-        db.prepare_cached(own)?.query_row([hand.delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
+/// and is not known to be settled, all who are still owed; and everywhere those of whom it is known that they may.
+pub(super) fn had_older(db: &Connection, delivery: i64, share: i64) -> Result<Vec<u8>, StoreError> {
+    let own = "SELECT number, edition, channel FROM deliveries WHERE id = ?1";
+    let (number, edition, channel): (String, u32, i64) =
+        db.prepare_cached(own)?.query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut may_have = db.prepare_cached(MAY_HAVE)?;
     let sql = format!(
-        "SELECT (SELECT s.marks FROM shares s WHERE s.delivery = o.id AND s.share = ?3), o.standing, o.attempts
+        "SELECT (SELECT s.marks FROM shares s WHERE s.delivery = o.id AND s.share = ?3), o.standing, o.attempts, o.id
         FROM {SAID_OF} AND NOT (?2 = ?4 AND ?5 <= {ITS_EDITION})"
     );
     let mut statement = db.prepare_cached(&sql)?;
@@ -158,6 +156,11 @@ fn had_older(db: &Connection, hand: Hand, channel: i64, share: i64) -> Result<Ve
         let mut rows = statement.query((channel, one, share, &number, edition))?;
         while let Some(row) = rows.next()? {
             let (marks, standing, attempts): (Option<Vec<u8>>, i64, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            for subscriber in may_have.query_map((row.get::<_, i64>(3)?, share * SHARE, SHARE), |row| row.get(0))? {
+                if let Some(had) = had.get_mut(share_of(subscriber?).1) {
+                    *had = TOLD;
+                }
+            }
             let may_be_on_its_way = standing != code(Standing::Delivered) && 0 < attempts;
             for (place, had) in had.iter_mut().enumerate() {
                 let mark = marks.as_ref().and_then(|marks| marks.get(place)).copied().unwrap_or(OWED);
@@ -168,6 +171,29 @@ fn had_older(db: &Connection, hand: Hand, channel: i64, share: i64) -> Result<Ve
         }
     }
     Ok(had)
+}
+
+const MAY_HAVE: &str =
+    "SELECT subscriber FROM debts WHERE delivery = ?1 AND ?2 <= subscriber AND subscriber < ?2 + ?3 AND may_have = 1";
+
+/// Sets the byte of one subscriber.
+pub(super) fn mark_one(db: &Connection, (delivery, subscriber): (i64, i64), mark: u8) -> Result<(), StoreError> {
+    let (share, place) = share_of(subscriber);
+    put_marks(db, (delivery, share), &[(place, mark)])
+}
+
+fn put_marks(db: &Connection, (delivery, share): (i64, i64), ends: &[(usize, u8)]) -> Result<(), StoreError> {
+    let mut marks = marks(db, delivery, share)?;
+    marks.resize(usize::try_from(SHARE).unwrap_or_default(), OWED);
+    for (place, mark) in ends {
+        if let Some(own) = marks.get_mut(*place) {
+            *own = *mark;
+        }
+    }
+    let sql = "INSERT INTO shares (delivery, share, marks) VALUES (?1, ?2, ?3)
+        ON CONFLICT (delivery, share) DO UPDATE SET marks = excluded.marks";
+    db.prepare_cached(sql)?.execute((delivery, share, marks))?;
+    Ok(())
 }
 
 /// Records what became of deliveries at subscribers; counts those whose courier still holds the delivery.
@@ -193,45 +219,47 @@ fn settle(db: &Connection, landed: &[Landed]) -> Result<usize, StoreError> {
             rows.entry((one.hand.delivery, share)).or_default().push((place, mark));
         }
     }
-    let mut put = db.prepare_cached(
-        "INSERT INTO shares (delivery, share, marks) VALUES (?1, ?2, ?3)
-        ON CONFLICT (delivery, share) DO UPDATE SET marks = excluded.marks",
-    )?;
-    for ((delivery, share), ends) in rows {
-        let mut marks = marks(db, delivery, share)?;
-        marks.resize(usize::try_from(SHARE).unwrap_or_default(), OWED);
-        for (place, mark) in ends {
-            if let Some(own) = marks.get_mut(place) {
-                *own = mark;
-            }
-        }
-        put.execute((delivery, share, marks))?;
+    for (share, ends) in rows {
+        put_marks(db, share, &ends)?;
     }
     Ok(counted)
 }
 
 /// Keeps what is to be known of one who did not take it, and forgets that of one who did; the byte that it has from now on.
 fn note(db: &Connection, one: &Landed) -> Result<Option<u8>, StoreError> {
-    let put = "INSERT INTO debts (delivery, subscriber, tries, due, may_have, why) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    let put =
+        "INSERT INTO debts (delivery, subscriber, tries, due, may_have, why, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (delivery, subscriber) DO UPDATE SET tries = excluded.tries, due = excluded.due,
-            may_have = max(may_have, excluded.may_have), why = excluded.why";
-    let (delivery, subscriber) = (one.hand.delivery, one.subscriber);
+            may_have = max(may_have, excluded.may_have), why = excluded.why, at = excluded.at";
+    let (delivery, subscriber, at) = (one.hand.delivery, one.subscriber, one.at.timestamp_millis());
     Ok(match &one.end {
-        End::Told | End::Deaf => {
+        End::Told => {
             if 0 < one.tried_before {
                 let sql = "DELETE FROM debts WHERE delivery = ?1 AND subscriber = ?2";
                 db.prepare_cached(sql)?.execute((delivery, subscriber))?;
             }
-            Some(if one.end == End::Told { TOLD } else { DEAF })
+            Some(TOLD)
         }
-        End::Dead { why } => {
+        End::Deaf => {
+            if 0 < one.tried_before {
+                // That one may have it is known for as long as it may be taken back.
+                for sql in [
+                    "DELETE FROM debts WHERE delivery = ?1 AND subscriber = ?2 AND may_have = 0",
+                    "UPDATE debts SET due = NULL WHERE delivery = ?1 AND subscriber = ?2",
+                ] {
+                    db.prepare_cached(sql)?.execute((delivery, subscriber))?;
+                }
+            }
+            Some(DEAF)
+        }
+        End::Dead { why, may_have } => {
             let tries = one.tried_before.saturating_add(1);
-            db.prepare_cached(put)?.execute((delivery, subscriber, tries, None::<i64>, false, cut_why(why)))?;
+            db.prepare_cached(put)?.execute((delivery, subscriber, tries, None::<i64>, may_have, cut_why(why), at))?;
             Some(DEAD)
         }
         End::Again { tries, due, why, may_have } => {
             let due = due.timestamp_millis();
-            db.prepare_cached(put)?.execute((delivery, subscriber, tries, due, may_have, cut_why(why)))?;
+            db.prepare_cached(put)?.execute((delivery, subscriber, tries, due, may_have, cut_why(why), at))?;
             None
         }
     })

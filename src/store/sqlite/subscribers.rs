@@ -8,7 +8,8 @@ use super::SqliteStore;
 use super::ledger::channel_row;
 use super::values::moment;
 use crate::ids::ChannelId;
-use crate::store::codes::{state, state_code};
+use crate::outbox::share::{Disabled, MAX_UNSAID, News};
+use crate::store::codes::{cut_why, state, state_code};
 use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Wishes};
 use crate::time::Timestamp;
 
@@ -65,8 +66,7 @@ fn subscribe(
     Ok(entered)
 }
 
-const COLUMNS: &str =
-    "s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since";
+const COLUMNS: &str = "s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why";
 
 struct Found {
     id: i64,
@@ -80,6 +80,7 @@ struct Found {
     older_until: Option<i64>,
     made_at: i64,
     failing_since: Option<i64>,
+    why: Option<String>,
 }
 
 fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
@@ -95,6 +96,7 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
         older_until: row.get(8)?,
         made_at: row.get(9)?,
         failing_since: row.get(10)?,
+        why: row.get(11)?,
     })
 }
 
@@ -113,6 +115,7 @@ fn subscriber(found: Found) -> Result<Subscriber, StoreError> {
         secret: Generations { newest: found.generation, older_until: found.older_until.map(moment).transpose()? },
         since: moment(found.made_at)?,
         failing_since: found.failing_since.map(moment).transpose()?,
+        why: found.why,
     })
 }
 
@@ -139,10 +142,12 @@ fn named(db: &Connection, channel: &ChannelId, name: &str) -> Result<Option<Subs
 fn edit_row(db: &Connection, id: i64, edit: &Edit) -> Result<bool, StoreError> {
     let changed = match edit {
         Edit::State(state) => db
-            .prepare_cached("UPDATE subscribers SET state = ?2, failing_since = NULL WHERE id = ?1")?
+            .prepare_cached("UPDATE subscribers SET state = ?2, failing_since = NULL, why = NULL, unsaid = 0 WHERE id = ?1")?
             .execute((id, state_code(*state)))?,
         Edit::Url(url) => db
-            .prepare_cached("UPDATE subscribers SET url = ?2, state = 0, failing_since = NULL WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE subscribers SET url = ?2, state = 0, failing_since = NULL, why = NULL, unsaid = 0 WHERE id = ?1",
+            )?
             .execute((id, url))?,
         Edit::Wishes(wishes) => {
             db.prepare_cached("UPDATE subscribers SET wishes = ?2 WHERE id = ?1")?.execute((id, wishes.written()))?
@@ -156,22 +161,43 @@ fn edit_row(db: &Connection, id: i64, edit: &Edit) -> Result<bool, StoreError> {
     Ok(0 < changed)
 }
 
-/// Takes note of since when nothing reaches some, and that others are reached again; disables those who failed for too long, and
-/// tells their names.
-pub(super) fn note_health(
-    db: &Connection,
-    health: &[(i64, Option<Timestamp>)],
-    disabled: &[i64],
-) -> Result<Vec<String>, StoreError> {
+/// Takes note of how subscribers of a channel are, and disables those who are to be; tells who is disabled without the people on duty
+/// having been told.
+pub(super) fn note_health(db: &Connection, channel: &ChannelId, news: &News) -> Result<Vec<Disabled>, StoreError> {
     let mut put = db.prepare_cached("UPDATE subscribers SET failing_since = ?2 WHERE id = ?1")?;
-    for (id, since) in health {
+    for (id, since) in &news.failing {
         put.execute((id, since.map(|since| since.timestamp_millis())))?;
     }
-    let mut end = db.prepare_cached("UPDATE subscribers SET state = ?2 WHERE id = ?1 AND state = ?3 RETURNING name")?;
-    let mut names = Vec::new();
-    for id in disabled {
-        let gone = (id, state_code(State::Disabled), state_code(State::Active));
-        names.extend(end.query_row(gone, |row| row.get::<_, String>(0)).optional()?);
+    let mut end =
+        db.prepare_cached("UPDATE subscribers SET state = ?2, why = ?4, unsaid = 1 WHERE id = ?1 AND state = ?3")?;
+    for (id, why) in &news.disabled {
+        end.execute((id, state_code(State::Disabled), state_code(State::Active), cut_why(why)))?;
     }
-    Ok(names)
+    let mut said = db.prepare_cached("UPDATE subscribers SET unsaid = 0 WHERE id = ?1")?;
+    for id in &news.said {
+        said.execute([id])?;
+    }
+    let mut unsaid = db.prepare_cached(UNSAID)?;
+    let rows = unsaid.query_map((channel.as_str(), MAX_UNSAID as i64), |row| {
+        let why: Option<String> = row.get(2)?;
+        Ok(Disabled { subscriber: row.get(0)?, name: row.get(1)?, why: why.unwrap_or_default() })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+const UNSAID: &str = "SELECT id, name, why FROM subscribers
+    WHERE channel = (SELECT id FROM channels WHERE name = ?1) AND unsaid = 1 ORDER BY id LIMIT ?2";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_disabled_without_a_word_is_found_by_an_index_of_those_alone() {
+        let db = super::super::schema::open_in_memory().unwrap();
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {UNSAID}")).unwrap();
+        let plan: Vec<String> =
+            statement.query_map(("open", 1), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(plan.iter().any(|step| step.contains("INDEX unsaid")), "{plan:?}");
+    }
 }

@@ -11,18 +11,18 @@ use tokio::runtime::Runtime;
 use super::super::outside::Manner;
 use super::super::process::{End, Process, nadhir, run, text, wait_for};
 use super::super::service::Scene;
-use super::{Answer, KEY, Shared, receivers};
+use super::{Answer, Arrived, KEY, Shared, receivers};
 
 /// A service with a channel of subscribers, and their receivers.
-struct House {
-    scene: Scene,
-    desk: Shared,
+pub(super) struct House {
+    pub(super) scene: Scene,
+    pub(super) desk: Shared,
     base: String,
     _runtime: Runtime,
 }
 
 impl House {
-    fn open() -> Self {
+    pub(super) fn open() -> Self {
         let scene = Scene::bare();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (desk, base) = runtime.block_on(receivers());
@@ -31,7 +31,8 @@ impl House {
         scene.write("key", KEY);
         let key = scene.config().join("key");
         let channel = format!(
-            "[open]\nkind = \"subscribers\"\naudience = \"public\"\nsecret = {{ file = {:?} }}\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n",
+            "[open]\nkind = \"subscribers\"\naudience = \"public\"\nsecret = {{ file = {:?} }}\nallow = [\"127.0.0.0/8\"]\ntimeout = \"2s\"\n\
+            [staff]\nkind = \"file\"\naudience = \"staff\"\npath = \"staff.jsonl\"\nform = \"json\"\n",
             text(&key)
         );
         scene.write("channels.toml", &channel);
@@ -45,20 +46,20 @@ impl House {
         service
     }
 
-    fn ask(&self, arguments: &[&str]) -> End {
+    pub(super) fn ask(&self, arguments: &[&str]) -> End {
         let mut command: Command = nadhir(["subscriber"]);
         command.args(arguments);
         command.args(["--config", text(&self.scene.config()), "--state", text(&self.scene.state)]);
         run(&mut command)
     }
 
-    fn done(&self, arguments: &[&str]) -> String {
+    pub(super) fn done(&self, arguments: &[&str]) -> String {
         let end = self.ask(arguments);
         assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{arguments:?}: {end:?}");
         end.stdout
     }
 
-    fn url(&self, name: &str) -> String {
+    pub(super) fn url(&self, name: &str) -> String {
         format!("{}/{name}", self.base)
     }
 
@@ -67,11 +68,29 @@ impl House {
     }
 
     /// The warnings that came to one, by the key of their messages.
-    fn keys(&self, name: &str) -> Vec<String> {
+    pub(super) fn keys(&self, name: &str) -> Vec<String> {
         let desk = self.desk.lock().unwrap();
         let arrived = desk.arrived.get(name).into_iter().flatten();
         let keys = arrived.map(|one| one.headers["webhook-id"].to_str().unwrap().to_owned());
         keys.filter(|key| !key.starts_with("subscriber.")).collect()
+    }
+
+    /// All that came to one.
+    pub(super) fn arrived(&self, name: &str) -> Vec<Arrived> {
+        self.desk.lock().unwrap().arrived.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// Makes sure that bodies are as the program says that they are.
+fn are_as_they_are_told(bodies: &[Value]) {
+    let told = run(&mut nadhir(["webhook", "events", "--json"]));
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let types: Vec<Value> = serde_json::from_str(&told.stdout).unwrap();
+    for body in bodies {
+        let kind = types.iter().find(|kind| kind["type"] == body["type"]).unwrap_or_else(|| panic!("{body}"));
+        let judge = jsonschema::draft202012::new(&kind["schema"]).unwrap();
+        let faults: Vec<String> = judge.iter_errors(body).map(|why| why.to_string()).collect();
+        assert!(faults.is_empty() && judge.is_valid(&kind["example"]), "{faults:?}: {body}");
     }
 }
 
@@ -98,6 +117,11 @@ fn one_is_entered_beside_the_running_service_shows_that_it_wants_to_hear_and_is_
     assert_eq!(verify(&Secret::new(&secret), &arrived.headers, &arrived.body, now, TOLERANCE), Ok(()));
     let body: Value = serde_json::from_slice(&arrived.body).unwrap();
     assert!(body["data"]["text"]["ar"].is_object() && body["data"]["text"]["en"].is_null());
+    let arrived = house.arrived("desk");
+    let bodies: Vec<Value> = arrived.iter().map(|one| serde_json::from_slice(&one.body).unwrap()).collect();
+    let types: BTreeSet<&str> = bodies.iter().map(|body| body["type"].as_str().unwrap()).collect();
+    assert!(types.is_superset(&BTreeSet::from(["subscriber.challenge", "subscriber.test", "warning.issued"])));
+    are_as_they_are_told(&bodies);
     let fresh = house.done(&["rotate", "desk"]);
     assert!(fresh.contains("2d") && !fresh.contains(&secret), "{fresh}");
     for (done, state) in [("pause", "paused"), ("resume", "active")] {
@@ -111,6 +135,29 @@ fn one_is_entered_beside_the_running_service_shows_that_it_wants_to_hear_and_is_
     );
     house.done(&["remove", "deaf"]);
     assert_eq!(house.listed().len(), 1);
+}
+
+#[test]
+fn the_people_on_duty_hear_that_one_is_gone_and_resume_lets_it_in_again() {
+    let house = House::open();
+    let _service = house.start();
+    house.done(&["add", "desk", "--url", &house.url("desk")]);
+    house.desk.lock().unwrap().answers.insert("desk".to_owned(), Answer::Status(410));
+    house.scene.outside.set("rain", Manner::Rain(3.0));
+    let notice = wait_for("the notice", || {
+        let lines = house.scene.lines("staff");
+        lines.iter().map(|line| line["json"].clone()).find(|json| json["type"] == "notice.begun")
+    });
+    assert_eq!(notice["data"]["about"]["topic"], "subscriber-disabled");
+    assert_eq!(notice["data"]["about"]["subscribers"][0]["name"], "desk");
+    are_as_they_are_told(std::slice::from_ref(&notice));
+    let body = notice["data"]["text"]["en"]["body"].as_str().unwrap();
+    assert!(body.contains("nadhir subscriber resume NAME --channel open") && body.contains("410 Gone"), "{body}");
+    let listed = house.done(&["list", "--state-of", "disabled"]);
+    assert!(listed.contains("disabled: ") && listed.contains("answered 410 Gone"), "{listed}");
+    assert!(house.listed()[0]["why"].as_str().unwrap().contains("410"));
+    house.done(&["resume", "desk"]);
+    assert_eq!((&house.listed()[0]["state"], &house.listed()[0]["why"]), (&"active".into(), &Value::Null));
 }
 
 #[test]
