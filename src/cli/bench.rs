@@ -5,6 +5,7 @@ mod bare;
 mod field;
 mod receiver;
 mod runs;
+mod service;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -2,16 +2,18 @@
 //!
 //! What cannot be tried on a machine is said aloud and never passed over in silence.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
+use nadhir::cli::place::DATABASE;
 use serde_json::Value;
 
 use super::outside::Manner;
-use super::process::{Process, nadhir, text, wait_for};
+use super::process::{Process, nadhir, run, text, wait_for};
 use super::service::{Scene, stop};
 
 /// How a feed answers, and how the journal tells of it.
@@ -136,6 +138,8 @@ enum Fullness {
     Disk(SmallDisk),
     /// A limit on the size of files, which any user may set: the same failed writes, without a disk of its own.
     Limit,
+    /// The kernel's answer to each write to the store, as of a disk that has turned read-only or broken (strace puts it there).
+    Broken(&'static str, RefCell<Option<Child>>),
 }
 
 const NOT_STORED: &str = "A decision could not be stored and is tried again";
@@ -157,6 +161,16 @@ fn a_full_disk_stops_nothing_and_what_it_held_up_is_said_once_there_is_space() {
 }
 
 #[test]
+fn a_disk_that_turns_read_only_stops_nothing_and_what_it_held_up_is_said_once_it_is_mended() {
+    live_through(&Scene::open(), &Fullness::Broken("EROFS", RefCell::default()));
+}
+
+#[test]
+fn a_disk_that_breaks_stops_nothing_and_what_it_held_up_is_said_once_it_is_mended() {
+    live_through(&Scene::open(), &Fullness::Broken("EIO", RefCell::default()));
+}
+
+#[test]
 fn a_limit_on_files_stops_nothing_and_what_it_held_up_is_said_once_it_is_lifted() {
     live_through(&Scene::open(), &Fullness::Limit);
 }
@@ -172,7 +186,7 @@ fn live_through(scene: &Scene, fullness: &Fullness) {
     scene.has_warned(1);
     let before = scene.lines("archive").len();
 
-    service.set_full(fullness, true);
+    service.set_full(scene, fullness, true);
     scene.outside.set("rain", Manner::Rain(8.0));
     service.signal("HUP");
     let said = service.says(0, NOT_STORED);
@@ -180,7 +194,7 @@ fn live_through(scene: &Scene, fullness: &Fullness) {
     assert_eq!(service.ended(), None, "it stays up:\n{}", service.stderr());
     assert_eq!(scene.lines("archive").len(), before, "nothing is said that is not stored");
 
-    service.set_full(fullness, false);
+    service.set_full(scene, fullness, false);
     scene.has_warned(before + 1);
     assert!(
         scene.lines("archive").iter().any(|line| line["json"].to_string().contains("raised")),
@@ -188,18 +202,36 @@ fn live_through(scene: &Scene, fullness: &Fullness) {
         service.stderr()
     );
 
-    service.set_full(fullness, true);
+    service.set_full(scene, fullness, true);
     scene.outside.set("rain", Manner::Rain(0.5));
     service.signal("HUP");
     service.says(said, NOT_STORED);
     let (end, took) = stop(service);
     assert!(took < Duration::from_secs(15), "a full disk holds up no stop, and it took {took:?}:\n{}", end.stderr);
     assert_eq!(end.code, Some(69), "what was not stored is told by the exit code: {}", end.stderr);
+    if let Fullness::Broken(_, tracer) = fullness {
+        mend(tracer);
+    }
+    let whole = run(&mut nadhir(["journal", "verify", "--state", text(&scene.state)]));
+    // A full disk has no room for looking, either: what is read is first brought in order.
+    if !matches!(fullness, Fullness::Disk(_)) {
+        assert_eq!(whole.code, Some(0), "nothing half-written is left: {whole:?}");
+    }
+}
+
+/// Ends what answers in the kernel's place.
+fn mend(tracer: &RefCell<Option<Child>>) {
+    if let Some(mut tracer) = tracer.borrow_mut().take() {
+        let _ = Command::new("sh").args(["-c", &format!("kill -INT {}", tracer.id())]).status();
+        tracer.wait().unwrap();
+    }
 }
 
 impl Process {
-    fn set_full(&self, fullness: &Fullness, is_full: bool) {
+    fn set_full(&self, scene: &Scene, fullness: &Fullness, is_full: bool) {
         match fullness {
+            Fullness::Broken(errno, tracer) if is_full => *tracer.borrow_mut() = Some(self.break_disk(scene, errno)),
+            Fullness::Broken(_, tracer) => mend(tracer),
             Fullness::Disk(disk) if is_full => disk.fill(),
             Fullness::Disk(disk) => disk.free(),
             Fullness::Limit => {
@@ -208,5 +240,23 @@ impl Process {
                 assert!(done.is_ok_and(|status| status.success()), "prlimit (util-linux) is needed for this test");
             }
         }
+    }
+
+    /// Has every write to the store fail from now on.
+    fn break_disk(&self, scene: &Scene, errno: &str) -> Child {
+        let store = scene.state.join(DATABASE);
+        let log = PathBuf::from(format!("{}-wal", text(&store)));
+        let calls = "pwrite64,write,fdatasync,fsync,ftruncate";
+        let tracer = Command::new("strace")
+            .args(["-f", "-qq", "-o", "/dev/null", "-p", &self.id().to_string(), "-P", text(&store), "-P", text(&log)])
+            .args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={errno}")])
+            .spawn()
+            .expect("strace is needed for this test");
+        let status = format!("/proc/{}/status", self.id());
+        wait_for("strace at the service", || {
+            let status = std::fs::read_to_string(&status).unwrap();
+            status.lines().any(|line| line.trim() == format!("TracerPid:\t{}", tracer.id())).then_some(())
+        });
+        tracer
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Receivers {
 
 impl Receivers {
     pub(super) async fn start() -> anyhow::Result<Self> {
+        // What is asked of them goes by the client of everything else; when someone installed a provider before, that one is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let program = std::env::current_exe().context("this program does not know where it lies")?;
         let mut command = Command::new(program);
         command.args(["bench", "--receive"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -71,7 +73,15 @@ impl Receivers {
 }
 
 /// A directory that goes with this value.
-struct Place(PathBuf);
+pub(super) struct Place(pub(super) PathBuf);
+
+impl Place {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        let place = std::env::temp_dir().join(format!("nadhir-bench-{}-{}", std::process::id(), fastrand::u32(..)));
+        std::fs::create_dir(&place).with_context(|| format!("{} could not be made", place.display()))?;
+        Ok(Self(place))
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -96,9 +106,7 @@ pub(super) struct Field {
 impl Field {
     /// So many subscribers whose addresses are made from their numbers.
     pub(super) async fn open(count: usize, url: impl Fn(usize) -> String) -> anyhow::Result<Self> {
-        let place =
-            Place(std::env::temp_dir().join(format!("nadhir-bench-{}-{}", std::process::id(), fastrand::u32(..))));
-        std::fs::create_dir(&place.0).with_context(|| format!("{} could not be made", place.0.display()))?;
+        let place = Place::new()?;
         std::fs::write(place.0.join("key"), "a key for measurements, which nobody else uses")?;
         let store = Arc::new(SqliteStore::open(place.0.join("bench.db"))?);
         let lease = store.lead(Clock::System.now()).await?;

@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::field::{Field, Receivers, computed, peak};
-use super::{Figure, bare};
+use super::{Figure, bare, service};
 use crate::hazard::Severity;
 
 /// Some figures that are measured together.
@@ -31,11 +31,31 @@ pub(super) const CASES: &[Case] = &[
         about: "52 warnings at once to 1,000 subscribers, one of them red",
         run: || Box::pin(storm()),
     },
+    Case {
+        name: "decision",
+        about: "from an order of the desk to 100 channels, by the service itself",
+        run: || Box::pin(service::decision()),
+    },
+    Case {
+        name: "kill",
+        about: "the service is killed in the midst of 10,000 subscribers, and started again",
+        run: || Box::pin(service::kill()),
+    },
+    Case {
+        name: "start",
+        about: "the service starts with 100,000 lines in its journal",
+        run: || Box::pin(service::start()),
+    },
+    Case {
+        name: "idle",
+        about: "the service with nothing to do, for half a minute",
+        run: || Box::pin(service::idle()),
+    },
     Case { name: "everyone", about: "one message to 563,458 subscribers", run: || Box::pin(everyone()) },
 ];
 
 /// How often each is measured; the median counts.
-const TIMES: usize = 5;
+pub(super) const TIMES: usize = 5;
 
 /// How many subscribers, where it is not said otherwise.
 const MANY: usize = 10_000;
@@ -43,7 +63,7 @@ const MANY: usize = 10_000;
 /// Of the followers of one emirate.
 const EVERYONE: usize = 563_458;
 
-const MB: f64 = 1_000_000.0;
+pub(super) const MB: f64 = 1_000_000.0;
 
 async fn fan_out() -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
@@ -175,7 +195,7 @@ async fn storm() -> anyhow::Result<Vec<Figure>> {
     Ok(vec![Figure::new("storm", median(among), "ms p99 of the red one", Some(limit), 1.2 * limit)])
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
