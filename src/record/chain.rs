@@ -60,7 +60,7 @@ impl Mark {
     /// Before the first line.
     pub const START: Self = Self { number: 0, seal: Hash::NONE };
 
-    /// The mark of the line after this one. `of` is the [`Hash`] of the bulletin that the line tells of, as it is stored.
+    /// The mark of the line after this one. `of` is the [`struct@Hash`] of the bulletin that the line tells of, as it is stored.
     #[must_use]
     pub fn then(self, entry: &Entry, of: Option<Hash>) -> Self {
         let number = self.number.saturating_add(1);
