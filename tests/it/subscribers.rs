@@ -33,6 +33,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 mod kit;
+mod liars;
 mod program;
 mod replay;
 
