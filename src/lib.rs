@@ -85,6 +85,10 @@
 //! * **Many behind one channel.** A delivery to a channel of [subscribers](subscriber) is one row, with all that is law; what became of it
 //!   at each is a byte ([`outbox::share`]), stored in batches. Their courier ([`daemon::fanout`]) speaks to as many at once as answer
 //!   without waiting for each other; one that hangs gives its place back, one that fails is left in peace, and neither delays another.
+//! * **Not moved by a hand.** When the machine's clock is set to another time, the service counts on by itself until servers say which is
+//!   right; meanwhile nothing ends for that, and what may have run out waits ([`daemon::clock::steady`]).
+//! * **Tried in storms.** [Storms by the thousand](cli::sim) in virtual time, on a disk and over a network that fail, and the real service
+//!   killed at random moments (`tests/kill`), are held against the four laws; what they found is told as a story among the tests.
 //! * **Sealed and forgotten.** Each line of the journal is sealed with the one before it and with the bulletin that it tells of
 //!   ([`record::chain`]); the service notes the seal in its log. What has been kept for its time is forgotten a little at a time, from
 //!   the beginning ([`store::Retention`], [`daemon::keeper`]); what is owed or in force is not.

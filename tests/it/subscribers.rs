@@ -53,6 +53,7 @@ macro_rules! on_both {
 }
 
 mod kit;
+mod liars;
 mod program;
 mod replay;
 

@@ -34,7 +34,7 @@ fn check_good(output: &Output) {
     let (told, faults) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}{faults}");
     // A key that it does not know is only a warning to it, and a hole to us.
-    assert!(!faults.contains("nadhir.service:"), "{faults}");
+    assert!(!faults.contains("nadhir.service:") && !faults.contains("nadhir-backup."), "{faults}");
 }
 
 #[test]
@@ -51,6 +51,25 @@ fn systemd_finds_no_fault_in_the_unit_and_little_to_attack() {
         check_good(&output);
     }
     if let Some(output) = ask("systemd-sysusers", &["--dry-run", text(&shipped("nadhir.sysusers"))]) {
+        check_good(&output);
+    }
+}
+
+#[test]
+fn systemd_finds_no_fault_in_the_units_of_the_daily_copy_and_little_to_attack() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["nadhir-backup.service", "nadhir-backup.timer"] {
+        let unit = std::fs::read_to_string(shipped(name)).unwrap();
+        std::fs::write(dir.path().join(name), unit.replace(PROGRAM, env!("CARGO_BIN_EXE_nadhir"))).unwrap();
+    }
+    let (service, timer) = (dir.path().join("nadhir-backup.service"), dir.path().join("nadhir-backup.timer"));
+    if let Some(output) = ask("systemd-analyze", &["verify", "--man=no", text(&service), text(&timer)]) {
+        check_good(&output);
+    }
+    let threshold = format!("--threshold={MOST_EXPOSURE}");
+    if let Some(output) =
+        ask("systemd-analyze", &["security", "--offline=true", "--no-pager", &threshold, text(&service)])
+    {
         check_good(&output);
     }
 }

@@ -85,6 +85,8 @@ pub(super) struct Work {
     /// How many are being spoken to, or wait until something else has reached them.
     aloft: usize,
     parked: usize,
+    /// For how many no time is left for another try.
+    late: usize,
     /// How many ends are not stored yet.
     pub(super) unstored: usize,
     /// When the first of those is due who are left to the next round.
@@ -170,6 +172,7 @@ impl Desk {
             is_reading: false,
             aloft: 0,
             parked: 0,
+            late: 0,
             unstored: 0,
             put_off: None,
             why: None,
@@ -314,8 +317,11 @@ impl Desk {
                 work.wait(due, owing);
                 End::Again { tries, due, why, may_have }
             }
-            // Its time is over for all, which the message itself says.
-            Outcome::Expired => return None,
+            // Its time is over, which the message itself says.
+            Outcome::Expired => {
+                work.late += 1;
+                return None;
+            }
         };
         work.unstored += 1;
         Some(Landed { hand, subscriber, tried_before, end, at: now })
@@ -450,9 +456,9 @@ impl Work {
         self.waiting.peek().map(|one| one.due).into_iter().chain(self.put_off).min()
     }
 
-    /// How many are known to wait.
+    /// How many are known not to have it.
     pub(super) fn open(&self) -> usize {
-        self.waiting.len() + self.ready.len() + self.parked
+        self.waiting.len() + self.ready.len() + self.parked + self.late
     }
 
     /// Whether a newer word has taken its place.

@@ -219,8 +219,56 @@ async fn what_was_meant_for_another_audience_is_sent_again_to_nobody(kind: Kind)
     assert_eq!(of(Public).await.unwrap().0, []);
 }
 
+async fn whoever_may_have_it_hears_the_correction_though_it_was_paused_in_between(kind: Kind) {
+    let mut field = Field::open(kind).await;
+    field.subscribe("fine", Wishes::default()).await;
+    let id = field.subscribe("hanging", Wishes::default()).await;
+    field.answer("hanging", Answer::Never);
+    field.say(1, |_| {}).await;
+    field.start();
+    field.until("the second try", || async { 2 <= field.count("hanging") }).await;
+    field.stop().await;
+    field.store.edit_subscriber(id, Edit::State(Member::Paused)).await.unwrap();
+    field.start();
+    field.until_settled(Standing::Delivered).await;
+    let dead = field.store.dead_letters(channel("open"), Some(id), None, 10).await.unwrap();
+    assert!(dead[0].may_have && dead[0].why.contains("may have taken"), "{dead:?}");
+    field.store.edit_subscriber(id, Edit::State(Member::Active)).await.unwrap();
+    field.desk.lock().unwrap().answers.clear();
+    let before = field.count("hanging");
+    field.say(2, |bulletin| bulletin.change = Change::Corrected).await;
+    field.until("the correction", || async { field.count("hanging") == before + 1 }).await;
+    field.stop().await;
+}
+
+async fn what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_time(kind: Kind) {
+    let mut field = Field::open(kind).await;
+    for name in ["fine", "broken", "moved"] {
+        field.subscribe(name, Wishes::default()).await;
+    }
+    field.answer("broken", Answer::Status(503));
+    field.answer("moved", Answer::Status(410));
+    let mut commit = said(0, super::NUMBER, 1, &["open"]);
+    commit.deliveries[0].expires = at(4);
+    field.commit(commit).await;
+    field.start();
+    let note = field.until_settled(Standing::Delivered).await;
+    assert!(note.contains("1 for whom its time ran out"), "{note}");
+    field.stop().await;
+    let page = |after| field.store.dead_letters(channel("open"), None, after, 1);
+    let first = page(None).await.unwrap().remove(0);
+    let second = page(Some(first.after)).await.unwrap().remove(0);
+    let told = |one: &nadhir::outbox::share::DeadLetter| (one.subscriber.clone(), one.is_given_up);
+    assert_eq!((told(&first), told(&second)), (("moved".to_owned(), true), ("broken".to_owned(), false)));
+    // Whether a try for which no other is left is noted is up to chance: how long is waited before the third.
+    assert!(second.why.contains("503") && 1 <= second.tries && second.at.is_some(), "{second:?}");
+    assert_eq!(page(Some(second.after)).await.unwrap(), []);
+}
+
 on_both! {
     a_correction_goes_to_whoever_was_told_by_hand_and_to_whoever_may_have_been,
     what_was_said_meanwhile_is_looked_at_before_anything_older_goes_out,
     what_was_meant_for_another_audience_is_sent_again_to_nobody,
+    whoever_may_have_it_hears_the_correction_though_it_was_paused_in_between,
+    what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_time,
 }
