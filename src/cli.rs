@@ -31,7 +31,9 @@ pub mod sim;
 pub mod schema;
 pub mod sink;
 pub mod status;
+pub mod store;
 pub mod subscriber;
+mod view;
 pub mod webhook;
 mod which;
 #[cfg(test)]
@@ -201,6 +203,9 @@ enum Command {
                             something is silent or failing, 69 there is no state, 78 mistakes in the configuration."
     )]
     Status(status::Arguments),
+    /// Move the state from the file of one nadhir into the database of several.
+    #[command(after_help = "Example:  nadhir store copy --config /etc/nadhir --state /var/lib/nadhir")]
+    Store(store::Arguments),
     /// Enter, list and change those who receive the messages of a channel of subscribers, beside the running service.
     #[command(after_help = subscriber::HELP)]
     Subscriber(subscriber::Arguments),
@@ -245,6 +250,7 @@ pub fn main() -> ExitCode {
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments, &mut anstream::stdout()),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Store(arguments) => store::run(&arguments),
         Command::Subscriber(arguments) => subscriber::run(&arguments),
         Command::Webhook(arguments) => webhook::run(&arguments),
     };

@@ -26,6 +26,7 @@ pub mod channels;
 pub mod clocks;
 mod conditions;
 pub mod connection;
+pub mod database;
 mod defaults;
 pub mod difference;
 pub mod directory;

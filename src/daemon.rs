@@ -7,25 +7,21 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
-use crate::aside::Aside;
 use crate::bulletin::Bulletin;
 use crate::config::Config;
 use crate::engine::staff;
-use crate::feed::Source;
 use crate::fetch::Fetcher;
 use crate::ids::{BulletinId, ChannelId, FeedId};
-use crate::message::Speaker;
 use crate::outbox::Outcome;
 use crate::record::Entry;
-use crate::route::{self, Audience};
-use crate::sink::{Sink, World};
-use crate::store::Store;
+use crate::sink::World;
+use crate::store::cluster::Cluster;
+use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
 
 pub mod bells;
@@ -33,10 +29,13 @@ pub mod brain;
 pub mod clock;
 pub mod control;
 pub mod courier;
+mod crew;
 pub mod duty;
 pub mod ear;
 pub mod fanout;
 pub mod keeper;
+pub mod leader;
+pub mod line;
 pub mod lifecycle;
 pub mod listener;
 pub mod watcher;
@@ -44,11 +43,9 @@ pub mod watcher;
 use bells::Bells;
 use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
-use courier::Courier;
-use ear::Attendant;
-use fanout::Fanout;
-use listener::Listener;
-use watcher::Watcher;
+use crew::{Couriers, Sinks, Watch};
+use leader::{Role, Seat};
+use line::Line;
 
 /// How often the brain looks at the clock even when nothing arrives.
 pub const TICK: TimeDelta = TimeDelta::seconds(30);
@@ -100,6 +97,8 @@ impl Sights {
 pub struct Ground {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
+    /// The others on the same store, where it is one of several nodes; none where it is kept by this one alone.
+    pub cluster: Option<Arc<dyn Cluster>>,
     /// What time it is.
     pub clock: Clock,
     /// How often the brain looks at the clock when nothing arrives; [`TICK`] in service.
@@ -115,52 +114,164 @@ pub struct Daemon {
     config: Config,
     ground: Ground,
     bells: Bells,
+    pulse: Arc<AtomicU64>,
+    sinks: Sinks,
+    fetchers: Fetchers,
+    couriers: Couriers,
+    line: Line,
+    /// None where this node does not lead.
+    lead: Option<Lead>,
+    seat: Option<Seat>,
+    /// What it was when it was last looked at.
+    seen: Role,
+}
+
+/// The brain, and those who bring it news.
+struct Lead {
     orders: mpsc::Sender<Order>,
     brain: JoinHandle<Result<(), BrainError>>,
-    brain_stop: CancellationToken,
-    pulse: Arc<AtomicU64>,
-    crew: Crew,
+    stop: CancellationToken,
+    watch: Watch,
 }
 
-/// The watchers and couriers of one configuration.
-struct Crew {
-    stop_watching: CancellationToken,
-    stop_delivering: CancellationToken,
-    watchers: TaskTracker,
-    couriers: BTreeMap<ChannelId, JoinHandle<()>>,
+/// What happened to a daemon.
+#[derive(Debug)]
+pub enum Turn {
+    /// It has become another one among several nodes, or may not decide any more; see [`Daemon::follow`].
+    Role,
+    /// It has to end, for this reason.
+    Ended(anyhow::Error),
 }
-
-/// The open channels, with those who listen there.
-type Sinks = BTreeMap<ChannelId, (Audience, Arc<dyn Sink>)>;
-
-/// Couriers that were told to go and may still have something in their hands.
-type Leaving = BTreeMap<ChannelId, JoinHandle<()>>;
 
 impl Daemon {
-    /// Opens the channels, takes the lead, and starts everyone.
+    /// Opens the channels, takes the lead unless another node has it, and starts everyone.
     ///
     /// # Errors
     /// When a channel cannot be opened (all of them are named), or the store not led.
     pub async fn start(config: Config, ground: Ground) -> anyhow::Result<Self> {
         let fetchers = fetchers(&config, &ground.dir)?;
         let sinks = open_sinks(&config, &ground)?;
-        let bells = Bells::default();
-        let mind = Arc::new(mind_of(&config));
-        let now = ground.clock.now();
-        let mut brain = Brain::awake(Arc::clone(&ground.store), mind, bells.clone(), ground.sights.clone(), now)
+        let (bells, pulse) = (Bells::default(), Arc::new(AtomicU64::new(0)));
+        let seat = match &ground.cluster {
+            Some(cluster) => {
+                let (cluster, bells, pulse) = (Arc::clone(cluster), bells.clone(), Arc::clone(&pulse));
+                let seat = Seat::start(cluster, name_of_node(), ground.clock, bells, pulse).await;
+                Some(seat.context("this node could not join the others")?)
+            }
+            None => None,
+        };
+        let (couriers, line) = (Couriers::default(), Line::default());
+        let seen = Role::Leads;
+        let mut daemon = Self { config, ground, bells, pulse, sinks, fetchers, couriers, line, lead: None, seat, seen };
+        daemon.seen = daemon.role();
+        if daemon.seen == Role::Leads {
+            daemon.take_lead().await?;
+        }
+        daemon.start_couriers();
+        Ok(daemon)
+    }
+
+    /// What this node is among those that share its store; one that has its store for itself leads.
+    pub fn role(&self) -> Role {
+        self.seat.as_ref().map_or(Role::Leads, |seat| seat.role.borrow().clone())
+    }
+
+    /// Whether there are other nodes on its store, or may be.
+    pub fn has_others(&self) -> bool {
+        self.seat.is_some()
+    }
+
+    fn start_couriers(&mut self) {
+        self.couriers.start(&self.config, &self.ground, &self.bells, &self.sinks, &self.line);
+    }
+
+    /// Takes up the state and begins to decide.
+    async fn take_lead(&mut self) -> anyhow::Result<()> {
+        let mind = Arc::new(mind_of(&self.config));
+        let (now, store) = (self.ground.clock.now(), Arc::clone(&self.ground.store));
+        let mut brain = Brain::awake(store, mind, self.bells.clone(), self.ground.sights.clone(), now)
             .await
             .context("the stored state could not be taken up")?;
         let live = brain.state().warnings().map(|(_, told)| &told.number).collect::<BTreeSet<_>>().len();
-        let text = format!("nadhir {} starts with {live} warnings in force", env!("CARGO_PKG_VERSION"));
+        let at = self.seat.as_ref().map(|_| format!(" on {}", name_of_node())).unwrap_or_default();
+        let text = format!("nadhir {} starts{at} with {live} warnings in force", env!("CARGO_PKG_VERSION"));
         let mut journal = vec![entry(now, "start", text)];
-        journal.extend(strays(&config, &ground).await);
+        journal.extend(strays(&self.config, &self.ground).await);
         brain.write(journal, now).await.context("the start could not be written into the journal")?;
         let (orders, inbox) = mpsc::channel(INBOX);
-        let pulse = Arc::new(AtomicU64::new(0));
-        let brain_stop = CancellationToken::new();
-        let brain = tokio::spawn(brain.run(inbox, (ground.clock, ground.tick), Arc::clone(&pulse), brain_stop.clone()));
-        let crew = Crew::start(&config, &ground, &bells, &orders, (sinks, Leaving::new()), &fetchers);
-        Ok(Self { config, ground, bells, orders, brain, brain_stop, pulse, crew })
+        let stop = CancellationToken::new();
+        let times = (self.ground.clock, self.ground.tick);
+        let brain = tokio::spawn(brain.run(inbox, times, Arc::clone(&self.pulse), stop.clone()));
+        let watch = Watch::start(&self.config, &self.ground, &orders, &self.sinks, &self.fetchers);
+        self.line.set(Some(orders.clone()));
+        self.lead = Some(Lead { orders, brain, stop, watch });
+        Ok(())
+    }
+
+    /// Waits until something happens that [`Daemon::follow`] has to follow, or until the brain ends by itself, which of a node that has
+    /// its store for itself it only does when it may not or cannot go on. Nothing is lost when it is dropped in between.
+    pub async fn turn(&mut self) -> Turn {
+        let Self { lead, seat, seen, .. } = self;
+        let has_lead = lead.is_some();
+        let brain = async {
+            match lead {
+                Some(lead) => (&mut lead.brain).await,
+                None => std::future::pending().await,
+            }
+        };
+        let role = async {
+            match seat {
+                Some(seat) => {
+                    let is_other = |role: &Role| role != seen || (*role == Role::Leads) != has_lead;
+                    seat.role.wait_for(|role| is_other(role)).await.map(drop)
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            changed = role => match changed {
+                Ok(()) => return Turn::Role,
+                Err(_) => return Turn::Ended(anyhow::anyhow!("the seat among the nodes broke down, which is a fault of this program")),
+            },
+            ended = brain => ended,
+        };
+        let (is_fenced, why) = why_ended(ended);
+        self.give_up_lead();
+        if is_fenced && self.has_others() { Turn::Role } else { Turn::Ended(why) }
+    }
+
+    /// Becomes what it has to be by now: takes the lead, or gives up deciding.
+    ///
+    /// # Errors
+    /// When the state cannot be understood; a store that fails is tried again.
+    pub async fn follow(&mut self) -> anyhow::Result<()> {
+        self.seen = self.role();
+        match (self.seen == Role::Leads, self.lead.is_some()) {
+            (true, false) => match self.take_lead().await {
+                Ok(()) => {
+                    self.start_couriers();
+                    self.bells.ring_all();
+                }
+                Err(why) if is_of_the_store(&why) => {
+                    error!("This node could not take over the lead and tries again: {why:#}");
+                    tokio::time::sleep(REST).await;
+                }
+                Err(why) => return Err(why),
+            },
+            (false, true) => self.give_up_lead(),
+            (true, true) | (false, false) => {}
+        }
+        Ok(())
+    }
+
+    /// Stops deciding at once: what was not committed is decided by whoever leads now.
+    fn give_up_lead(&mut self) {
+        self.line.set(None);
+        if let Some(lead) = self.lead.take() {
+            lead.stop.cancel();
+            lead.brain.abort();
+        }
+        self.couriers.step_back(&self.config);
     }
 
     /// The configuration in force.
@@ -169,264 +280,136 @@ impl Daemon {
     }
 
     /// Goes over to a new configuration, or keeps the old one when the new one cannot be opened. What changes is written into the
-    /// journal.
+    /// journal by the node that leads.
     ///
     /// # Errors
     /// Why the old one is kept.
     pub async fn reload(&mut self, config: Config, changes: &[String]) -> anyhow::Result<()> {
         let fetchers = fetchers(&config, &self.ground.dir)?;
         let sinks = open_sinks(&config, &self.ground)?;
-        self.crew.stop_watching().await;
-        let mut journal = in_force(changes, self.ground.clock.now());
-        journal.extend(strays(&config, &self.ground).await);
-        let (done, adopted) = oneshot::channel();
-        self.orders
-            .send(Order::Rethink(Arc::new(mind_of(&config)), journal, done))
-            .await
-            .context("the brain has stopped")?;
-        adopted.await.context("the brain has stopped")?;
+        if let Some(lead) = &self.lead {
+            lead.watch.stop().await;
+            let mut journal = in_force(changes, self.ground.clock.now());
+            journal.extend(strays(&config, &self.ground).await);
+            let (done, adopted) = oneshot::channel();
+            let order = Order::Rethink(Arc::new(mind_of(&config)), journal, done);
+            lead.orders.send(order).await.context("the brain has stopped")?;
+            adopted.await.context("the brain has stopped")?;
+        }
         // A channel that hangs must hold up nobody but itself: each new courier waits for the old one of its own channel alone.
-        let leaving = self.crew.leave();
-        self.crew = Crew::start(&config, &self.ground, &self.bells, &self.orders, (sinks, leaving), &fetchers);
-        self.config = config;
+        self.couriers.leave();
+        (self.config, self.sinks, self.fetchers) = (config, sinks, fetchers);
+        if let Some(lead) = &mut self.lead {
+            lead.watch = Watch::start(&self.config, &self.ground, &lead.orders, &self.sinks, &self.fetchers);
+        }
+        self.start_couriers();
         self.bells.ring_all();
         Ok(())
+    }
+
+    /// Where orders go, on the node that leads.
+    fn orders(&self) -> anyhow::Result<&mpsc::Sender<Order>> {
+        let elsewhere = || anyhow::anyhow!("this node {}; ask the one that leads", self.role().told());
+        self.lead.as_ref().map(|lead| &lead.orders).ok_or_else(elsewhere)
     }
 
     /// Has the brain do what the people on duty want; what it answers is why not.
     ///
     /// # Errors
-    /// When the brain has stopped.
+    /// When the brain has stopped, or another node leads.
     pub async fn obey(&self, order: staff::Order) -> anyhow::Result<Result<Vec<BulletinId>, String>> {
         let (answer, answered) = oneshot::channel();
-        self.orders.send(Order::Obey(order, answer)).await.context("the brain has stopped")?;
+        self.orders()?.send(Order::Obey(order, answer)).await.context("the brain has stopped")?;
         answered.await.context("the brain has stopped")
     }
 
     /// Has the brain let out, hold or end what is kept back of a bulletin; tells at how many channels it was, or why not.
     ///
     /// # Errors
-    /// When the brain has stopped.
+    /// As [`Daemon::obey`].
     pub async fn judge(&self, judgement: Judgement) -> anyhow::Result<Result<u64, String>> {
         let (answer, answered) = oneshot::channel();
-        self.orders.send(Order::Judge(judgement, answer)).await.context("the brain has stopped")?;
+        self.orders()?.send(Order::Judge(judgement, answer)).await.context("the brain has stopped")?;
         answered.await.context("the brain has stopped")
     }
 
-    /// Grows as long as the brain turns; a watchdog looks at it.
+    /// Grows as long as the brain turns, or as long as this node stands by for another one; a watchdog looks at it.
     pub fn pulse(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.pulse)
     }
 
     /// Waits until the brain ends by itself, which it only does when it may not or cannot go on.
     pub async fn ended(&mut self) -> anyhow::Error {
-        match (&mut self.brain).await {
-            Ok(Ok(())) => anyhow::anyhow!("the brain stopped without being told to"),
-            Ok(Err(why)) => anyhow::Error::new(why).context("the brain had to stop"),
-            Err(why) => anyhow::Error::new(why).context("the brain broke down, which is a fault of this program"),
+        loop {
+            match self.turn().await {
+                Turn::Ended(why) => return why,
+                Turn::Role => {
+                    if let Err(why) = self.follow().await {
+                        return why;
+                    }
+                }
+            }
         }
     }
 
-    /// Stops: no feed is asked any more, what was heard is decided, what is due is delivered as far as time allows.
+    /// Stops: no feed is asked any more, what was heard is decided, the lead is given back, what is due is delivered as far as time
+    /// allows.
     ///
     /// # Errors
     /// When the brain ended badly; what it had committed is kept.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        // A watcher waits for what it brought to be committed; a store that fails must not make the end wait for ever.
-        if tokio::time::timeout(DRAIN, self.crew.stop_watching()).await.is_err() {
-            warn!("What was heard last could not be stored in time; it is asked for again after the next start");
+        let mut ended = Ok(());
+        // Where another node can take over, it is not kept waiting.
+        let patience = if self.seat.is_some() { HAND_OVER } else { DRAIN };
+        if let Some(lead) = self.lead.take() {
+            // A watcher waits for what it brought to be committed; a store that fails must not make the end wait for ever.
+            if tokio::time::timeout(patience, lead.watch.stop()).await.is_err() {
+                warn!("What was heard last could not be stored in time; it is asked for again after the next start");
+            }
+            let Lead { orders, brain, stop, watch } = lead;
+            stop.cancel();
+            self.line.set(None);
+            drop((orders, watch));
+            ended = brain.await.context("the brain broke down")?;
         }
-        self.brain_stop.cancel();
-        drop(self.orders);
-        let ended = self.brain.await.context("the brain broke down")?;
-        self.crew.stop_delivering().await;
+        if let Some(seat) = &self.seat {
+            seat.resign().await;
+        }
+        self.couriers.stop().await;
+        if let Some(seat) = &self.seat {
+            seat.leave().await;
+        }
         ended.context("the brain ended badly")
     }
 }
 
-impl Crew {
-    fn start(
-        config: &Config,
-        ground: &Ground,
-        bells: &Bells,
-        orders: &mpsc::Sender<Order>,
-        (sinks, mut leaving): (Sinks, Leaving),
-        fetchers: &Fetchers,
-    ) -> Self {
-        let mut crew = Self {
-            stop_watching: CancellationToken::new(),
-            stop_delivering: CancellationToken::new(),
-            watchers: TaskTracker::new(),
-            couriers: BTreeMap::new(),
-        };
-        let clock = ground.clock;
-        let aside = Arc::new(Aside::new(&ground.dir));
-        for feed in &config.feeds {
-            let Some(fetcher) = fetchers.get(&feed.id) else { continue };
-            let fetcher = Arc::clone(fetcher);
-            let (orders, stop) = (orders.clone(), crew.stop_watching.clone());
-            if let Source::Broker(subscription) = feed.feed.source(clock.now()) {
-                let listener = Arc::new(Listener::new(
-                    feed.clone(),
-                    subscription,
-                    fetcher,
-                    Arc::clone(&aside),
-                    ground.dir.clone(),
-                ));
-                let name = format!("listener of {}", feed.id);
-                crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
-                    let (listener, orders, stop) = (Arc::clone(&listener), orders.clone(), stop.clone());
-                    async move { listener.run(orders, clock, stop).await }
-                }));
-                continue;
-            }
-            let watcher = Arc::new(Watcher::new(feed.clone(), fetcher, Arc::clone(&aside), ground.dir.clone()));
-            let name = format!("watcher of {}", feed.id);
-            crew.watchers.spawn(keep_alive(name, crew.stop_watching.clone(), move || {
-                let (watcher, orders, stop) = (Arc::clone(&watcher), orders.clone(), stop.clone());
-                async move { watcher.run(orders, clock, stop).await }
-            }));
+/// How long a node that stops waits for what was heard last, where another one can take over.
+const HAND_OVER: Duration = Duration::from_millis(1_500);
+
+/// Whether another leader has taken over, and how the brain ended.
+fn why_ended(brain: Result<Result<(), BrainError>, JoinError>) -> (bool, anyhow::Error) {
+    match brain {
+        Ok(Ok(())) => (false, anyhow::anyhow!("the brain stopped without being told to")),
+        Ok(Err(why)) => {
+            let is_fenced = matches!(why, BrainError::Store(StoreError::Fenced { .. }));
+            (is_fenced, anyhow::Error::new(why).context("the brain had to stop"))
         }
-        for (channel, (audience, sink)) in sinks {
-            let (store, sights) = (Arc::clone(&ground.store), ground.sights.clone());
-            let listener = config.channels.iter().map(|one| &one.listener).find(|one| one.channel == channel);
-            let before = leaving.remove(&channel);
-            let rounds = (bells.of(&channel), crew.stop_delivering.clone(), before);
-            if let Some((many, listener)) = sink.many().zip(listener) {
-                let fanout = Fanout::new(listener.clone(), many, store, sights).reporting(orders.clone());
-                let fanout = Arc::new(fanout);
-                crew.couriers.insert(channel, fan_out(fanout, clock, rounds));
-                continue;
-            }
-            let pace = listener.and_then(|listener| listener.manner.pace);
-            let gathers = listener.filter(|listener| listener.manner.digest.is_some()).map(|listener| listener.form);
-            let asks = listener.filter(|_| sink.ear().is_some()).and_then(|listener| {
-                crew.listen(listener, &sink, &config.speaker, orders);
-                let buttons = config.speaker.buttons(&listener.languages);
-                buttons.map_err(|why| warn!(%channel, "{channel} shows no buttons: {why}")).ok()
-            });
-            let courier = Courier::new(channel.clone(), audience, sink, store, sights)
-                .at(pace)
-                .asking(asks)
-                .gathering(gathers)
-                .by(clock);
-            let own = channel.clone();
-            crew.couriers.insert(channel, carry(own, Arc::new(courier), clock, rounds));
-        }
-        // Channels that are gone keep their courier until its hands are empty.
-        crew.couriers.extend(leaving);
-        let (store, known, stop) = (Arc::clone(&ground.store), config.channel_ids(), crew.stop_watching.clone());
-        crew.watchers.spawn(courier::see_out(store, known, clock, stop.clone()));
-        let (store, keep) = (Arc::clone(&ground.store), config.settings.keep);
-        crew.watchers.spawn(keep_alive("keeper of the store".to_owned(), stop.clone(), move || {
-            keeper::run(Arc::clone(&store), keep, clock, stop.clone())
-        }));
-        crew.watchers.close();
-        crew
-    }
-
-    /// Has the people of a channel heard.
-    fn listen(
-        &self,
-        listener: &route::Listener,
-        sink: &Arc<dyn Sink>,
-        speaker: &Speaker,
-        orders: &mpsc::Sender<Order>,
-    ) {
-        let attendant = Arc::new(Attendant {
-            channel: listener.channel.clone(),
-            sink: Arc::clone(sink),
-            speaker: speaker.clone(),
-            languages: listener.languages.clone(),
-        });
-        let (orders, stop) = (orders.clone(), self.stop_watching.clone());
-        self.watchers.spawn(keep_alive(format!("ear of {}", listener.channel), stop.clone(), move || {
-            let (attendant, orders, stop) = (Arc::clone(&attendant), orders.clone(), stop.clone());
-            async move { attendant.run(orders, stop).await }
-        }));
-    }
-
-    async fn stop_watching(&self) {
-        self.stop_watching.cancel();
-        self.watchers.wait().await;
-    }
-
-    /// Tells the couriers to go, and hands over those who are still on their way.
-    fn leave(&mut self) -> Leaving {
-        self.stop_delivering.cancel();
-        std::mem::take(&mut self.couriers)
-    }
-
-    async fn stop_delivering(&mut self) {
-        for (channel, courier) in self.leave() {
-            ended(&channel, courier).await;
-        }
+        Err(why) => (false, anyhow::Error::new(why).context("the brain broke down, which is a fault of this program")),
     }
 }
 
-/// What a courier waits for: its bell, the sign to stop, and the end of the one before it.
-type Rounds = (Arc<Notify>, CancellationToken, Option<JoinHandle<()>>);
-
-/// Has a courier carry, once the one before it has ended.
-fn carry(channel: ChannelId, courier: Arc<Courier>, clock: Clock, (bell, stop, before): Rounds) -> JoinHandle<()> {
-    let work = keep_alive(format!("courier of {channel}"), stop.clone(), move || {
-        let (courier, bell, stop) = (Arc::clone(&courier), Arc::clone(&bell), stop.clone());
-        async move {
-            courier.run(clock, bell, stop).await;
-            courier.drain(clock, DRAIN).await;
-        }
-    });
-    after(channel, before, work)
+/// Whether trying again can help.
+fn is_of_the_store(why: &anyhow::Error) -> bool {
+    matches!(
+        why.downcast_ref(),
+        Some(BrainError::Store(StoreError::Failed { .. } | StoreError::Moved { .. } | StoreError::Fenced { .. }))
+    )
 }
 
-/// The same of a courier of many.
-fn fan_out(fanout: Arc<Fanout>, clock: Clock, (bell, stop, before): Rounds) -> JoinHandle<()> {
-    let channel = fanout.channel().clone();
-    let work = keep_alive(format!("courier of the subscribers of {channel}"), stop.clone(), move || {
-        let (fanout, bell, stop) = (Arc::clone(&fanout), Arc::clone(&bell), stop.clone());
-        async move { fanout.run(clock, bell, stop).await }
-    });
-    after(channel, before, work)
-}
-
-fn after(
-    channel: ChannelId,
-    before: Option<JoinHandle<()>>,
-    work: impl Future<Output = ()> + Send + 'static,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        if let Some(before) = before {
-            ended(&channel, before).await;
-        }
-        work.await;
-    })
-}
-
-/// Waits for the end of a courier.
-async fn ended(channel: &ChannelId, courier: JoinHandle<()>) {
-    if let Err(why) = courier.await {
-        error!(%channel, "The courier of {channel} broke down at its end: {why}");
-    }
-}
-
-/// Runs a task, and starts it again when it breaks down.
-async fn keep_alive<F>(name: String, stop: CancellationToken, start: impl Fn() -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    loop {
-        match tokio::spawn(start()).await {
-            Ok(()) => return,
-            Err(why) if stop.is_cancelled() => {
-                error!("The {name} broke down while stopping: {why}");
-                return;
-            }
-            Err(why) => {
-                error!("The {name} broke down, which is a fault of this program, and is started again: {why}");
-                tokio::time::sleep(REST).await;
-            }
-        }
-    }
+/// How this node is called among others.
+fn name_of_node() -> String {
+    let system = rustix::system::uname();
+    format!("{} (process {})", system.nodename().to_string_lossy(), std::process::id())
 }
 
 /// What asks for each feed: feeds that are connected to alike share their connections, and all share their manners.

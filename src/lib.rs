@@ -43,7 +43,7 @@
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
 //!  feed ---> fetch, decode  ----event----> step -> commit -> adopt --bell--> claim -> send -> settle ---> channel
 //!                 ^                          |                                 |
-//!                 +------- committed --------+---------- SQLite ---------------+
+//!                 +------- committed --------+--- SQLite or PostgreSQL --------+
 //! ```
 //!
 //! # What holds it together
@@ -92,6 +92,9 @@
 //! * **Sealed and forgotten.** Each line of the journal is sealed with the one before it and with the bulletin that it tells of
 //!   ([`record::chain`]); the service notes the seal in its log. What has been kept for its time is forgotten a little at a time, from
 //!   the beginning ([`store::Retention`], [`daemon::keeper`]); what is owed or in force is not.
+//! * **One of several.** Nodes that share a database all deliver, and one of them decides: who it is goes by a lease in that database, and
+//!   what it commits by an epoch, so that one that was cut off can neither decide nor undo what its successor said ([`daemon::leader`],
+//!   [`store::cluster`]).
 //! * **Owners.** Every task is awaited by somebody; a watcher, listener or courier that breaks down is started again, and when the
 //!   brain ends, the service ends, for systemd to start it anew.
 //!

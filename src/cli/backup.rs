@@ -18,7 +18,8 @@ pub const HELP: &str = "Examples:  nadhir backup copy.sqlite3 --state /var/lib/n
     It is readable by its owner alone.\n\nTo go back to one: stop the service, move nadhir.sqlite3 and the files nadhir.sqlite3-wal and -shm \
     away, put the copy in their place under the name nadhir.sqlite3, give it to the service's user, start. What had been delivered since the \
     copy was made goes out once more, under the same key; what has expired meanwhile does not.\n\nExit codes: 0 done, 1 done, and the journal was changed by \
-    another hand, 2 the file is there already, 66 there is no state, 69 it cannot be read or the copy not written.";
+    another hand, 2 the file is there already or the state is in a database of PostgreSQL, which has means of its own, 66 there is no state, \
+    69 it cannot be read or the copy not written.";
 
 /// What `nadhir backup` takes.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,13 @@ pub fn run(arguments: &Arguments) -> u8 {
         Err(code) => return code,
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
+    if let Some(database) = &config.settings.database {
+        complain(&format_args!(
+            "the state is in {}, which is copied by the means of PostgreSQL: pg_dump --schema=nadhir, or a base backup with its log",
+            database.address
+        ));
+        return EX_USAGE;
+    }
     let path = match place::database_in(&dir) {
         Ok(path) => path,
         Err(why) => {

@@ -8,6 +8,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use serde::Serialize;
 
+use super::view::View;
 use super::which::Stopped;
 use super::{EX_UNAVAILABLE, EX_USAGE, complain, explain, place, preview, service, silence};
 use crate::bulletin::{Bulletin, Change, Reason};
@@ -20,7 +21,6 @@ use crate::hazard::{Hazard, Severity};
 use crate::ids::{BulletinId, GovernorateId};
 use crate::language::Both;
 use crate::statement::{SERIES, Statement};
-use crate::store::sqlite::{glance, read_bulletins};
 use crate::time::{TimeDelta, Timestamp, parse_span};
 
 /// The order was understood and could not be obeyed, or whoever asked said no.
@@ -293,15 +293,16 @@ pub(super) fn act(common: &Common, order: impl FnOnce(&Config, Timestamp) -> Res
 /// What would be said for an order now, on a copy of the state.
 fn rehearse(config: &Config, common: &Common, order: &Order, now: Timestamp) -> Result<Said, Stopped> {
     let unreadable = |why: String| Stopped(EX_UNAVAILABLE, format!("the state could not be read: {why}"));
-    let path = place::state_dir(common.dirs.state.as_deref(), config.settings.store.as_deref()).join(place::DATABASE);
-    let saved = glance(&path, now, now).map_err(|why| unreadable(why.to_string()))?.saved;
+    let dir = place::state_dir(common.dirs.state.as_deref(), config.settings.store.as_deref());
+    let view = View::open(Some(&config.settings), &dir).map_err(|Stopped(_, why)| unreadable(why))?;
+    let saved = view.glance(now, now).map_err(|why| unreadable(why.to_string()))?.saved;
     let state = State::restore(&saved).map_err(|why| unreadable(why.to_string()))?;
     if let Some(why) = refusal(&config.rules, &state, order, now) {
         return Err(Stopped(EX_REFUSED, why));
     }
     let event = match order {
         Order::Correct(correct) => {
-            let said = read_bulletins(&path, &correct.number).map_err(|why| unreadable(why.to_string()))?;
+            let said = view.bulletins(&correct.number).map_err(|why| unreadable(why.to_string()))?;
             let why = || format!("nothing was said under {}; `nadhir journal` shows what was", correct.number);
             let last = said.into_iter().last().ok_or_else(|| Stopped(EX_REFUSED, why()))?;
             if last.change == Change::Corrected {

@@ -2,12 +2,12 @@
 //! the service runs, changes nothing and asks nobody.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
 
-use super::check::EX_NOINPUT;
+use super::view::View;
+use super::which::Stopped;
 use super::{EX_UNAVAILABLE, EX_USAGE, complain, place};
 use crate::config::Config;
 use crate::daemon::clock::Clock;
@@ -18,7 +18,6 @@ use crate::governorate::{Governorate, GovernorateBook};
 use crate::hazard::Hazard;
 use crate::ids::{FeedId, GovernorateId, RuleId};
 use crate::problem::advice;
-use crate::store::sqlite::glance;
 use crate::time::Timestamp;
 use crate::unit::{Metric, Unit};
 
@@ -61,12 +60,15 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
-    if let Err(why) = place::database_in(&dir) {
-        complain(&why);
-        return EX_NOINPUT;
-    }
+    let view = match View::open(Some(&config.settings), &dir) {
+        Ok(view) => view,
+        Err(Stopped(code, why)) => {
+            complain(&why);
+            return code;
+        }
+    };
     let hazard = arguments.hazard.as_deref().and_then(Hazard::parse);
-    match look(&dir, &config, place, hazard, Clock::System.now()) {
+    match look(&view, &config, place, hazard, Clock::System.now()) {
         Ok(report) => {
             show(&report, &config, arguments.json);
             0
@@ -151,13 +153,13 @@ pub struct Missing {
 /// # Errors
 /// When it cannot be read.
 fn look(
-    dir: &Path,
+    view: &View,
     config: &Config,
     place: &Governorate,
     hazard: Option<Hazard>,
     now: Timestamp,
 ) -> anyhow::Result<Report> {
-    let glance = glance(&dir.join(place::DATABASE), now, now).context("the state could not be read")?;
+    let glance = view.glance(now, now).context("the state could not be read")?;
     let state = State::restore(&glance.saved).context("the state could not be understood")?;
     let wanted = hazard.map_or_else(|| hazards(&config.rules, &state, &place.id), |hazard| vec![hazard]);
     let asked = config.rules.feeds.keys().filter_map(|feed| state.feed(feed)?.asked);

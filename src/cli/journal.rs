@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::json;
 
+use super::view::View;
 use super::{EX_UNAVAILABLE, complain, place};
 use crate::record::Entry;
 use crate::record::chain::{Mark, Verdict};
-use crate::store::sqlite::{read_journal, verify_journal};
+use crate::store::sqlite::verify_journal;
 
 /// What stands after the arguments.
 pub const HELP: &str = "Examples:  nadhir journal --state /var/lib/nadhir --last 50\n           nadhir journal verify --state /var/lib/nadhir\n\n\
-    Exit codes: 0 shown, 69 it cannot be read.";
+    Where the state is in a database, name the configuration that says so with --config.\n\nExit codes: 0 shown, 69 it cannot be read.";
 
 /// The same of `verify`.
 const VERIFY_HELP: &str = "Examples:  nadhir journal verify --state /var/lib/nadhir\n           nadhir journal verify --file copy.sqlite3 \
@@ -31,9 +32,8 @@ pub const MAX_LINES: u16 = 10_000;
 pub struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    dirs: place::Dirs,
     /// How many of the newest lines.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LINES)))]
     last: u16,
@@ -51,9 +51,8 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Verify {
-    /// The directory in which the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/nadhir].
-    #[arg(long, value_name = "DIR")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    dirs: place::Dirs,
     /// The file itself, such as a copy that `nadhir backup` made.
     #[arg(long, value_name = "FILE", conflicts_with = "state")]
     file: Option<PathBuf>,
@@ -69,7 +68,10 @@ struct Verify {
 pub fn run(arguments: &Arguments) -> u8 {
     let done = match &arguments.action {
         Some(Action::Verify(verify)) => verified(verify),
-        None => show(arguments).map(|()| 0),
+        None => match arguments.dirs.view("it is not known where the journal is") {
+            Ok(view) => show(&view, arguments).map(|()| 0),
+            Err(code) => return code,
+        },
     };
     match done {
         Ok(code) => code,
@@ -80,10 +82,8 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
 }
 
-fn show(arguments: &Arguments) -> anyhow::Result<()> {
-    let path = place::state_dir(arguments.state.as_deref(), None).join(place::DATABASE);
-    anyhow::ensure!(path.exists(), "there is no journal in {}: give its directory with --state", path.display());
-    let entries = read_journal(&path, usize::from(arguments.last)).context("the journal could not be read")?;
+fn show(view: &View, arguments: &Arguments) -> anyhow::Result<()> {
+    let entries = view.journal(usize::from(arguments.last)).context("the journal could not be read")?;
     let mut out = anstream::stdout().lock();
     for entry in &entries {
         // A reader that has gone away, such as `head`, is no fault.
@@ -95,12 +95,17 @@ fn show(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 fn verified(arguments: &Verify) -> anyhow::Result<u8> {
-    let path = match &arguments.file {
-        Some(file) => file.clone(),
-        None => place::state_dir(arguments.state.as_deref(), None).join(place::DATABASE),
+    let verdict = match &arguments.file {
+        Some(file) => {
+            anyhow::ensure!(file.exists(), "there is no {}: name a copy of the state with --file", file.display());
+            verify_journal(file, arguments.noted)
+        }
+        None => match arguments.dirs.view("it is not known where the journal is") {
+            Ok(view) => view.verify(arguments.noted),
+            Err(code) => return Ok(code),
+        },
     };
-    anyhow::ensure!(path.exists(), "there is no journal in {}: say where with --state or --file", path.display());
-    let verdict = verify_journal(&path, arguments.noted).context("the journal could not be verified")?;
+    let verdict = verdict.context("the journal could not be verified")?;
     let _ = anstream::stdout().write_all(told(&verdict, arguments.json).as_bytes());
     Ok(u8::from(!verdict.faults.is_empty()))
 }

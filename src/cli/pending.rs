@@ -3,8 +3,10 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::Serialize;
 
+use super::view::View;
 use super::which::Stopped;
 use super::{EX_UNAVAILABLE, complain, place, preview, service, silence};
 use crate::bulletin::{Bulletin, Reason, Verdict};
@@ -17,7 +19,6 @@ use crate::ids::BulletinId;
 use crate::outbox::Kept;
 use crate::route::manner::Hold;
 use crate::statement::Statement;
-use crate::store::sqlite::{glance, read_kept};
 use crate::time::{TimeDelta, Timestamp, span_text};
 
 /// It was understood and could not be done.
@@ -125,10 +126,10 @@ pub fn list(arguments: &Arguments) -> u8 {
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
     let now = Clock::System.now();
-    let (kept, bulletins, statements) = match read(&dir.join(place::DATABASE), now) {
+    let (kept, bulletins, statements) = match look(&config, &dir, now) {
         Ok(read) => read,
         Err(why) => {
-            complain(&format_args!("the state in {} could not be read: {why:#}", dir.display()));
+            complain(&format_args!("{why:#}"));
             return EX_UNAVAILABLE;
         }
     };
@@ -156,9 +157,14 @@ pub fn list(arguments: &Arguments) -> u8 {
 }
 
 /// What is kept back, and of what it is.
-fn read(path: &Path, now: Timestamp) -> anyhow::Result<(Vec<Kept>, Vec<Bulletin>, Vec<Statement>)> {
-    let (kept, bulletins) = read_kept(path)?;
-    let state = State::restore(&glance(path, now, now)?.saved)?;
+fn look(config: &Config, dir: &Path, now: Timestamp) -> anyhow::Result<(Vec<Kept>, Vec<Bulletin>, Vec<Statement>)> {
+    let view = View::open(Some(&config.settings), dir).map_err(|Stopped(_, why)| anyhow::Error::msg(why))?;
+    read(&view, now).context("the state could not be read")
+}
+
+fn read(view: &View, now: Timestamp) -> anyhow::Result<(Vec<Kept>, Vec<Bulletin>, Vec<Statement>)> {
+    let (kept, bulletins) = view.kept()?;
+    let state = State::restore(&view.glance(now, now)?.saved)?;
     Ok((kept, bulletins, state.statements().cloned().collect()))
 }
 

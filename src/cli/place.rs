@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::{EX_CONFIG, check, complain};
+use super::view::View;
+use super::which::Stopped;
+use super::{EX_CONFIG, EX_UNAVAILABLE, check, complain};
 use crate::config::{self, Config};
 
 /// The database in the state directory.
@@ -32,6 +34,20 @@ impl Dirs {
             check::report(&problems, &mut anstream::stderr());
             complain(&format_args!("the configuration has mistakes, see above: {unknown}"));
             EX_CONFIG
+        })
+    }
+}
+
+impl Dirs {
+    /// The store of the service, for commands that need nothing else of the configuration: without one given, the file in the state
+    /// directory. What stands in the way is shown, and the exit code comes back.
+    pub(super) fn view(&self, unknown: &str) -> Result<View, u8> {
+        let config = self.config.as_ref().map(|_| self.configuration(unknown)).transpose()?;
+        let settings = config.as_ref().map(|config| &config.settings);
+        let dir = state_dir(self.state.as_deref(), settings.and_then(|settings| settings.store.as_deref()));
+        View::open(settings, &dir).map_err(|Stopped(_, why)| {
+            complain(&why);
+            EX_UNAVAILABLE
         })
     }
 }

@@ -8,14 +8,14 @@ use std::io::Write as _;
 
 use anyhow::Context as _;
 
-use super::check::EX_NOINPUT;
 use super::columns::{drawn, plain};
+use super::view::View;
+use super::which::Stopped;
 use super::{EX_UNAVAILABLE, complain, place, run::runtime};
 use crate::config::Config;
 use crate::daemon::clock::Clock;
 use crate::ids::ChannelId;
 use crate::sink::World;
-use crate::store::sqlite::read_reach;
 use crate::time::{TimeDelta, parse_span};
 use report::{ChannelReach, Known, Reach, Share};
 
@@ -48,16 +48,16 @@ pub fn run(arguments: &Arguments) -> u8 {
         Err(code) => return code,
     };
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
-    let path = match place::database_in(&dir) {
-        Ok(path) => path,
-        Err(why) => {
+    let view = match View::open(Some(&config.settings), &dir) {
+        Ok(view) => view,
+        Err(Stopped(code, why)) => {
             complain(&why);
-            return EX_NOINPUT;
+            return code;
         }
     };
     let until = Clock::System.now();
     let since = until - arguments.since;
-    let (rows, bulletins) = match read_reach(&path, since).context("the state could not be read") {
+    let (rows, bulletins) = match view.reach(since).context("the state could not be read") {
         Ok(read) => read,
         Err(why) => {
             complain(&format_args!("{why:#}"));

@@ -8,6 +8,9 @@ use super::{EX_CONFIG, EX_UNAVAILABLE, check, complain, logs, place};
 use crate::config::{self, Config};
 use crate::daemon::clock::Clock;
 use crate::daemon::{Ground, Sights, TICK, lifecycle};
+use crate::store::Store;
+use crate::store::cluster::Cluster;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 
 /// What `nadhir run` takes.
@@ -51,16 +54,28 @@ pub fn run(arguments: &Arguments) -> u8 {
 fn serve(config: Config, arguments: &Arguments) -> anyhow::Result<()> {
     let dir = place::state_dir(arguments.dirs.state.as_deref(), config.settings.store.as_deref());
     let held = place::hold(&dir)?;
-    let store = SqliteStore::open(held.database()).context("the store could not be opened")?;
-    tracing::info!("The state is kept in {}", held.dir.display());
-    let ground = Ground {
-        store: Arc::new(store),
-        clock: Clock::steady(),
-        tick: TICK,
-        dir: held.dir.clone(),
-        sights: Sights::default(),
+    let runtime = runtime()?;
+    let (store, cluster): (Arc<dyn Store>, Option<Arc<dyn Cluster>>) = match &config.settings.database {
+        Some(database) => {
+            let server = database.server(&held.dir).map_err(anyhow::Error::msg)?;
+            let store = runtime.block_on(PostgresStore::open(server)).context("the store could not be opened")?;
+            tracing::info!(
+                "The state is kept in {}, and files of channels in {}",
+                database.address,
+                held.dir.display()
+            );
+            let store = Arc::new(store);
+            (Arc::clone(&store) as _, Some(store as _))
+        }
+        None => {
+            let store = SqliteStore::open(held.database()).context("the store could not be opened")?;
+            tracing::info!("The state is kept in {}", held.dir.display());
+            (Arc::new(store), None)
+        }
     };
-    runtime()?.block_on(lifecycle::run(config, arguments.dirs.config.clone(), ground))
+    let ground =
+        Ground { store, cluster, clock: Clock::steady(), tick: TICK, dir: held.dir.clone(), sights: Sights::default() };
+    runtime.block_on(lifecycle::run(config, arguments.dirs.config.clone(), ground))
 }
 
 /// The runtime of the service and of the demo.

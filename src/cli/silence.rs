@@ -11,7 +11,6 @@ use crate::engine::State;
 use crate::engine::staff::{COVERS, Order, Silence, told};
 use crate::hazard::Hazard;
 use crate::ids::GovernorateId;
-use crate::store::sqlite::glance;
 use crate::time::{TimeDelta, parse_span};
 
 /// The order was understood and could not be obeyed.
@@ -34,7 +33,7 @@ enum Command {
     /// Show the silences that last.
     List {
         #[command(flatten)]
-        service: Service,
+        dirs: place::Dirs,
     },
     /// End a silence before its time.
     #[command(after_help = "Example:  nadhir silence end 1")]
@@ -120,7 +119,7 @@ pub fn run(arguments: Arguments) -> u8 {
             let by = service.by.clone();
             order(&service, Order::Speak { number, by }, "Ended; the rules speak again.")
         }
-        Command::List { service } => list(&service),
+        Command::List { dirs } => list(&dirs),
     }
 }
 
@@ -142,13 +141,14 @@ fn order(service: &Service, order: Order, done: &str) -> u8 {
     EX_OK
 }
 
-fn list(service: &Service) -> u8 {
+fn list(dirs: &place::Dirs) -> u8 {
     use std::io::Write as _;
-    let dir = place::state_dir(service.state.as_deref(), None);
+    let view = match dirs.view("it is not known which silences last") {
+        Ok(view) => view,
+        Err(code) => return code,
+    };
     let now = Clock::System.now();
-    let state = glance(&dir.join(place::DATABASE), now, now)
-        .map_err(anyhow::Error::new)
-        .and_then(|glance| Ok(State::restore(&glance.saved)?));
+    let state = view.glance(now, now).map_err(anyhow::Error::new).and_then(|glance| Ok(State::restore(&glance.saved)?));
     match state {
         Ok(state) => {
             let lines: Vec<String> =
@@ -158,7 +158,7 @@ fn list(service: &Service) -> u8 {
             EX_OK
         }
         Err(why) => {
-            complain(&format_args!("the state in {} could not be read: {why:#}", dir.display()));
+            complain(&format_args!("the state could not be read: {why:#}"));
             EX_UNAVAILABLE
         }
     }

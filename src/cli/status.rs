@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::view::View;
+use super::which::Stopped;
 use super::{EX_UNAVAILABLE, complain, place};
 use crate::config::Config;
 use crate::daemon::clock::Clock;
@@ -17,7 +19,6 @@ use crate::ids::{FeedId, GovernorateId};
 use crate::notice::{FeedClock, Notice};
 use crate::rule::FeedTerms;
 use crate::store::Glance;
-use crate::store::sqlite::glance;
 use crate::time::{TimeDelta, Timestamp};
 use crate::warning::Warning;
 
@@ -80,8 +81,8 @@ fn show(status: &Status, config: &Config, as_json: bool) {
 /// # Errors
 /// When there is none, or it cannot be read.
 fn look(dir: &Path, config: &Config, now: Timestamp) -> anyhow::Result<Status> {
-    let path = place::database_in(dir).map_err(anyhow::Error::msg)?;
-    let glance = glance(&path, now, now - COUNTS_FOR).context("the state could not be read")?;
+    let view = View::open(Some(&config.settings), dir).map_err(|Stopped(_, why)| anyhow::Error::msg(why))?;
+    let glance = view.glance(now, now - COUNTS_FOR).context("the state could not be read")?;
     status(&glance, config, now)
 }
 

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::check::EX_NOINPUT;
+use super::view::View;
 use super::{EX_UNAVAILABLE, EX_USAGE, explain, place};
 use crate::alert::{Identity, Status};
 use crate::bulletin::{Bulletin, Change, Origin, Reach};
 use crate::config::Config;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{FeedId, GovernorateId};
-use crate::store::sqlite::read_bulletins;
 use crate::time::Timestamp;
 
 /// The name of a bulletin, or what one would be like.
@@ -63,9 +62,9 @@ impl Which {
 /// A bulletin of the store.
 fn said(name: &str, state: Option<&Path>, config: &Config) -> Result<Bulletin, Stopped> {
     let dir = place::state_dir(state, config.settings.store.as_deref());
-    let path = place::database_in(&dir).map_err(|why| Stopped(EX_NOINPUT, why))?;
+    let view = View::open(Some(&config.settings), &dir)?;
     let number = name.rsplit_once('.').map_or(name, |(number, _)| number);
-    let all = stored(&path, number).map_err(|why| Stopped(EX_UNAVAILABLE, format!("{why:#}")))?;
+    let all = stored(&view, number).map_err(|why| Stopped(EX_UNAVAILABLE, format!("{why:#}")))?;
     let known: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
     let help = match known.as_slice() {
         [] => "`nadhir journal` shows the names of what was said".to_owned(),
@@ -75,8 +74,8 @@ fn said(name: &str, state: Option<&Path>, config: &Config) -> Result<Bulletin, S
     all.into_iter().find(|one| one.id.as_str() == name).ok_or(Stopped(EX_USAGE, why))
 }
 
-fn stored(path: &Path, number: &str) -> anyhow::Result<Vec<Bulletin>> {
-    read_bulletins(path, number).context("the bulletins could not be read")
+fn stored(view: &View, number: &str) -> anyhow::Result<Vec<Bulletin>> {
+    view.bulletins(number).context("the bulletins could not be read")
 }
 
 /// The bulletin that the arguments describe.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
+use super::database::{self, Database};
 use super::{keeping, manner};
 use crate::hazard::{Hazard, Severity};
 use crate::language::date::Announced;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub contact: String,
     /// Where state is kept, when that was said.
     pub store: Option<PathBuf>,
+    /// The database that several nodes share in place of a file in that directory.
+    pub database: Option<Database>,
     /// How long what was written down and sent is kept.
     pub keep: Keep,
 }
@@ -87,10 +90,10 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         let inhibitions = inhibitions(&root);
         let (releases, says) = manner::releases(root.table("release"));
         let users = root.table("duty").map(duty).unwrap_or_default();
-        let store = root.table("store").and_then(store);
+        let (store, database) = root.table("store").map(store).unwrap_or_default();
         let keep = keeping::read(root.table("keep"));
         root.finish();
-        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, keep }
+        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, database, keep }
     })
 }
 
@@ -370,12 +373,13 @@ fn inhibition(table: Table<'_>) -> Option<Inhibition> {
     Some(Inhibition { hazard: hazard?.value, severity: severity?.value, quiets, up_to: up_to?.value })
 }
 
-fn store(table: Table<'_>) -> Option<PathBuf> {
+fn store(table: Table<'_>) -> (Option<PathBuf>, Option<Database>) {
     let directory = table.text("directory", |text| {
         if text.trim().is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) }
     });
+    let database = database::read(&table);
     table.finish();
-    directory.map(|found| found.value)
+    (directory.map(|found| found.value), database)
 }
 
 #[cfg(test)]
@@ -418,6 +422,22 @@ mod tests {
         assert_eq!(own.times.extend_before, TimeDelta::hours(1));
         assert_eq!(own.times.group_wait, TimeDelta::zero());
         assert_eq!(own.store, Some(PathBuf::from("/srv/nadhir")));
+    }
+
+    #[test]
+    fn a_database_is_named_without_its_password() {
+        let with = |keys: &str| settings(&format!("{AUTHORITY}[store]\n{keys}\n"));
+        let url = "url = \"postgres://nadhir@db.example.sa/nadhir\"";
+        assert!(with(&format!("{url}\npassword = {{ file = \"db.password\" }}")).unwrap().database.is_some());
+        for wrong in [
+            "url = \"postgres://nadhir:hunter2@db.example.sa/nadhir\"".to_owned(),
+            format!("{url}\npassword = \"hunter2\""),
+            "password = { file = \"db.password\" }".to_owned(),
+            url.replace("nadhir\"", "nadhir?sslmode=disable\""),
+        ] {
+            let why = with(&wrong).unwrap_err();
+            assert!(why.len() == 1 && !why[0].contains("hunter2"), "{wrong}: {why:?}");
+        }
     }
 
     #[test]

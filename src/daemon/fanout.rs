@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +22,9 @@ use tracing::{debug, error, info, warn};
 use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Subject, Taken, Work};
 use self::slots::{Seat, Slots};
 use self::word::{Word, told};
-use super::brain::Order;
 use super::clock::Clock;
 use super::courier::{LONGEST_NAP, put_back};
+use super::line::Line;
 use super::{DRAIN, Sight, Sights};
 use crate::ids::ChannelId;
 use crate::message::fewer;
@@ -58,6 +58,9 @@ const FIRST_IN_HAND: usize = 4;
 /// How soon the store is asked again for what is due, where nothing was.
 const SHORTEST_NAP: TimeDelta = TimeDelta::milliseconds(50);
 
+/// How often the node that leads asks who was disabled by another.
+const ASKS_AGAIN: Duration = Duration::from_secs(60);
+
 /// How long is waited after the store failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -68,7 +71,7 @@ pub struct Fanout {
     store: Arc<dyn Store>,
     sights: Sights,
     /// Who has the people on duty hear of those who are disabled.
-    orders: Option<mpsc::Sender<Order>>,
+    line: Option<Line>,
 }
 
 /// What is asked of the store, and what came back.
@@ -93,13 +96,13 @@ struct Aloft {
 impl Fanout {
     /// A courier for those who subscribed to a channel.
     pub fn new(listener: Listener, many: Arc<dyn Many>, store: Arc<dyn Store>, sights: Sights) -> Self {
-        Self { listener, many, store, sights, orders: None }
+        Self { listener, many, store, sights, line: None }
     }
 
     /// The same, which has the people on duty hear of subscribers that are disabled.
     #[must_use]
-    pub fn reporting(self, orders: mpsc::Sender<Order>) -> Self {
-        Self { orders: Some(orders), ..self }
+    pub fn reporting(self, line: Line) -> Self {
+        Self { line: Some(line), ..self }
     }
 
     /// Delivers until told to stop, and then what is due, as far as time allows.
@@ -131,6 +134,8 @@ struct Shift<'a> {
     is_taking: bool,
     /// Where the word stands that some were disabled.
     word: Word,
+    /// When the store last said who was.
+    asked_at: Instant,
     /// When the store is to be asked again for what is due.
     look_at: Timestamp,
     /// Until when the store is left alone after it failed.
@@ -157,6 +162,7 @@ impl<'a> Shift<'a> {
             errands: FuturesUnordered::new(),
             is_taking: false,
             word: Word::Unknown,
+            asked_at: Instant::now(),
             look_at: clock.now(),
             rests_until: None,
             stops_at: None,
@@ -218,10 +224,20 @@ impl<'a> Shift<'a> {
                 .push(Box::pin(async move { Errand::Read(hand, store.share(hand, after, said, is_correction).await) }));
         }
         self.store_ends();
-        if self.word == Word::Unknown || self.desk.health.has_said() {
+        if self.word == Word::Unknown || self.desk.health.has_said() || self.asks_again() {
             self.note_health();
         }
         self.end_works(now);
+    }
+
+    /// Whether it is time to ask whom another node has disabled meanwhile, where this one can tell it.
+    fn asks_again(&mut self) -> bool {
+        let can_tell = || self.fanout.line.as_ref().is_some_and(|line| line.orders().is_some());
+        let is_due = self.word == Word::Said && ASKS_AGAIN <= self.asked_at.elapsed() && can_tell();
+        if is_due {
+            self.word = Word::Unknown;
+        }
+        is_due
     }
 
     /// Takes back slots, and gives up those whom too many wait beside.
@@ -434,7 +450,10 @@ impl<'a> Shift<'a> {
 
     /// Has the people on duty hear of those who were disabled.
     fn have_said(&mut self, disabled: Vec<Disabled>) {
-        if disabled.is_empty() {
+        self.asked_at = Instant::now();
+        let orders = self.fanout.line.as_ref().map(Line::orders);
+        // Where another node leads, that one asks for itself and tells it.
+        if disabled.is_empty() || matches!(orders, Some(None)) {
             self.word = Word::Said;
             return;
         }
@@ -443,7 +462,7 @@ impl<'a> Shift<'a> {
             error!(%channel, subscriber = name, "{name} of {channel} was disabled: {why}; `nadhir subscriber resume` lets it in again");
         }
         self.word = Word::OnItsWay;
-        let (orders, channel) = (self.fanout.orders.clone(), channel.clone());
+        let (orders, channel) = (orders.flatten(), channel.clone());
         self.errands.push(Box::pin(async move {
             let is_told = told(orders, channel, &disabled).await;
             Errand::Said(disabled, is_told)

@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 
 use super::control::{Answer, Asked, Control, Question};
 use super::duty::{Peer, signed};
-use super::{Daemon, Ground};
+use super::{Daemon, Ground, Turn};
 use crate::config::{self, Config, Proved};
 use crate::problem::{Level, Problem, render};
 
@@ -39,6 +39,7 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
     let mut daemon = Daemon::start(config, ground).await?;
     tell_systemd(&[NotifyState::Ready]);
     info!("Ready with {}", counts(daemon.config()));
+    tell_role(&daemon);
     let mut watchdog = Watchdog::of(&daemon);
     let Staff { mut asked, control } = staff;
     loop {
@@ -47,10 +48,22 @@ pub async fn run(config: Config, dir: Option<PathBuf>, ground: Ground) -> anyhow
             Some((question, who, done)) = asked.recv() => (question, who, Some(done)),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            why = daemon.ended() => {
-                error!("Nadhir stops by itself: {why:#}");
-                return Err(why);
-            }
+            turn = daemon.turn() => match turn {
+                Turn::Role => {
+                    tokio::select! {
+                        followed = daemon.follow() => followed.inspect_err(|why| error!("Nadhir stops by itself: {why:#}"))?,
+                        _ = terminate.recv() => break,
+                        _ = interrupt.recv() => break,
+                        never = watchdog.feed() => match never {},
+                    }
+                    tell_role(&daemon);
+                    continue;
+                }
+                Turn::Ended(why) => {
+                    error!("Nadhir stops by itself: {why:#}");
+                    return Err(why);
+                }
+            },
             never = watchdog.feed() => match never {},
         };
         // A reload waits for couriers, and for a store that fails; neither may hold up a stop or starve the watchdog.
@@ -138,6 +151,15 @@ async fn reload(daemon: &mut Daemon, dir: Option<&Path>, is_trial: bool) -> Answ
 fn refused(why: &str) -> Answer {
     error!("Not reloaded: the old configuration stays in force, because {why}");
     Answer { problems: format!("error: {why}\n"), ..Answer::default() }
+}
+
+/// Says what this node is among several.
+fn tell_role(daemon: &Daemon) {
+    if daemon.has_others() {
+        let text = format!("This node {}", daemon.role().told());
+        info!("{text}");
+        tell_systemd(&[NotifyState::Status(&text)]);
+    }
 }
 
 fn counts(config: &Config) -> String {

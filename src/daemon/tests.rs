@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
+use super::courier::Courier;
 use super::*;
 use crate::alert::{Alert, Certainty, Identity, MsgType, Scope, Status, Words};
 use crate::engine::{Event, Heard};
@@ -9,7 +10,8 @@ use crate::feed::Batch;
 use crate::hazard::{Hazard, Severity};
 use crate::message::{Form, Message, MessageKey};
 use crate::outbox::{LEASE, NewDelivery, Standing, Terms};
-use crate::sink::{Parcel, Receipt, SendError};
+use crate::route::{self, Audience};
+use crate::sink::{Parcel, Receipt, SendError, Sink};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Commit, Lease};
 
@@ -61,21 +63,27 @@ async fn a_channel_that_hangs_through_a_reload_holds_up_no_other() {
     let (mut config, _) = crate::config::from_files(BTreeMap::new()).unwrap();
     config.feeds.clear();
     let store = Arc::new(SqliteStore::in_memory().unwrap());
-    let ground = Ground { store, clock: Clock::System, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
+    let ground = Ground {
+        store,
+        cluster: None,
+        clock: Clock::System,
+        tick: TICK,
+        dir: PathBuf::new(),
+        sights: Sights::default(),
+    };
     let (hung, quick) = (ChannelId::new("hung").unwrap(), ChannelId::new("quick").unwrap());
     let (to, mut handed) = mpsc::channel(8);
     let sinks = || -> Sinks {
         let sink = |is_slow| (Audience::Public, Arc::new(Receiver(to.clone(), is_slow)) as Arc<dyn Sink>);
         BTreeMap::from([(hung.clone(), sink(true)), (quick.clone(), sink(false))])
     };
-    let (bells, (orders, _inbox)) = (Bells::default(), mpsc::channel(1));
-    let fetchers = fetchers(&config, &ground.dir).unwrap();
+    let (bells, mut couriers, line) = (Bells::default(), Couriers::default(), Line::to(mpsc::channel(1).0));
     let lease = ground.store.lead(ground.clock.now()).await.unwrap();
     owe(&ground, lease, 0, &hung).await;
-    let mut old = Crew::start(&config, &ground, &bells, &orders, (sinks(), Leaving::new()), &fetchers);
+    couriers.start(&config, &ground, &bells, &sinks(), &line);
     assert!(handed.recv().await.unwrap().ends_with("/hung"));
-    let leaving = old.leave();
-    let _new = Crew::start(&config, &ground, &bells, &orders, (sinks(), leaving), &fetchers);
+    couriers.leave();
+    couriers.start(&config, &ground, &bells, &sinks(), &line);
     owe(&ground, lease, 1, &quick).await;
     bells.ring_all();
     let quick = handed.recv().await.unwrap();
@@ -91,8 +99,14 @@ async fn what_is_owed_to_a_channel_that_is_gone_is_told_and_ends() {
     let gone = ChannelId::new("gone").unwrap();
     // An hour of this clock passes in a moment.
     let clock = Clock::scaled(Timestamp::UNIX_EPOCH, 360_000.0);
-    let ground =
-        Ground { store: Arc::clone(&store), clock, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
+    let ground = Ground {
+        store: Arc::clone(&store),
+        cluster: None,
+        clock,
+        tick: TICK,
+        dir: PathBuf::new(),
+        sights: Sights::default(),
+    };
     let lease = store.lead(clock.now()).await.unwrap();
     owe(&ground, lease, 0, &gone).await;
     let told = strays(&config, &ground).await;
@@ -108,8 +122,14 @@ async fn what_is_owed_to_a_channel_that_is_gone_is_told_and_ends() {
 async fn a_courier_carries_nothing_that_is_meant_for_others_than_its_own() {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
     let clock = Clock::System;
-    let ground =
-        Ground { store: Arc::clone(&store), clock, tick: TICK, dir: PathBuf::new(), sights: Sights::default() };
+    let ground = Ground {
+        store: Arc::clone(&store),
+        cluster: None,
+        clock,
+        tick: TICK,
+        dir: PathBuf::new(),
+        sights: Sights::default(),
+    };
     let desk = ChannelId::new("desk").unwrap();
     let (to, mut handed) = mpsc::channel(8);
     let courier = |audience| {
@@ -132,6 +152,7 @@ async fn a_channel_is_given_no_more_than_it_takes_and_the_rest_when_there_is_roo
     let start = Clock::System.now();
     let ground = Ground {
         store: Arc::clone(&store),
+        cluster: None,
         clock: Clock::System,
         tick: TICK,
         dir: PathBuf::new(),
@@ -195,15 +216,21 @@ async fn what_the_staff_are_owed_is_not_sent_to_the_public_that_takes_over_their
     let dir = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::in_memory().unwrap());
     let clock = Clock::System;
-    let ground =
-        Ground { store: Arc::clone(&store), clock, tick: TICK, dir: dir.path().to_owned(), sights: Sights::default() };
+    let ground = Ground {
+        store: Arc::clone(&store),
+        cluster: None,
+        clock,
+        tick: TICK,
+        dir: dir.path().to_owned(),
+        sights: Sights::default(),
+    };
     std::fs::write(dir.path().join("desk.secret"), "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
     // Nobody answers at this address, so that the notice stays owed.
     let hook = "kind = \"webhook\"\nurl = \"http://127.0.0.1:9/desk\"\nsecret = { file = \"desk.secret\" }";
     let file = "kind = \"file\"\npath = \"public.txt\"";
     let mut daemon = Daemon::start(with_desk("staff", hook), ground).await.unwrap();
     let (done, decided) = oneshot::channel();
-    daemon.orders.send(Order::Happened(Box::new(closed(clock.now())), done)).await.unwrap();
+    daemon.orders().unwrap().send(Order::Happened(Box::new(closed(clock.now())), done)).await.unwrap();
     decided.await.unwrap();
     assert_eq!(store.deliveries().await.unwrap().len(), 1, "the people on duty are owed a notice");
     daemon.reload(with_desk("public", file), &[]).await.unwrap();

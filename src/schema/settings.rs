@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::words::{
-    Key, NAME, about, both, flag, line, named, span, such_as, table, tables, texts, usual, word, words,
+    Key, NAME, about, both, flag, line, named, secret, span, such_as, table, tables, texts, usual, word, words,
 };
 use super::zone;
 use crate::config::settings::{MAX_BULLETINS_LEN, MAX_USERS};
 use crate::hazard::{Hazard, Severity};
+use crate::store::postgres::MAX_URL_LEN;
 
 /// The schema of `nadhir.toml`.
 pub(super) fn settings() -> Value {
@@ -62,7 +63,7 @@ pub(super) fn settings() -> Value {
         ("duty", duty()),
         ("inhibit", tables("what is not told beside something worse", &inhibit)),
         ("keep", keep()),
-        ("store", table("where state is kept", vec![("directory", line("its directory"))], &[])),
+        ("store", store()),
     ];
     table("Who speaks, in which zone and digits, and how warnings live.", keys, &["authority"])
 }
@@ -112,6 +113,23 @@ fn duty() -> Value {
     let users = json!({ "type": "array", "maxItems": MAX_USERS, "items": account,
         "description": "the accounts that may ask the service for something, beside root" });
     table("who is on duty", vec![("users", users)], &[])
+}
+
+/// Where state is kept.
+fn store() -> Value {
+    let url = json!({ "type": "string", "pattern": "^postgres(ql)?://[^:@/]*(@|/)", "maxLength": MAX_URL_LEN });
+    let keys = vec![
+        ("directory", line("its directory")),
+        ("url", about(url, "the database that several nodes share, without its password")),
+        ("password", secret("the password of its user")),
+        (
+            "ca",
+            line(
+                "an authority to trust beside those of this machine, as a file of PEM; in the state directory, unless it begins with /",
+            ),
+        ),
+    ];
+    table("where state is kept", keys, &[])
 }
 
 /// The months of `[hijri]`.

@@ -29,6 +29,7 @@ mod backup;
 mod held;
 mod journal;
 mod ledger;
+pub(super) mod moving;
 mod outbox;
 mod reminders;
 mod replay;

@@ -2,7 +2,6 @@
 //! said in two ways, and nothing that was settled is sent again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -24,13 +23,15 @@ use nadhir::reading::{Basis, Reading};
 use nadhir::record::chain::Mark;
 use nadhir::route::Audience;
 use nadhir::sink::{Parcel, Receipt, SendError, Sink};
-use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{
     Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Lease, Ledger, Outbox, Readdressed,
-    Retention, Saved, Store, StoreError, Tally,
+    Retention, Roster, Saved, Store, StoreError, Tally,
 };
+use nadhir::subscriber::{Edit, NewSubscriber, Subscriber};
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
+
+use super::postgres::{Kind, Place};
 
 const CHANNELS: [&str; 2] = ["desk", "newsroom"];
 
@@ -44,13 +45,13 @@ pub(super) enum Death {
 
 /// A store that dies: from that call on every call fails, as it is for a process that is gone.
 pub(super) struct Mortal {
-    store: SqliteStore,
+    store: Box<dyn Store>,
     calls: AtomicUsize,
     death: Death,
 }
 
 impl Mortal {
-    pub(super) fn new(store: SqliteStore, death: Death) -> Self {
+    pub(super) fn new(store: Box<dyn Store>, death: Death) -> Self {
         Self { store, calls: AtomicUsize::new(0), death }
     }
 
@@ -73,10 +74,10 @@ impl Mortal {
 
     fn live<'a, T: Send + 'a>(
         &'a self,
-        call: impl FnOnce(&'a SqliteStore) -> BoxFuture<'a, Result<T, StoreError>>,
+        call: impl FnOnce(&'a dyn Store) -> BoxFuture<'a, Result<T, StoreError>>,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
         let (works, answers) = self.fate();
-        let work = works.then(|| call(&self.store));
+        let work = works.then(|| call(&*self.store));
         Box::pin(async move {
             let dead = StoreError::Failed { why: "the process was killed".into() };
             match work {
@@ -180,6 +181,31 @@ impl Fanout for Mortal {
     }
     fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
         self.live(|store| store.note_health(channel, news))
+    }
+}
+
+impl Roster for Mortal {
+    fn subscribe(
+        &self,
+        channel: ChannelId,
+        new: Vec<NewSubscriber>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<i64>, StoreError>> {
+        self.store.subscribe(channel, new, now)
+    }
+    fn subscribers(
+        &self,
+        channel: Option<ChannelId>,
+        after: i64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Subscriber>, StoreError>> {
+        self.store.subscribers(channel, after, limit)
+    }
+    fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
+        self.store.subscriber(channel, name)
+    }
+    fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.store.edit_subscriber(id, edit)
     }
 }
 
@@ -314,25 +340,22 @@ struct End {
     bulletins: Vec<String>,
 }
 
-async fn live_through(config: &Config, path: &Path, death: Death) -> (End, usize) {
+async fn live_through(config: &Config, place: &Place, death: Death) -> (End, usize) {
     let script = script(config);
     let world = Arc::new(World::default());
-    let open = |death| {
-        let store = SqliteStore::open(path).unwrap();
-        Arc::new(Mortal { store, calls: AtomicUsize::new(0), death })
-    };
-    let first = open(death);
+    let open = async |death| Arc::new(Mortal::new(place.open().await, death));
+    let first = open(death).await;
     let mut reached = life(config, &first, &world, &script, 0).await;
     let calls = first.calls.load(Ordering::SeqCst);
     note_settled(&first, &world).await;
     drop(first);
     if let Err(place) = reached {
         // The crash may have come in the last event: it is heard again, as a feed that is asked again says it again.
-        let second = open(Death::Never);
+        let second = open(Death::Never).await;
         reached = life(config, &second, &world, &script, place).await;
     }
     assert_eq!(reached, Ok(script.len()));
-    let last = open(Death::Never);
+    let last = open(Death::Never).await;
     let rows = last.deliveries().await.unwrap();
     let lost: Vec<_> =
         rows.iter().filter(|row| row.standing == Standing::Owed || row.standing == Standing::Dead).collect();
@@ -352,13 +375,25 @@ async fn live_through(config: &Config, path: &Path, death: Death) -> (End, usize
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_call_of_the_store_loses_nothing_and_repeats_nothing_settled() {
+    die_everywhere(Kind::File, 1).await;
+}
+
+/// The database of each death is a new one, which takes its time: every fifth call stands for those around it, at another offset than
+/// the calls repeat themselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_does_a_crash_beside_a_database_server() {
+    die_everywhere(Kind::Server, 5).await;
+}
+
+async fn die_everywhere(kind: Kind, step: usize) {
     let dir = tempfile::tempdir().unwrap();
     let config = Arc::new(configuration());
-    let (straight, calls) = live_through(&config, &dir.path().join("straight.sqlite3"), Death::Never).await;
+    let (straight, calls) = live_through(&config, &Place::new(dir.path(), "straight", kind), Death::Never).await;
     assert!(straight.bulletins.iter().any(|said| said.ends_with("raised red")), "{:?}", straight.bulletins);
     assert!(straight.bulletins.iter().any(|said| said.contains("lifted")), "{:?}", straight.bulletins);
     assert!(60 < calls, "the script is too short to prove anything: {calls} calls");
-    let deaths: Vec<Death> = (0..calls).flat_map(|call| [Death::Before(call), Death::After(call)]).collect();
+    let deaths: Vec<Death> =
+        (0..calls).step_by(step).flat_map(|call| [Death::Before(call), Death::After(call)]).collect();
     let straight = Arc::new(straight);
     let mut halves = tokio::task::JoinSet::new();
     for half in deaths.chunks(deaths.len().div_ceil(2)) {
@@ -366,12 +401,14 @@ async fn a_crash_at_any_call_of_the_store_loses_nothing_and_repeats_nothing_sett
             (half.to_vec(), Arc::clone(&config), Arc::clone(&straight), dir.path().to_path_buf());
         halves.spawn(async move {
             for death in half {
-                let path = dir.join(format!("{death:?}.sqlite3"));
-                let (end, _) = live_through(&config, &path, death).await;
+                let place = Place::new(&dir, &format!("{death:?}"), kind);
+                let (end, _) = live_through(&config, &place, death).await;
                 assert_eq!(end.bulletins, straight.bulletins, "{death:?}");
                 let keys = |end: &End| end.arrivals.keys().cloned().collect::<Vec<_>>();
                 assert_eq!(keys(&end), keys(&straight), "{death:?}");
-                std::fs::remove_file(&path).unwrap();
+                if let Place::File(path) = &place {
+                    std::fs::remove_file(path).unwrap();
+                }
             }
         });
     }

@@ -37,11 +37,17 @@ mod groups;
 #[cfg(test)]
 mod held;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod notices;
 #[cfg(test)]
 mod online;
 #[cfg(test)]
 mod outside;
+#[cfg(test)]
+mod postgres;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

@@ -14,6 +14,8 @@ use nadhir::store::sqlite::SqliteStore;
 use nadhir::store::{Archive, Commit, DeliveryRow, Entry, Fact, Lease, Ledger, Store, StoreError};
 use nadhir::time::{TimeDelta, Timestamp};
 
+use super::postgres;
+
 pub(super) const LEASE: TimeDelta = TimeDelta::seconds(90);
 
 pub(super) fn at(second: i64) -> Timestamp {
@@ -104,6 +106,7 @@ pub(super) async fn on_every_store<F: Future<Output = ()>>(story: impl Fn(Box<dy
     story(Box::new(SqliteStore::in_memory().unwrap())).await;
     let dir = tempfile::tempdir().unwrap();
     story(Box::new(SqliteStore::open(dir.path().join("nadhir.db")).unwrap())).await;
+    story(Box::new(postgres::store().await)).await;
 }
 
 #[tokio::test]

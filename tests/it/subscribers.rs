@@ -15,6 +15,7 @@ use nadhir::daemon::Sights;
 use nadhir::daemon::brain::Order;
 use nadhir::daemon::clock::Clock;
 use nadhir::daemon::fanout::Fanout;
+use nadhir::daemon::line::Line;
 use nadhir::engine::Event;
 use nadhir::hazard::{Hazard, Severity};
 use nadhir::ids::GovernorateId;
@@ -24,13 +25,32 @@ use nadhir::route::manner::Manner;
 use nadhir::route::{Audience, Listener};
 use nadhir::sink::signature::{TOLERANCE, verify};
 use nadhir::sink::{Many, World};
-use nadhir::store::sqlite::SqliteStore;
-use nadhir::store::{Archive as _, Commit, Lease, Ledger as _, Store};
+use nadhir::store::{Commit, Lease, Store};
 use nadhir::subscriber::{Edit, NewSubscriber, State as Member, Wishes};
 use tempfile::TempDir;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// Tells each story to a store in a file and to one in a database server.
+macro_rules! on_both {
+    ($($story:ident),+ $(,)?) => {
+        mod in_a_file {
+            use super::Kind;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(Kind::File).await;
+            })+
+        }
+        mod in_a_database_server {
+            use super::Kind;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                super::$story(Kind::Server).await;
+            })+
+        }
+    };
+}
 
 mod kit;
 mod liars;
@@ -38,6 +58,7 @@ mod program;
 mod replay;
 
 use super::crash::{Death, Mortal};
+use super::postgres::{Kind, Place, Whole};
 use super::process::PATIENCE;
 use super::sinks::read;
 use super::stores::{at, channel, said};
@@ -108,14 +129,15 @@ async fn receivers() -> (Shared, String) {
 
 /// A store, a channel of subscribers and their receivers.
 struct Field {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Whole>,
+    place: Place,
     many: Arc<dyn Many>,
     desk: Shared,
     base: String,
     lease: Lease,
     version: u64,
     running: Option<(JoinHandle<()>, CancellationToken, Arc<Notify>)>,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 fn listener() -> Listener {
@@ -141,14 +163,15 @@ fn many_of(dir: &std::path::Path) -> Arc<dyn Many> {
 }
 
 impl Field {
-    async fn open() -> Self {
+    async fn open(kind: Kind) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("key"), KEY).unwrap();
         let many = many_of(dir.path());
-        let store = Arc::new(SqliteStore::open(dir.path().join("nadhir.db")).unwrap());
+        let place = Place::new(dir.path(), "nadhir", kind);
+        let store: Arc<dyn Whole> = place.open().await.into();
         let lease = store.lead(at(0)).await.unwrap();
         let (desk, base) = receivers().await;
-        Self { store, many, desk, base, lease, version: 0, running: None, dir }
+        Self { store, place, many, desk, base, lease, version: 0, running: None, _dir: dir }
     }
 
     async fn subscribe(&self, name: &str, wishes: Wishes) -> i64 {
@@ -203,7 +226,7 @@ impl Field {
         let clock = Clock::scaled(at(1), 1.0);
         let mut fanout = Fanout::new(listener(), Arc::clone(&self.many), store, Sights::default());
         if let Some(orders) = orders {
-            fanout = fanout.reporting(orders);
+            fanout = fanout.reporting(Line::to(orders));
         }
         let (own_bell, own_stop) = (Arc::clone(&bell), stop.clone());
         let running = tokio::spawn(async move { fanout.run(clock, own_bell, own_stop).await });
@@ -251,9 +274,8 @@ impl Field {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_subscriber_gets_it_once_signed_with_a_secret_of_its_own() {
-    let mut field = Field::open().await;
+async fn each_subscriber_gets_it_once_signed_with_a_secret_of_its_own(kind: Kind) {
+    let mut field = Field::open(kind).await;
     let names: Vec<String> = (0..1_300).map(|number| format!("s{number}")).collect();
     let mut ids = Vec::new();
     for name in &names {
@@ -279,9 +301,8 @@ async fn each_subscriber_gets_it_once_signed_with_a_secret_of_its_own() {
     field.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_does_not_hear_of_it_is_not_told_and_who_is_paused_or_came_later_neither() {
-    let mut field = Field::open().await;
+async fn who_does_not_hear_of_it_is_not_told_and_who_is_paused_or_came_later_neither(kind: Kind) {
+    let mut field = Field::open(kind).await;
     let taif = Wishes { governorates: BTreeSet::from([GovernorateId::new("taif").unwrap()]), ..Wishes::default() };
     let dust = Wishes { hazards: BTreeSet::from([Hazard::Dust]), ..Wishes::default() };
     let red = Wishes { min_severity: Some(Severity::Red), ..Wishes::default() };
@@ -330,9 +351,8 @@ async fn who_does_not_hear_of_it_is_not_told_and_who_is_paused_or_came_later_nei
     field.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key() {
-    let mut field = Field::open().await;
+async fn who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key(kind: Kind) {
+    let mut field = Field::open(kind).await;
     for name in ["fine", "flaky", "broken", "hanging", "gone"] {
         field.subscribe(name, Wishes::default()).await;
     }
@@ -362,9 +382,8 @@ async fn who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key(
     field.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_gone_is_disabled_with_its_reason_and_hears_again_once_it_is_let_in() {
-    let mut field = Field::open().await;
+async fn who_is_gone_is_disabled_with_its_reason_and_hears_again_once_it_is_let_in(kind: Kind) {
+    let mut field = Field::open(kind).await;
     let id = field.subscribe("gone", Wishes::default()).await;
     field.subscribe("fine", Wishes::default()).await;
     field.answer("gone", Answer::Status(410));
@@ -403,9 +422,8 @@ fn note_taker(takes: bool) -> (mpsc::Sender<Order>, Arc<Mutex<Vec<Event>>>) {
     (orders, heard)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn that_one_was_disabled_is_told_until_it_is_committed_and_not_once_more() {
-    let mut field = Field::open().await;
+async fn that_one_was_disabled_is_told_until_it_is_committed_and_not_once_more(kind: Kind) {
+    let mut field = Field::open(kind).await;
     field.subscribe("gone", Wishes::default()).await;
     field.answer("gone", Answer::Status(410));
     field.say(1, |_| {}).await;
@@ -429,9 +447,8 @@ async fn that_one_was_disabled_is_told_until_it_is_committed_and_not_once_more()
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_told_before_a_stop_is_not_told_after_it_and_the_rest_is() {
-    let mut field = Field::open().await;
+async fn what_is_told_before_a_stop_is_not_told_after_it_and_the_rest_is(kind: Kind) {
+    let mut field = Field::open(kind).await;
     for number in 0..40 {
         field.subscribe(&format!("s{number}"), Wishes::default()).await;
     }
@@ -447,9 +464,8 @@ async fn what_is_told_before_a_stop_is_not_told_after_it_and_the_rest_is() {
     field.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_secret_signs_beside_the_old_one_and_nobody_inside_is_asked_unless_it_is_allowed() {
-    let mut field = Field::open().await;
+async fn a_new_secret_signs_beside_the_old_one_and_nobody_inside_is_asked_unless_it_is_allowed(kind: Kind) {
+    let mut field = Field::open(kind).await;
     let id = field.subscribe("one", Wishes::default()).await;
     assert!(field.store.edit_subscriber(id, Edit::Rotate(at(600))).await.unwrap());
     let inner = NewSubscriber {
@@ -474,9 +490,8 @@ async fn a_new_secret_signs_beside_the_old_one_and_nobody_inside_is_asked_unless
     assert!(note.contains("10.0.0.1") && note.contains("not of the open internet"), "{note}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pace_of_its_own_holds_one_back_and_nobody_else() {
-    let mut field = Field::open().await;
+async fn a_pace_of_its_own_holds_one_back_and_nobody_else(kind: Kind) {
+    let mut field = Field::open(kind).await;
     field.subscribe("fast", Wishes::default()).await;
     let slow = NewSubscriber {
         name: "slow".to_owned(),
@@ -496,18 +511,16 @@ async fn a_pace_of_its_own_holds_one_back_and_nobody_else() {
     assert_eq!(field.standings().await.0, [Standing::Delivered, Standing::Owed]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_key() {
+async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_key(kind: Kind) {
     // It asks who is disabled without a word, for what is due, for who is owed, to store what became of each, for the count, and to settle.
     for call in 0..9 {
         for death in [Death::Before(call), Death::After(call)] {
-            let mut field = Field::open().await;
+            let mut field = Field::open(kind).await;
             for name in ["a", "b", "c"] {
                 field.subscribe(name, Wishes::default()).await;
             }
             field.say(1, |_| {}).await;
-            let beside = SqliteStore::beside(field.dir.path().join("nadhir.db")).unwrap();
-            let mortal = Arc::new(Mortal::new(beside, death));
+            let mortal = Arc::new(Mortal::new(field.place.open().await, death));
             field.start_with(mortal.clone());
             field
                 .until("the death", || async { mortal.is_dead() || field.standings().await.0 == [Standing::Delivered] })
@@ -530,4 +543,16 @@ async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_ke
             field.stop().await;
         }
     }
+}
+
+on_both! {
+    each_subscriber_gets_it_once_signed_with_a_secret_of_its_own,
+    who_does_not_hear_of_it_is_not_told_and_who_is_paused_or_came_later_neither,
+    who_hangs_or_fails_delays_nobody_and_is_tried_again_under_the_same_key,
+    who_is_gone_is_disabled_with_its_reason_and_hears_again_once_it_is_let_in,
+    that_one_was_disabled_is_told_until_it_is_committed_and_not_once_more,
+    what_is_told_before_a_stop_is_not_told_after_it_and_the_rest_is,
+    a_new_secret_signs_beside_the_old_one_and_nobody_inside_is_asked_unless_it_is_allowed,
+    a_pace_of_its_own_holds_one_back_and_nobody_else,
+    death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_key,
 }

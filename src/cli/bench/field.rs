@@ -27,7 +27,7 @@ use crate::route::manner::Manner;
 use crate::route::{Audience, Listener};
 use crate::sink::{Opener, World, subscribers};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Commit, Lease, Ledger as _};
+use crate::store::{Commit, Lease, Ledger as _, Roster as _};
 use crate::subscriber::{NewSubscriber, State, Wishes};
 use crate::table::read_file;
 use crate::time::TimeDelta;

@@ -21,6 +21,7 @@ use crate::engine::staff::Order;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::{ChannelId, GovernorateId};
 use crate::record::Entry;
+use crate::store::Roster as _;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Commit, Ledger as _};
 use crate::subscriber::{NewSubscriber, State, Wishes};

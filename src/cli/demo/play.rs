@@ -64,7 +64,14 @@ pub async fn play(
     let receiver = Receiver::start(&home.arrivals(), &secret, clock, stumbles).await?;
     let config = configure(home, &feeds, &receiver)?;
     let (viewer, mut sights) = mpsc::channel(SIGHTS);
-    let ground = Ground { store: store.clone(), clock, tick: TICK, dir: home.dir.clone(), sights: Sights::to(viewer) };
+    let ground = Ground {
+        store: store.clone(),
+        cluster: None,
+        clock,
+        tick: TICK,
+        dir: home.dir.clone(),
+        sights: Sights::to(viewer),
+    };
     let mut daemon = Daemon::start(config.clone(), ground).await?;
     let is_over = watch((storm, clock), &config, &mut daemon, &mut sights, &mut screen, interrupt).await?;
     if is_over {

@@ -1,6 +1,7 @@
 //! Explanations of a night in Jeddah, with a clock that stands still: as a person reads them, and as a script does.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::super::trial::{at, awake, golden, without_colours};
 use super::*;
@@ -101,11 +102,20 @@ async fn a_tired_person_reads_why_it_is_so_and_what_would_make_it_worse() {
     let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
     lived(dir.path(), &config).await;
     let jeddah = find(&config.governorates, "جدة").unwrap();
-    let report = look(dir.path(), &config, jeddah, None, at(190)).unwrap();
+    let report =
+        look(&View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")), &config, jeddah, None, at(190))
+            .unwrap();
     let text = whole(&report, config.settings.style.zone);
     assert!(text.starts_with("\x1b[1mJeddah, rain: "), "{text}");
     golden("explain", &without_colours(&text));
-    let late = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(480)).unwrap();
+    let late = look(
+        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
+        &config,
+        jeddah,
+        Some(Hazard::Rain),
+        at(480),
+    )
+    .unwrap();
     golden("explain_late", &without_colours(&whole(&late, config.settings.style.zone)));
 }
 
@@ -123,7 +133,14 @@ async fn who_keeps_quiet_and_for_whom_is_told() {
     let rain = (-1..=1).map(|hour| reading(Metric::Precipitation, Some("OEJN"), hour * 60, 0.6 + hour as f64));
     brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
     let jeddah = find(&config.governorates, "jeddah").unwrap();
-    let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(60)).unwrap();
+    let report = look(
+        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
+        &config,
+        jeddah,
+        Some(Hazard::Rain),
+        at(60),
+    )
+    .unwrap();
     let text = whole(&report, config.settings.style.zone);
     let lines: Vec<String> = without_colours(&text).lines().take(6).map(str::to_owned).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
@@ -143,7 +160,14 @@ async fn a_place_that_waits_to_be_told_with_others_is_told_to_wait() {
     let rain = (0..=1).map(|hour| reading(Metric::Precipitation, Some("OEJN"), hour * 60, hour as f64 * 2.0));
     brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
     let jeddah = find(&config.governorates, "jeddah").unwrap();
-    let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(60)).unwrap();
+    let report = look(
+        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
+        &config,
+        jeddah,
+        Some(Hazard::Rain),
+        at(60),
+    )
+    .unwrap();
     let text = without_colours(&whole(&report, config.settings.style.zone));
     let lines: Vec<&str> = text.lines().take(2).collect();
     assert_eq!(
@@ -161,7 +185,14 @@ async fn a_script_reads_the_same_as_json() {
     let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
     lived(dir.path(), &config).await;
     let jeddah = find(&config.governorates, "Jeddah").unwrap();
-    let report = look(dir.path(), &config, jeddah, Some(Hazard::Rain), at(190)).unwrap();
+    let report = look(
+        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
+        &config,
+        jeddah,
+        Some(Hazard::Rain),
+        at(190),
+    )
+    .unwrap();
     golden("explain_json", &serde_json::to_string_pretty(&report).unwrap());
 }
 

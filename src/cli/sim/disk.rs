@@ -16,8 +16,9 @@ use crate::route::Audience;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{
     Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Lease, Ledger, Outbox, Readdressed,
-    Retention, Saved, StoreError, Tally,
+    Retention, Roster, Saved, StoreError, Tally,
 };
+use crate::subscriber::{Edit, NewSubscriber, Subscriber};
 use crate::time::{TimeDelta, Timestamp};
 
 /// What may befall a call.
@@ -238,5 +239,33 @@ impl Retention for Disk {
 
     fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>> {
         self.call(|store| store.head())
+    }
+}
+
+impl Roster for Disk {
+    fn subscribe(
+        &self,
+        channel: ChannelId,
+        new: Vec<NewSubscriber>,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<i64>, StoreError>> {
+        self.call(move |store| store.subscribe(channel, new, now))
+    }
+
+    fn subscribers(
+        &self,
+        channel: Option<ChannelId>,
+        after: i64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Subscriber>, StoreError>> {
+        self.call(move |store| store.subscribers(channel, after, limit))
+    }
+
+    fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
+        self.call(move |store| store.subscriber(channel, name))
+    }
+
+    fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.call(move |store| store.edit_subscriber(id, edit))
     }
 }

@@ -18,8 +18,9 @@ use crate::outbox::replay::{Frozen, Sent};
 use crate::outbox::share::DeadLetter;
 use crate::route::Listener;
 use crate::sink::{Many, World};
-use crate::store::StoreError;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Beside, StoreError};
 use crate::subscriber::{Edit, NewSubscriber, Subscriber, Wishes};
 use crate::time::Timestamp;
 
@@ -28,7 +29,7 @@ pub(super) struct Ground {
     config: Config,
     channel: ChannelId,
     runtime: Runtime,
-    store: SqliteStore,
+    store: Box<dyn Beside>,
     dir: std::path::PathBuf,
 }
 
@@ -44,10 +45,19 @@ impl Ground {
         let channel = find(&config, at.channel.as_deref()).map_err(|why| (EX_USAGE, why))?;
         let channel = channel.listener.channel.clone();
         let dir = place::state_dir(at.dirs.state.as_deref(), config.settings.store.as_deref());
-        let path = place::database_in(&dir).map_err(|why| (EX_NOINPUT, anyhow::anyhow!(why)))?;
-        let store = SqliteStore::beside(&path).context("the store cannot be opened");
-        let store = store.map_err(|why| (EX_UNAVAILABLE, why))?;
         let runtime = runtime().map_err(|why| (EX_UNAVAILABLE, why))?;
+        let unusable = |why: anyhow::Error| (EX_UNAVAILABLE, why.context("the store cannot be opened"));
+        let store: Box<dyn Beside> = match &config.settings.database {
+            Some(database) => {
+                let server = database.server(&dir).map_err(|why| unusable(anyhow::anyhow!(why)))?;
+                let store = runtime.block_on(PostgresStore::beside(server));
+                Box::new(store.map_err(|why| unusable(why.into()))?)
+            }
+            None => {
+                let path = place::database_in(&dir).map_err(|why| (EX_NOINPUT, anyhow::anyhow!(why)))?;
+                Box::new(SqliteStore::beside(&path).map_err(|why| unusable(why.into()))?)
+            }
+        };
         Ok(Self { config, channel, runtime, store, dir })
     }
 

@@ -11,10 +11,6 @@ use crate::outbox::Standing;
 use crate::route::Audience;
 use crate::time::Timestamp;
 
-/// The note of a delivery that was on its way when others began to listen at its channel, and did not arrive.
-pub(super) const NOT_AGAIN: &str =
-    "it was on its way when the channel was given to another audience, and is not tried again";
-
 /// Takes note of who listens where, and ends what is owed to those who do not listen there any more.
 pub(super) fn readdress(
     db: &Connection,

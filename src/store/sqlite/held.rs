@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::{MAX_FAMILY, STOOD_BACK};
 use super::super::{Decision, Lease, StoreError};
 use super::archive::list;
 use super::journal;
@@ -12,9 +13,6 @@ use super::values::{code, hold, hold_code, moment, name};
 use crate::bulletin::{Bulletin, Verdict};
 use crate::outbox::{Kept, NewDelivery, OnlyIf, Standing};
 use crate::route::manner::Hold;
-
-/// How many numbers a warning may have gone under before; what it took the place of longer ago is of the past.
-const MAX_FAMILY: usize = 32;
 
 /// What a new delivery waits for, when it goes, and for whom its channel stands in.
 pub(super) struct Going {
@@ -162,8 +160,7 @@ pub(super) const LET_GO: &str =
 
 /// Ends what another channel has received itself by now.
 pub(super) fn stand_back(db: &Connection, channel: i64, now: i64) -> Result<(), StoreError> {
-    let note = "the channel that it stands in for has received it";
-    db.prepare_cached(STAND_BACK)?.execute((channel, now, code(Standing::Superseded), note))?;
+    db.prepare_cached(STAND_BACK)?.execute((channel, now, code(Standing::Superseded), STOOD_BACK))?;
     Ok(())
 }
 

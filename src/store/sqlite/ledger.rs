@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::NOT_AGAIN;
 use super::super::{Commit, Lease, Saved, StoreError};
-use super::audience::NOT_AGAIN;
 use super::held::{self, Going};
 use super::journal;
 use super::outbox::end_overtaken;

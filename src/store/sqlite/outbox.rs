@@ -6,17 +6,15 @@ use std::sync::Arc;
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::{DAMAGED, EXPIRED, NOT_AGAIN, cut};
 use super::super::{StoreError, Tally};
-use super::audience::NOT_AGAIN;
 use super::held::{self, ITS_EDITION, SAID_OF};
+use super::moving;
 use super::values::{SEEN, audience, code, last_seen, meta, moment, name, see, set_meta, standing};
 use crate::ids::{BulletinId, ChannelId};
 use crate::outbox::{Claimed, MAX_CLAIM, Outcome, Settlement, Standing, is_correction};
 use crate::route::Audience;
 use crate::time::{TimeDelta, Timestamp};
-
-/// The longest note that is kept of a try, in characters.
-pub(super) const MAX_NOTE: usize = 500;
 
 /// Takes deliveries that are due, the most urgent first.
 pub(super) fn claim(
@@ -26,6 +24,7 @@ pub(super) fn claim(
     now: Timestamp,
     lease: TimeDelta,
 ) -> Result<Vec<Claimed>, StoreError> {
+    moving::stay(db)?;
     let Some((row, audience)) = channel_row(db, channel)? else { return Ok(Vec::new()) };
     let moment_now = now.timestamp_millis();
     follow_clock(db, moment_now)?;
@@ -145,8 +144,6 @@ const EXPIRE: &str =
     "UPDATE deliveries SET standing = ?3, settled_at = ?2, note = ?4 || coalesce('; last: ' || note, '')
     WHERE channel = ?1 AND standing = 0 AND lease_until IS NULL AND expires <= ?2";
 
-const EXPIRED: &str = "its time ran out before it could be sent";
-
 struct Due {
     id: i64,
     message: i64,
@@ -234,8 +231,7 @@ pub(super) fn frozen(db: &Connection, message: i64) -> Result<Option<Text>, Stor
 /// Gives up a delivery whose text is damaged: nothing is better than something that nobody said.
 fn bury(db: &Connection, delivery: &Due, now: i64) -> Result<(), StoreError> {
     let sql = "UPDATE deliveries SET standing = ?2, settled_at = ?3, note = ?4 WHERE id = ?1";
-    let note = "its stored text is damaged and was not sent";
-    db.prepare_cached(sql)?.execute((delivery.id, code(Standing::Dead), now, note))?;
+    db.prepare_cached(sql)?.execute((delivery.id, code(Standing::Dead), now, DAMAGED))?;
     Ok(())
 }
 
@@ -297,11 +293,6 @@ const OVERTAKEN: &str = "UPDATE deliveries AS d
 
 const HAS_ARRIVED: &str = "d.standing = 0 AND d.lease_until IS NULL AND EXISTS (SELECT 1 FROM deliveries n
     WHERE n.channel = d.channel AND n.number = d.number AND d.edition < n.edition AND n.standing = 1)";
-
-/// A note of bounded length, cut between characters.
-fn cut(note: &str) -> String {
-    note.chars().take(MAX_NOTE).collect()
-}
 
 const FIRST_LEASE: &str =
     "SELECT min(lease_until) FROM deliveries WHERE channel = ?1 AND standing = 0 AND lease_until IS NOT NULL";

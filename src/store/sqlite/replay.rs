@@ -4,30 +4,24 @@
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::StoreError;
+use super::super::codes::{self, BEGUN, about, cut_why};
+use super::super::{Replay, StoreError};
 use super::SqliteStore;
 use super::outbox::frozen;
-use super::shares::{MAX_WHY, had_older, mark_one, marks};
+use super::shares::{had_older, mark_one, marks};
 use super::values::{code, moment, name, standing};
-use crate::bulletin::Bulletin;
 use crate::ids::{BulletinId, ChannelId};
-use crate::message::{MessageKey, fewer};
+use crate::message::MessageKey;
 use crate::outbox::is_correction;
-use crate::outbox::replay::{About, Frozen, MAX_LOOKED_THROUGH, Sent};
+use crate::outbox::replay::{Frozen, MAX_LOOKED_THROUGH, Sent};
 use crate::outbox::share::{OWED, TOLD};
 use crate::outbox::{Standing, share::DeadLetter};
 use crate::route::Audience;
 use crate::subscriber::share_of;
 use crate::time::Timestamp;
 
-/// What people ask of what subscribers did not get.
-impl SqliteStore {
-    /// What subscribers of a channel, or one of them, did not get: at whom it was given up, and whom its time ran out for. The newest
-    /// first, after one of them.
-    ///
-    /// # Errors
-    /// When the store failed.
-    pub fn dead_letters(
+impl Replay for SqliteStore {
+    fn dead_letters(
         &self,
         channel: ChannelId,
         subscriber: Option<i64>,
@@ -37,13 +31,7 @@ impl SqliteStore {
         self.ask(move |db| dead_letters(db, &channel, subscriber, after, limit))
     }
 
-    /// All that a channel was sent since a moment, or is to be, in the order of its making, with where it stands for a subscriber; and
-    /// the newest delivery of all, by which [`SqliteStore::send_again`] knows that nothing was said since. What was said before the
-    /// channel was given to its audience was not meant for it, and is left out.
-    ///
-    /// # Errors
-    /// [`StoreError::Refused`] when it is more than is looked through at once, or when the channel is for another audience.
-    pub fn sent_since(
+    fn sent_since(
         &self,
         (channel, audience): (ChannelId, Audience),
         subscriber: i64,
@@ -52,12 +40,7 @@ impl SqliteStore {
         self.ask(move |db| Ok((sent_since(db, (&channel, audience), subscriber, since)?, newest(db)?)))
     }
 
-    /// The frozen text of a delivery and what it is, to be sent once more to a subscriber, who from now on may have it; none when
-    /// something was said since `newest`. Where it is told for the record, nothing is noted.
-    ///
-    /// # Errors
-    /// When the store failed, or the text is damaged.
-    pub fn send_again(
+    fn send_again(
         &self,
         (delivery, subscriber): (i64, i64),
         newest: i64,
@@ -66,11 +49,7 @@ impl SqliteStore {
         self.ask(move |db| send_again(db, (delivery, subscriber), newest, (as_history, now)))
     }
 
-    /// Takes note of how it ended: with nothing where it arrived, else with why not.
-    ///
-    /// # Errors
-    /// When the store failed.
-    pub fn sent_again(
+    fn sent_again(
         &self,
         (delivery, subscriber): (i64, i64),
         why: Option<String>,
@@ -138,15 +117,8 @@ fn given_at(db: &Connection, channel: &ChannelId, to: Audience) -> Result<Option
     let sql = "SELECT audience, given_at FROM channels WHERE name = ?1";
     let known: Option<(Option<String>, Option<i64>)> =
         db.prepare_cached(sql)?.query_row([channel.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let Some((name, at)) = known else { return Ok(None) };
-    if let Some(is) = name.filter(|name| name != to.name()) {
-        let to = to.name();
-        let why = format!(
-            "{channel} is for {to} in the configuration, and for {is} in the service that runs: have it reload first"
-        );
-        return Err(StoreError::Refused { why });
-    }
-    at.map(moment).transpose()
+    let (audience, given) = known.unwrap_or_default();
+    codes::given_at(channel, to, (audience, given))
 }
 
 fn sent_since(
@@ -185,19 +157,8 @@ fn sent_since(
     let (share, place) = share_of(subscriber);
     let mut sent = Vec::new();
     for row in rows {
-        let (about, said) = match (&row.json, &row.body) {
-            (Some(json), _) => {
-                let bulletin: Bulletin = serde_json::from_str(json)
-                    .map_err(|why| StoreError::Failed { why: format!("a stored bulletin cannot be read: {why}") })?;
-                let said = bulletin.issued;
-                (About::Warning(Box::new(bulletin)), said)
-            }
-            (None, body) => {
-                // What does not say what it is, when and of where it was said is for nobody.
-                let Some((kind, said, places)) = body.as_deref().and_then(fewer::outline) else { continue };
-                (About::Other(kind, places), said)
-            }
-        };
+        // What does not say what it is, when and of where it was said is for nobody.
+        let Some((about, said)) = about(row.json.as_deref(), row.body.as_deref())? else { continue };
         if said < since {
             continue;
         }
@@ -219,9 +180,6 @@ fn sent_since(
     }
     Ok(sent)
 }
-
-/// What is noted of one who is being told by hand: whoever dies in between leaves it.
-const BEGUN: &str = "it was sent once more by hand, and how that ended is not known";
 
 fn send_again(
     db: &Connection,
@@ -264,7 +222,7 @@ fn sent_again(
             db.prepare_cached("DELETE FROM debts WHERE delivery = ?1 AND subscriber = ?2")?.execute(of)?;
         }
         Some(why) => {
-            let why: String = why.chars().take(MAX_WHY).collect();
+            let why = cut_why(why);
             let sql = "UPDATE debts SET tries = tries + 1, why = ?3, at = ?4 WHERE delivery = ?1 AND subscriber = ?2";
             db.prepare_cached(sql)?.execute((delivery, subscriber, why, now.timestamp_millis()))?;
         }

@@ -4,15 +4,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::super::codes::MAX_JOURNAL;
 use super::super::{Before, Forgotten, StoreError};
 use super::journal::{CUT, set_mark};
 use super::values::moment;
 use crate::bulletin::Bulletin;
 use crate::record::chain::{Hash, Mark};
 use crate::time::Timestamp;
-
-/// The most lines that the journal keeps, whatever their age; the oldest go first.
-pub(super) const MAX_JOURNAL: i64 = 500_000;
 
 /// Forgets up to a number of rows of each kind that are older than they are kept.
 pub(super) fn forget(db: &Connection, before: Before, limit: usize) -> Result<Forgotten, StoreError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::super::StoreError;
+use super::moving;
 
 /// Marks a file as nadhir's: «NADR» in ASCII.
 const APPLICATION_ID: i32 = 0x4e41_4452;
@@ -155,6 +156,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         check_whole(&connection, path)?;
     }
     set_up(&connection, make).map_err(broken)?;
+    if moving::is_left(&connection).map_err(broken)? {
+        return Err(unusable(moving::WHY.to_owned()));
+    }
     Ok(connection)
 }
 
@@ -170,6 +174,9 @@ pub(super) fn open_beside(path: &Path) -> Result<Connection, StoreError> {
         return Err(unusable(READ_ONLY.to_owned()));
     }
     set_up(&connection, make).map_err(broken)?;
+    if moving::is_left(&connection).map_err(broken)? {
+        return Err(unusable(moving::WHY.to_owned()));
+    }
     Ok(connection)
 }
 

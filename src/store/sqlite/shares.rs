@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::super::codes::{cut_why, state};
 use super::super::{Fanout, StoreError};
 use super::SqliteStore;
 use super::held::{self, ITS_EDITION, SAID_OF};
-use super::subscribers::{note_health, state};
+use super::subscribers::note_health;
 use super::values::{code, moment};
 use crate::ids::ChannelId;
 use crate::outbox::Standing;
@@ -40,9 +41,6 @@ impl Fanout for SqliteStore {
         self.ask(move |db| note_health(db, &channel, &news))
     }
 }
-
-/// The longest reason that is kept of a try, in characters.
-pub(super) const MAX_WHY: usize = 200;
 
 /// The channel of a delivery that a courier holds; none when it does not hold it any more.
 fn held(db: &Connection, hand: Hand) -> Result<Option<i64>, StoreError> {
@@ -233,7 +231,6 @@ fn note(db: &Connection, one: &Landed) -> Result<Option<u8>, StoreError> {
         "INSERT INTO debts (delivery, subscriber, tries, due, may_have, why, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (delivery, subscriber) DO UPDATE SET tries = excluded.tries, due = excluded.due,
             may_have = max(may_have, excluded.may_have), why = excluded.why, at = excluded.at";
-    let cut = |why: &str| why.chars().take(MAX_WHY).collect::<String>();
     let (delivery, subscriber, at) = (one.hand.delivery, one.subscriber, one.at.timestamp_millis());
     Ok(match &one.end {
         End::Told => {
@@ -257,12 +254,12 @@ fn note(db: &Connection, one: &Landed) -> Result<Option<u8>, StoreError> {
         }
         End::Dead { why, may_have } => {
             let tries = one.tried_before.saturating_add(1);
-            db.prepare_cached(put)?.execute((delivery, subscriber, tries, None::<i64>, may_have, cut(why), at))?;
+            db.prepare_cached(put)?.execute((delivery, subscriber, tries, None::<i64>, may_have, cut_why(why), at))?;
             Some(DEAD)
         }
         End::Again { tries, due, why, may_have } => {
             let due = due.timestamp_millis();
-            db.prepare_cached(put)?.execute((delivery, subscriber, tries, due, may_have, cut(why), at))?;
+            db.prepare_cached(put)?.execute((delivery, subscriber, tries, due, may_have, cut_why(why), at))?;
             None
         }
     })

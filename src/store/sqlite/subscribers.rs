@@ -1,84 +1,44 @@
 //! The rows of subscribers: entered, changed and read by people and by the tools of people.
 
+use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::super::StoreError;
+use super::super::{Roster, StoreError};
 use super::SqliteStore;
 use super::ledger::channel_row;
-use super::shares::MAX_WHY;
 use super::values::moment;
 use crate::ids::ChannelId;
 use crate::outbox::share::{Disabled, MAX_UNSAID, News};
+use crate::store::codes::{cut_why, state, state_code};
 use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Wishes};
 use crate::time::Timestamp;
 
-/// What people ask of subscribers; beside a running service, which sees each change at its next delivery.
-impl SqliteStore {
-    /// Enters subscribers of a channel, all or none; tells their numbers.
-    ///
-    /// # Errors
-    /// [`StoreError::Refused`] when a name is taken.
-    pub async fn subscribe(
+impl Roster for SqliteStore {
+    fn subscribe(
         &self,
         channel: ChannelId,
         new: Vec<NewSubscriber>,
         now: Timestamp,
-    ) -> Result<Vec<i64>, StoreError> {
-        self.ask(move |db| subscribe(db, &channel, &new, now)).await
+    ) -> BoxFuture<'_, Result<Vec<i64>, StoreError>> {
+        self.ask(move |db| subscribe(db, &channel, &new, now))
     }
 
-    /// The subscribers of all channels or of one, after a number, in the order of their numbers.
-    ///
-    /// # Errors
-    /// When the store failed.
-    pub async fn subscribers(
+    fn subscribers(
         &self,
         channel: Option<ChannelId>,
         after: i64,
         limit: usize,
-    ) -> Result<Vec<Subscriber>, StoreError> {
-        self.ask(move |db| list(db, channel.as_ref(), after, limit)).await
+    ) -> BoxFuture<'_, Result<Vec<Subscriber>, StoreError>> {
+        self.ask(move |db| list(db, channel.as_ref(), after, limit))
     }
 
-    /// One subscriber by the name that it has in its channel.
-    ///
-    /// # Errors
-    /// When the store failed.
-    pub async fn subscriber(&self, channel: ChannelId, name: String) -> Result<Option<Subscriber>, StoreError> {
-        self.ask(move |db| named(db, &channel, &name)).await
+    fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
+        self.ask(move |db| named(db, &channel, &name))
     }
 
-    /// Changes one subscriber; false when there is none of that number.
-    ///
-    /// # Errors
-    /// When the store failed.
-    pub async fn edit_subscriber(&self, id: i64, edit: Edit) -> Result<bool, StoreError> {
-        self.ask(move |db| edit_row(db, id, &edit)).await
+    fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.ask(move |db| edit_row(db, id, &edit))
     }
-}
-
-/// The number under which a state is stored.
-fn state_code(state: State) -> i64 {
-    match state {
-        State::Unverified => 0,
-        State::Active => 1,
-        State::Paused => 2,
-        State::Disabled => 3,
-    }
-}
-
-/// The state stored under a number.
-pub(super) fn state(code: i64) -> Result<State, StoreError> {
-    Ok(match code {
-        0 => State::Unverified,
-        1 => State::Active,
-        2 => State::Paused,
-        3 => State::Disabled,
-        other => {
-            let why = format!("{other} is no state of a subscriber; the file is damaged");
-            return Err(StoreError::Failed { why });
-        }
-    })
 }
 
 /// Enters subscribers of a channel, all or none; tells their numbers.
@@ -211,8 +171,7 @@ pub(super) fn note_health(db: &Connection, channel: &ChannelId, news: &News) -> 
     let mut end =
         db.prepare_cached("UPDATE subscribers SET state = ?2, why = ?4, unsaid = 1 WHERE id = ?1 AND state = ?3")?;
     for (id, why) in &news.disabled {
-        let why: String = why.chars().take(MAX_WHY).collect();
-        end.execute((id, state_code(State::Disabled), state_code(State::Active), why))?;
+        end.execute((id, state_code(State::Disabled), state_code(State::Active), cut_why(why)))?;
     }
     let mut said = db.prepare_cached("UPDATE subscribers SET unsaid = 0 WHERE id = ?1")?;
     for id in &news.said {

@@ -102,7 +102,7 @@ async fn who_is_slow_breaks_off_or_lies_holds_up_nobody_and_is_never_taken_for_h
             tokio::spawn(serve(stream, Arc::clone(&noted)));
         }
     });
-    let mut field = Field::open().await;
+    let mut field = Field::open(super::Kind::File).await;
     let all: Vec<&str> = TAKEN.into_iter().chain(TRIED_AGAIN).chain([GIVEN_UP, "fine"]).collect();
     let new = all.iter().map(|name| NewSubscriber {
         name: (*name).to_owned(),

@@ -7,14 +7,14 @@ use nadhir::outbox::{LEASE, Outcome, Settlement, Standing};
 use nadhir::route::Audience;
 use nadhir::sink::signature::{TOLERANCE, verify};
 use nadhir::store::sqlite::SqliteStore;
-use nadhir::store::{Archive as _, Ledger as _, Outbox as _};
+use nadhir::store::{Ledger as _, Outbox as _, Roster as _};
 use nadhir::subscriber::{Edit, NewSubscriber, State as Member, Wishes};
 use nadhir::time::{TimeDelta, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::stores::{at, channel, said};
 use super::program::House;
-use super::{Answer, Field, many_of};
+use super::{Answer, Field, Kind, many_of};
 
 /// One word of the past or of now.
 struct Word {
@@ -160,9 +160,8 @@ fn what_did_not_arrive_is_listed_with_its_reason_and_what_comes_after_it_waits()
     assert!(end.code == Some(2) && end.stderr.contains("2025-12-09T03:00:00+03:00"), "{end:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_correction_goes_to_whoever_was_told_by_hand_and_to_whoever_may_have_been() {
-    let mut field = Field::open().await;
+async fn a_correction_goes_to_whoever_was_told_by_hand_and_to_whoever_may_have_been(kind: Kind) {
+    let mut field = Field::open(kind).await;
     for name in ["told", "perhaps", "never"] {
         let id = field.subscribe(name, Wishes::default()).await;
         field.store.edit_subscriber(id, Edit::State(Member::Paused)).await.unwrap();
@@ -194,9 +193,8 @@ async fn a_correction_goes_to_whoever_was_told_by_hand_and_to_whoever_may_have_b
     field.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_said_meanwhile_is_looked_at_before_anything_older_goes_out() {
-    let mut field = Field::open().await;
+async fn what_was_said_meanwhile_is_looked_at_before_anything_older_goes_out(kind: Kind) {
+    let mut field = Field::open(kind).await;
     let id = field.subscribe("one", Wishes::default()).await;
     field.say(1, |_| {}).await;
     let (sent, newest) = field.store.sent_since((channel("open"), Audience::Public), id, at(-60)).await.unwrap();
@@ -206,10 +204,9 @@ async fn what_was_said_meanwhile_is_looked_at_before_anything_older_goes_out() {
     assert_eq!(field.store.deliveries().await.unwrap().len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_meant_for_another_audience_is_sent_again_to_nobody() {
+async fn what_was_meant_for_another_audience_is_sent_again_to_nobody(kind: Kind) {
     use Audience::{Public, Staff};
-    let mut field = Field::open().await;
+    let mut field = Field::open(kind).await;
     let id = field.subscribe("one", Wishes::default()).await;
     let listens = |audience| vec![(channel("open"), audience)];
     field.store.readdress(field.lease, listens(Staff), at(-10)).await.unwrap();
@@ -222,9 +219,8 @@ async fn what_was_meant_for_another_audience_is_sent_again_to_nobody() {
     assert_eq!(of(Public).await.unwrap().0, []);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_may_have_it_hears_the_correction_though_it_was_paused_in_between() {
-    let mut field = Field::open().await;
+async fn whoever_may_have_it_hears_the_correction_though_it_was_paused_in_between(kind: Kind) {
+    let mut field = Field::open(kind).await;
     field.subscribe("fine", Wishes::default()).await;
     let id = field.subscribe("hanging", Wishes::default()).await;
     field.answer("hanging", Answer::Never);
@@ -245,9 +241,8 @@ async fn whoever_may_have_it_hears_the_correction_though_it_was_paused_in_betwee
     field.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_time() {
-    let mut field = Field::open().await;
+async fn what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_time(kind: Kind) {
+    let mut field = Field::open(kind).await;
     for name in ["fine", "broken", "moved"] {
         field.subscribe(name, Wishes::default()).await;
     }
@@ -267,4 +262,12 @@ async fn what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_tim
     assert_eq!((told(&first), told(&second)), (("moved".to_owned(), true), ("broken".to_owned(), false)));
     assert!(second.why.contains("503") && 2 <= second.tries && second.at.is_some(), "{second:?}");
     assert_eq!(page(Some(second.after)).await.unwrap(), []);
+}
+
+on_both! {
+    a_correction_goes_to_whoever_was_told_by_hand_and_to_whoever_may_have_been,
+    what_was_said_meanwhile_is_looked_at_before_anything_older_goes_out,
+    what_was_meant_for_another_audience_is_sent_again_to_nobody,
+    whoever_may_have_it_hears_the_correction_though_it_was_paused_in_between,
+    what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_time,
 }
