@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -62,6 +63,8 @@ pub struct PostgresStore {
     seat: Arc<Pool>,
     /// The number of this node among those that share the database; 0 while it has not joined them, or has left.
     node: Arc<AtomicI64>,
+    /// Its name there.
+    name: Arc<ArcSwap<String>>,
     /// The epoch that this node led in last; 0 before.
     led: Arc<AtomicI64>,
 }
@@ -96,6 +99,7 @@ impl PostgresStore {
             seat: Arc::new(Pool::new(server.clone(), 1)),
             server,
             node: Arc::default(),
+            name: Arc::default(),
             led: Arc::default(),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nadhir::config;
+use nadhir::store::cluster::Cluster as _;
 use nadhir::store::postgres::{PostgresStore, Server};
 use nadhir::store::{Ledger as _, StoreError};
 
@@ -85,4 +86,29 @@ async fn a_far_database_is_spoken_to_under_seal_and_with_a_password_and_to_no_ot
     std::fs::write(dir.path().join("ca.pem"), other.cert.pem()).unwrap();
     let refused = open("ca = \"ca.pem\"\npassword = { file = \"right\" }").await.unwrap_err();
     assert!(refused.contains("TLS"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_node_that_was_forgotten_is_known_again_and_one_that_comes_late_does_not_fence_off_who_leads() {
+    let elephant = Elephant::shared();
+    let database = elephant.database();
+    let (first, second) = (open(&elephant.url(&database)).await, open(&elephant.url(&database)).await);
+    first.join("first".to_owned()).await.unwrap();
+    second.join("second".to_owned()).await.unwrap();
+    assert!(first.beat(at(0), true).await.unwrap().leads);
+    let lease = first.lead(at(0)).await.unwrap();
+    let other = second.beat(at(0), true).await.unwrap();
+    assert_eq!((other.leads, other.leader.as_deref()), (false, Some("first")));
+    let late = second.lead(at(0)).await;
+    assert_eq!(late, Err(StoreError::Fenced { epoch: lease.epoch }));
+    elephant.psql(&database, "DELETE FROM nadhir.nodes").unwrap();
+    assert!(first.beat(at(1), true).await.unwrap().leads, "its lead has not run out");
+    first.commit(lease, nadhir::store::Commit::default()).await.unwrap();
+    assert!(!second.beat(at(1), true).await.unwrap().leads);
+    first.resign().await.unwrap();
+    assert!(!first.beat(at(2), false).await.unwrap().leads, "who is about to end takes no lead");
+    assert!(second.beat(at(2), true).await.unwrap().leads);
+    let next = second.lead(at(2)).await.unwrap();
+    let fenced = first.commit(lease, nadhir::store::Commit { version: 1, ..Default::default() }).await;
+    assert_eq!(fenced, Err(StoreError::Fenced { epoch: next.epoch }));
 }

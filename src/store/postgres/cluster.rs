@@ -27,18 +27,20 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 impl Cluster for PostgresStore {
     fn join(&self, name: String) -> BoxFuture<'_, Result<(), StoreError>> {
-        let own = Arc::clone(&self.node);
+        let (own, known) = (Arc::clone(&self.node), Arc::clone(&self.name));
         ask(&self.seat, CHANGE, async move |work| {
             let sql = "INSERT INTO nodes (name, until) VALUES ($1, clock_timestamp() + $2 * interval '1 second') RETURNING id";
             let node: i64 = work.one(sql, &[&name, &seconds(LIVES)]).await?.get(0);
             own.store(node, Ordering::SeqCst);
+            known.store(Arc::new(name));
             Ok(())
         })
     }
 
     fn beat(&self, now: Timestamp, may_lead: bool) -> BoxFuture<'_, Result<Beat, StoreError>> {
         let node = self.node.load(Ordering::SeqCst);
-        ask(&self.seat, CHANGE, async move |work| beat(&work, node, (now, may_lead)).await)
+        let name = self.name.load_full();
+        ask(&self.seat, CHANGE, async move |work| beat(&work, (node, &name), (now, may_lead)).await)
     }
 
     fn resign(&self) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -104,10 +106,12 @@ fn seconds(span: TimeDelta) -> f64 {
     span.as_seconds_f64()
 }
 
-async fn beat(work: &Work, node: i64, (now, may_lead): (Timestamp, bool)) -> Result<Beat, StoreError> {
-    let lives = "UPDATE nodes SET until = clock_timestamp() + $2 * interval '1 second' WHERE id = $1";
-    if work.run(lives, &[&node, &seconds(LIVES)]).await? == 0 {
-        return Err(failed("this node was forgotten while it was away for long; start it again"));
+async fn beat(work: &Work, (node, name): (i64, &str), (now, may_lead): (Timestamp, bool)) -> Result<Beat, StoreError> {
+    // Who was away for so long that it was forgotten, or whose database was brought back from a copy, is known again.
+    let lives = "INSERT INTO nodes (id, name, until) VALUES ($1, $3, clock_timestamp() + $2 * interval '1 second')
+        ON CONFLICT (id) DO UPDATE SET until = excluded.until WHERE nodes.name = excluded.name";
+    if work.run(lives, &[&node, &seconds(LIVES), &name]).await? == 0 {
+        return Err(failed("the number of this node belongs to another one: start it again"));
     }
     let lead = "UPDATE leader SET node = $1, until = clock_timestamp() + $2 * interval '1 second'
         WHERE node = $1 OR until < clock_timestamp()";
