@@ -21,6 +21,8 @@ mod clock;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod desk;

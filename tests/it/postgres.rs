@@ -22,6 +22,7 @@ const NOBODY: u32 = 65_534;
 pub(crate) struct Elephant {
     dir: PathBuf,
     programs: PathBuf,
+    port: u16,
     /// Its input is what keeps the server alive.
     _keeper: Child,
 }
@@ -52,6 +53,37 @@ fn is_root() -> bool {
 impl Elephant {
     /// Makes and starts a server.
     pub(crate) fn start() -> Self {
+        Self::start_with("-c listen_addresses=", 5432, |_| ())
+    }
+
+    /// The same on a port of this machine, under seal and with passwords alone; its port and its certificate.
+    pub(crate) fn sealed() -> (Self, u16, String) {
+        let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -p {port} -c ssl=on -c ssl_cert_file=server.pem -c ssl_key_file=server.key"
+        );
+        let elephant = Self::start_with(&options, port, |data| {
+            use std::os::unix::fs::PermissionsExt as _;
+            let files = [("server.pem", own.cert.pem()), ("server.key", own.signing_key.serialize_pem())];
+            for (name, content) in files {
+                let path = data.join(name);
+                std::fs::write(&path, content).unwrap();
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+                if is_root() {
+                    std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+                }
+            }
+            std::fs::write(
+                data.join("pg_hba.conf"),
+                "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
+            )
+            .unwrap();
+        });
+        (elephant, port, own.cert.pem())
+    }
+
+    fn start_with(options: &str, port: u16, prepare: impl FnOnce(&Path)) -> Self {
         let programs = programs();
         let dir = tempfile::Builder::new().prefix("nadhir-pg-").tempdir().unwrap().keep();
         if is_root() {
@@ -63,16 +95,18 @@ impl Elephant {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        prepare(&dir.join("data"));
         // The server lives as long as the input of this shell is open, and its directory goes with it.
-        let script = "cd /; \"$1/postgres\" -D \"$2/data\" -k \"$2\" -h '' -c fsync=off -c max_connections=300 \
+        let script = "cd /; \"$1/postgres\" -D \"$2/data\" -k \"$2\" $3 -c fsync=off -c max_connections=300 \
             -c shared_buffers=32MB >\"$2/log\" 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server; rm -rf \"$2\"";
         let keeper = as_somebody(Path::new("/bin/sh"))
             .args(["-c", script, "sh"])
             .args([&programs, &dir])
+            .arg(options)
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        let elephant = Self { dir, programs, _keeper: keeper };
+        let elephant = Self { dir, programs, port, _keeper: keeper };
         wait_for("the database server", || elephant.psql("postgres", "SELECT 1").ok());
         elephant
     }
@@ -89,6 +123,7 @@ impl Elephant {
         let end = as_somebody(&psql)
             .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-U", "nadhir", "-d", database, "-c", sql, "-h"])
             .arg(&self.dir)
+            .args(["-p", &self.port.to_string()])
             .output()
             .unwrap();
         match end.status.success() {

@@ -1,0 +1,88 @@
+//! How a database is reached: sealed and with a password where both are asked for, again after the server has ended connections, and
+//! never one that is somebody else's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use nadhir::config;
+use nadhir::store::postgres::{PostgresStore, Server};
+use nadhir::store::{Ledger as _, StoreError};
+
+use super::postgres::{Elephant, open};
+use super::stores::at;
+
+/// The server that a `[store]` names, with a state directory.
+fn server(dir: &Path, keys: &str) -> Result<Server, String> {
+    let settings = include_str!("../../config/nadhir.toml").replace("[store]\n", &format!("[store]\n{keys}\n"));
+    let (config, _) = config::from_files(BTreeMap::from([("nadhir.toml".to_owned(), settings)])).unwrap();
+    config.settings.database.unwrap().server(dir)
+}
+
+#[tokio::test]
+async fn what_the_server_ended_is_begun_anew_and_nobody_notices() {
+    let elephant = Elephant::shared();
+    let database = elephant.database();
+    let store = open(&elephant.url(&database)).await;
+    let lease = store.lead(at(0)).await.unwrap();
+    for round in 0..3 {
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND pid <> pg_backend_pid()"
+        );
+        elephant.psql("postgres", &end).unwrap();
+        store.commit(lease, nadhir::store::Commit { version: round, ..Default::default() }).await.unwrap();
+    }
+    assert_eq!(store.load().await.unwrap().version, 3);
+}
+
+#[tokio::test]
+async fn what_another_program_or_a_newer_nadhir_wrote_is_left_alone() {
+    let elephant = Elephant::shared();
+    for (sql, why) in [
+        ("CREATE SCHEMA nadhir; CREATE TABLE nadhir.theirs (x INT)", "of another program"),
+        (
+            "CREATE SCHEMA nadhir; CREATE TABLE nadhir.meta (name TEXT, value BIGINT); INSERT INTO nadhir.meta VALUES ('schema', 99)",
+            "newer nadhir",
+        ),
+    ] {
+        let database = elephant.database();
+        elephant.psql(&database, sql).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let server = server(dir.path(), &format!("url = {:?}", elephant.url(&database))).unwrap();
+        let refused = PostgresStore::open(server).await.err().unwrap();
+        assert!(matches!(&refused, StoreError::Unusable { .. }) && refused.to_string().contains(why), "{refused}");
+        assert_eq!(
+            elephant.psql(&database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'nadhir'").unwrap(),
+            "1"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_far_database_is_spoken_to_under_seal_and_with_a_password_and_to_no_other() {
+    let (elephant, port, certificate) = Elephant::sealed();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("ca.pem"), certificate).unwrap();
+    std::fs::write(dir.path().join("right"), "hunter2\n").unwrap();
+    std::fs::write(dir.path().join("wrong"), "hunter3\n").unwrap();
+    elephant.psql("postgres", "CREATE ROLE warner LOGIN SUPERUSER PASSWORD 'hunter2'").unwrap();
+    let url = format!("url = \"postgres://warner@127.0.0.1:{port}/postgres\"\n");
+    let open = async |keys: &str| match server(dir.path(), &format!("{url}{keys}")) {
+        Ok(server) => PostgresStore::open(server).await.map(drop).map_err(|why| why.to_string()),
+        Err(why) => Err(why),
+    };
+    assert_eq!(open("ca = \"ca.pem\"\npassword = { file = \"right\" }").await, Ok(()));
+    // The server lets in nobody who comes unsealed, as the last of these does.
+    for (keys, why) in [
+        ("ca = \"ca.pem\"\npassword = { file = \"wrong\" }", "does not let this user in"),
+        ("ca = \"ca.pem\"\npassword = { file = \"missing\" }", "cannot be read"),
+        ("password = { file = \"right\" }", "no encryption"),
+    ] {
+        let refused = open(keys).await.unwrap_err();
+        assert!(refused.contains(why) && !refused.contains("hunter"), "{refused}");
+    }
+    // Another authority than the one that vouches for it is no authority.
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(dir.path().join("ca.pem"), other.cert.pem()).unwrap();
+    let refused = open("ca = \"ca.pem\"\npassword = { file = \"right\" }").await.unwrap_err();
+    assert!(refused.contains("TLS"), "{refused}");
+}
