@@ -1,13 +1,12 @@
 //! What the store says after each death, held against what arrived.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use nadhir::subscriber::share_of;
-use rusqlite::Connection;
 
+use super::Names;
+use super::state::{Delivery, Held, Said, Source};
 use super::world::{Arrived, HOOKS, OPEN, World, by_name};
-use super::{DATABASE, Names, copy_of};
 
 /// The standings of deliveries as they are stored, and the marks of subscribers.
 const DELIVERED: i64 = 1;
@@ -45,35 +44,19 @@ impl Verdict {
     }
 }
 
-struct Row {
-    id: i64,
-    channel: String,
-    key: String,
-    number: String,
-    edition: i64,
-    standing: i64,
-    note: String,
-}
-
 impl Books {
-    /// Notes what is settled in a store that was killed.
-    pub(crate) fn look(&mut self, state: &Path, round: u32) {
-        let Some((_copy, db)) = open(state) else { return };
-        for place in settled(&db) {
+    /// Notes what is settled in a store whose service was killed.
+    pub(crate) fn look(&mut self, source: &Source, round: u32) {
+        let Some(held) = source.held() else { return };
+        for place in settled(&held) {
             self.settled.entry(place).or_insert(round);
         }
     }
 
-    /// How much is owed still, in a store that may be in use; none where that cannot be read just now.
-    pub(crate) fn owed(&self, state: &Path) -> Option<i64> {
-        let db = Connection::open(state.join(DATABASE)).ok()?;
-        db.query_row("SELECT count(*) FROM deliveries WHERE standing = 0", [], |row| row.get(0)).ok()
-    }
-
     /// Closes the books.
-    pub(crate) fn close(mut self, state: &Path, world: &World, confirmed: &Names) -> Verdict {
-        self.look(state, u32::MAX);
-        let (_copy, db) = open(state).expect("the store is there");
+    pub(crate) fn close(mut self, source: &Source, world: &World, confirmed: &Names) -> Verdict {
+        self.look(source, u32::MAX);
+        let (held, said) = (source.held().expect("the store is there"), source.said());
         let arrivals = world.arrivals();
         let arrived = by_name(&arrivals);
         let taken: BTreeSet<(&str, &str)> =
@@ -84,18 +67,19 @@ impl Books {
             .filter(|(at, key)| !taken.contains(&(at.as_str(), key.as_str())))
             .map(|(at, key)| format!("{key} is settled at {at}, which never took it"))
             .collect();
-        lost.extend(unsettled(&db));
-        lost.extend(unfinished(&db, &arrived));
-        lost.extend(unsaid(&db, confirmed));
+        let ends = ends(&said);
+        lost.extend(unsettled(&held, &ends));
+        lost.extend(unfinished(&ends, &arrived));
+        lost.extend(unsaid(&said, &held, confirmed));
         let twice = arrivals.iter().filter_map(|one| {
             let settled = self.settled.get(&(one.at.clone(), one.id.clone()))?;
-            (*settled < one.round)
-                .then(|| format!("{} came to {} in round {}, settled in round {settled}", one.id, one.at, one.round))
+            let told = || format!("{} came to {} in round {}, settled in round {settled}", one.id, one.at, one.round);
+            (*settled < one.round).then(told)
         });
         let mut bytes = BTreeMap::new();
         let otherwise = arrivals.iter().filter(|one| *bytes.entry((&one.at, &one.id)).or_insert(one.body) != one.body);
         Verdict {
-            bulletins: count(&db, "bulletins"),
+            bulletins: said.len(),
             confirmed: confirmed.len(),
             settled: self.settled.len(),
             arrived: arrivals.len(),
@@ -107,94 +91,50 @@ impl Books {
     }
 }
 
-fn open(state: &Path) -> Option<(tempfile::TempDir, Connection)> {
-    let copy = copy_of(state)?;
-    let db = Connection::open(copy.path().join(DATABASE)).unwrap();
-    // A service that died before it made its tables has settled nothing.
-    db.query_row("SELECT count(*) FROM shares", [], |row| row.get::<_, i64>(0)).ok()?;
-    Some((copy, db))
-}
-
-fn count(db: &Connection, table: &str) -> usize {
-    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0)).unwrap().try_into().unwrap()
-}
-
-fn rows(db: &Connection) -> Vec<Row> {
-    let sql = "SELECT d.id, c.name, m.key, d.number, d.edition, d.standing, coalesce(d.note, '')
-        FROM deliveries d JOIN channels c ON c.id = d.channel JOIN messages m ON m.id = d.message ORDER BY d.id";
-    let mut statement = db.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| {
-        Ok(Row {
-            id: row.get(0)?,
-            channel: row.get(1)?,
-            key: row.get(2)?,
-            number: row.get(3)?,
-            edition: row.get(4)?,
-            standing: row.get(5)?,
-            note: row.get(6)?,
-        })
-    });
-    rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
-}
-
 /// All that is settled as delivered, at webhooks and at subscribers.
-fn settled(db: &Connection) -> Vec<Place> {
-    let subscribers = subscribers(db);
+fn settled(held: &Held) -> Vec<Place> {
     let mut all = Vec::new();
-    for row in rows(db) {
+    for row in &held.deliveries {
         // As it is named to its receiver.
         let name = format!("{}/{}", row.key, row.channel);
         if row.channel == OPEN {
-            let told = marks(db, row.id, &subscribers).into_iter().filter(|(_, mark)| *mark == Some(TOLD));
-            all.extend(told.map(|(subscriber, _)| (subscriber, name.clone())));
+            let told = marks(held, row.id).filter(|(_, mark)| *mark == Some(TOLD));
+            all.extend(told.map(|(subscriber, _)| (subscriber.to_owned(), name.clone())));
         } else if row.standing == DELIVERED {
-            all.push((row.channel, name));
+            all.push((row.channel.clone(), name));
         }
     }
     all
 }
 
-fn subscribers(db: &Connection) -> Vec<(i64, String)> {
-    let mut statement = db.prepare("SELECT id, name FROM subscribers ORDER BY id").unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-    rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
-}
-
 /// What became of a delivery at each subscriber.
-fn marks(db: &Connection, delivery: i64, subscribers: &[(i64, String)]) -> Vec<(String, Option<u8>)> {
-    let mut statement = db.prepare("SELECT share, marks FROM shares WHERE delivery = ?1").unwrap();
-    let shares = statement.query_map([delivery], |row| Ok((row.get(0)?, row.get(1)?)));
-    let shares: BTreeMap<i64, Vec<u8>> = shares.unwrap().collect::<rusqlite::Result<_>>().unwrap();
-    let mark = |id: i64| {
-        let (share, place) = share_of(id);
-        shares.get(&share).and_then(|marks| marks.get(place)).copied()
-    };
-    subscribers.iter().map(|(id, name)| (name.clone(), mark(*id))).collect()
+fn marks(held: &Held, delivery: i64) -> impl Iterator<Item = (&str, Option<u8>)> {
+    held.subscribers.iter().map(move |(id, name)| {
+        let (share, place) = share_of(*id);
+        (name.as_str(), held.shares.get(&(delivery, share)).and_then(|marks| marks.get(place)).copied())
+    })
 }
 
 /// What did not come to a good end: it was given up, or ran out, or its place was taken by nothing that arrived.
-fn unsettled(db: &Connection) -> Vec<String> {
-    let (rows, subscribers) = (rows(db), subscribers(db));
+fn unsettled(held: &Held, ends: &BTreeMap<&str, &str>) -> Vec<String> {
     let mut newest: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.standing == DELIVERED) {
+    for row in held.deliveries.iter().filter(|row| row.standing == DELIVERED) {
         let edition = newest.entry((&row.channel, &row.number)).or_insert(row.edition);
         *edition = row.edition.max(*edition);
     }
     let has_newer =
-        |of: &Row| newest.get(&(of.channel.as_str(), of.number.as_str())).is_some_and(|at| of.edition < *at);
-    let ends = ends(db);
+        |of: &Delivery| newest.get(&(of.channel.as_str(), of.number.as_str())).is_some_and(|at| of.edition < *at);
     let mut lost = Vec::new();
-    for row in &rows {
+    for row in &held.deliveries {
         match row.standing {
             DELIVERED if row.channel == OPEN => {
-                let left = marks(db, row.id, &subscribers).into_iter();
-                let left = left.filter(|(_, mark)| !matches!(mark, Some(TOLD | DEAF)));
+                let left = marks(held, row.id).filter(|(_, mark)| !matches!(mark, Some(TOLD | DEAF)));
                 lost.extend(left.map(|(name, mark)| format!("{} is settled, and {name} stands at {mark:?}", row.key)));
             }
             DELIVERED => {}
             SUPERSEDED if has_newer(row) || row.note.contains("takes its place") => {}
             // It ended before anybody was told there.
-            SUPERSEDED if ends.contains_key(&row.number) => {}
+            SUPERSEDED if ends.contains_key(row.number.as_str()) => {}
             other => lost.push(format!("{} at {} stands at {other}: {}", row.key, row.channel, row.note)),
         }
     }
@@ -202,41 +142,42 @@ fn unsettled(db: &Connection) -> Vec<String> {
 }
 
 /// The warnings whose last word is that they are over or were wrong, with that word.
-fn ends(db: &Connection) -> BTreeMap<String, String> {
-    let sql = "SELECT number, id FROM bulletins b WHERE json_extract(json, '$.change') IN ('lifted', 'corrected')
-        AND NOT EXISTS (SELECT 1 FROM bulletins n WHERE n.number = b.number AND b.edition < n.edition)";
-    let mut statement = db.prepare(sql).unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-    rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
+fn ends(said: &[Said]) -> BTreeMap<&str, &str> {
+    let mut last: BTreeMap<&str, &Said> = BTreeMap::new();
+    for one in said {
+        let known = last.entry(&one.number).or_insert(one);
+        if known.edition < one.edition {
+            *known = one;
+        }
+    }
+    let ends = last.into_iter().filter(|(_, one)| matches!(one.change.as_str(), "lifted" | "corrected"));
+    ends.map(|(number, one)| (number, one.id.as_str())).collect()
 }
 
 /// Who heard of a warning, or may have, and never heard of its end.
-fn unfinished(db: &Connection, arrived: &Arrived<'_>) -> Vec<String> {
-    let ends = ends(db);
+fn unfinished(ends: &BTreeMap<&str, &str>, arrived: &Arrived<'_>) -> Vec<String> {
     let bulletin = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
     let heard: BTreeSet<(&str, String)> = arrived.keys().map(|(at, key)| (*at, bulletin(key))).collect();
     let owing = heard.iter().filter_map(|(at, id)| {
-        let end = ends.get(id.rsplit_once('.')?.0)?;
-        (!heard.contains(&(*at, end.clone()))).then(|| format!("{at} heard {id} and never {end}"))
+        let end = *ends.get(id.rsplit_once('.')?.0)?;
+        (!heard.contains(&(*at, end.to_owned()))).then(|| format!("{at} heard {id} and never {end}"))
     });
     owing.collect()
 }
 
 /// What the desk was told was said, and is not in the store, or was first said to nobody.
-fn unsaid(db: &Connection, confirmed: &Names) -> Vec<String> {
-    let mut known = db.prepare("SELECT count(*) FROM bulletins WHERE id = ?1").unwrap();
-    let mut owed = db
-        .prepare(
-            "SELECT count(DISTINCT d.channel) FROM deliveries d JOIN messages m ON m.id = d.message WHERE m.bulletin = ?1",
-        )
-        .unwrap();
+fn unsaid(said: &[Said], held: &Held, confirmed: &Names) -> Vec<String> {
+    let known: BTreeSet<&str> = said.iter().map(|one| one.id.as_str()).collect();
+    let mut owed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &held.deliveries {
+        owed.entry(row.key.split('/').next().unwrap_or_default()).or_default().insert(&row.channel);
+    }
     let mut lost = Vec::new();
     for id in confirmed {
-        let is_known: i64 = known.query_row([id], |row| row.get(0)).unwrap();
-        let channels: usize = owed.query_row([id], |row| row.get::<_, i64>(0)).unwrap().try_into().unwrap();
+        let channels = owed.get(id.as_str()).map_or(0, BTreeSet::len);
         // An end is owed only to those who heard of what ends.
-        if is_known == 0 || (id.ends_with(".1") && channels != HOOKS.len() + 1) {
-            lost.push(format!("{id} was confirmed, is {is_known} times in the store and owed at {channels} channels"));
+        if !known.contains(id.as_str()) || (id.ends_with(".1") && channels != HOOKS.len() + 1) {
+            lost.push(format!("{id} was confirmed, and is owed at {channels} channels"));
         }
     }
     lost

@@ -8,6 +8,7 @@
 //! ```text
 //! tests/kill --rounds 300
 //! tests/kill --rounds 300 --seed 7
+//! tests/kill --rounds 300 --store postgres
 //! tests/kill --rounds 300 --program target/release/nadhir
 //! ```
 //! A seed gives the same moments and orders; what the machine makes of them differs.
@@ -24,10 +25,19 @@ use fastrand::Rng;
 use tempfile::TempDir;
 
 mod books;
+#[path = "../it/postgres.rs"]
+#[expect(dead_code, clippy::indexing_slicing, reason = "of what the tests share, the server alone is needed here")]
+mod postgres;
+#[path = "../it/process.rs"]
+#[expect(dead_code, reason = "of what the tests share, waiting alone is needed here")]
+mod process;
+mod state;
 mod storm;
 mod world;
 
 use books::{Books, Verdict};
+use postgres::Elephant;
+use state::Source;
 use storm::Storm;
 use world::{SECRET, SUBSCRIBERS, World};
 
@@ -35,6 +45,8 @@ use world::{SECRET, SUBSCRIBERS, World};
 const USUAL_ROUNDS: u32 = 12;
 /// The shortest and the longest life of a service, in milliseconds: from before it is ready to the midst of its work.
 const LIFE_MS: std::ops::Range<u64> = 30..2_500;
+/// The same where it has to wait until the one before is missed as the leader.
+const LIFE_AMONG_NODES_MS: std::ops::Range<u64> = 30..14_000;
 /// How long the last service may take to deliver what is owed.
 const LAST: Duration = Duration::from_secs(180);
 
@@ -43,6 +55,7 @@ struct Wanted {
     rounds: u32,
     seed: u64,
     program: PathBuf,
+    is_on_postgres: bool,
 }
 
 fn main() -> ExitCode {
@@ -50,35 +63,36 @@ fn main() -> ExitCode {
         Ok(Some(wanted)) => wanted,
         Ok(None) => return ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("{why}\nUsage: tests/kill [--rounds N] [--seed N] [--program FILE]");
+            eprintln!("{why}\nUsage: tests/kill [--rounds N] [--seed N] [--store sqlite|postgres] [--program FILE]");
             return ExitCode::from(2);
         }
     };
-    let house = House::open(wanted.program.clone());
+    let house = House::open(&wanted);
     let mut rng = Rng::with_seed(wanted.seed);
     let mut books = Books::default();
     let mut storm = Storm::default();
     for round in 0..wanted.rounds {
         house.world.begin(round, &mut rng);
         let mut service = Service::start(&house);
-        let life = Duration::from_millis(rng.u64(LIFE_MS));
+        let life = if wanted.is_on_postgres { LIFE_AMONG_NODES_MS } else { LIFE_MS };
+        let life = Duration::from_millis(rng.u64(life));
         storm.rage(&house.world, &house.state(), Instant::now() + life, &mut rng);
         if let Some(status) = service.0.try_wait().unwrap() {
             eprintln!("round {round}: the service ended by itself ({status}):\n{}", house.log());
             return ExitCode::FAILURE;
         }
         drop(service);
-        books.look(&house.state(), round);
+        books.look(&house.source, round);
         progress(round + 1, wanted.rounds);
     }
     house.world.begin(wanted.rounds, &mut rng);
     house.world.heal();
     let service = Service::start(&house);
-    let is_done = wait_until(LAST, || books.owed(&house.state()) == Some(0));
+    let is_done = wait_until(LAST, || house.source.owed() == Some(0));
     // A repeat of what was settled would come now.
     std::thread::sleep(Duration::from_secs(2));
     drop(service);
-    let verdict = books.close(&house.state(), &house.world, &storm.confirmed);
+    let verdict = books.close(&house.source, &house.world, &storm.confirmed);
     tell(&wanted, &verdict, is_done);
     if verdict.is_good() && is_done {
         return ExitCode::SUCCESS;
@@ -119,7 +133,7 @@ fn progress(done: u32, of: u32) {
 /// Reads the arguments; none when `cargo test` only asks what there is.
 fn wanted() -> Result<Option<Wanted>, String> {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_nadhir"));
-    let mut wanted = Wanted { rounds: USUAL_ROUNDS, seed: 1, program };
+    let mut wanted = Wanted { rounds: USUAL_ROUNDS, seed: 1, program, is_on_postgres: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value"));
@@ -131,6 +145,13 @@ fn wanted() -> Result<Option<Wanted>, String> {
             "--rounds" => wanted.rounds = u32::try_from(number()?).map_err(|_| "too many rounds")?,
             "--seed" => wanted.seed = number()?,
             "--program" => wanted.program = PathBuf::from(value()?),
+            "--store" => {
+                wanted.is_on_postgres = match value()?.as_str() {
+                    "sqlite" => false,
+                    "postgres" => true,
+                    other => return Err(format!("`{other}` is no kind of store")),
+                };
+            }
             "--list" => return Ok(None),
             // What `cargo test` hands on to every test program.
             "--quiet" | "-q" | "--nocapture" => {}
@@ -146,16 +167,32 @@ fn wanted() -> Result<Option<Wanted>, String> {
 struct House {
     program: PathBuf,
     world: World,
+    source: Source,
     dir: TempDir,
 }
 
 impl House {
-    fn open(program: PathBuf) -> Self {
-        let house = Self { program, world: World::open(), dir: tempfile::tempdir().unwrap() };
+    fn open(wanted: &Wanted) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let source = match wanted.is_on_postgres {
+            true => {
+                let elephant = Elephant::start();
+                let database = elephant.database();
+                Source::Server(elephant, database)
+            }
+            false => Source::File(dir.path().join("state")),
+        };
+        let house = Self { program: wanted.program.clone(), world: World::open(), source, dir };
         let config = house.dir.path().join("config");
         std::fs::create_dir(&config).unwrap();
         let settings = include_str!("../../config/nadhir.toml").replace("group_wait = \"1min\"", "group_wait = \"0s\"");
         let settings = settings.replace("red = \"2min\"", "red = \"at-once\"");
+        let settings = match &house.source {
+            Source::File(_) => settings,
+            Source::Server(elephant, database) => {
+                settings.replace("[store]\n", &format!("[store]\nurl = {:?}\n", elephant.url(database)))
+            }
+        };
         std::fs::write(config.join("nadhir.toml"), settings).unwrap();
         std::fs::write(house.dir.path().join("secret"), SECRET).unwrap();
         std::fs::write(config.join("feeds.toml"), house.world.feeds_toml()).unwrap();
