@@ -71,7 +71,8 @@ pub fn dispatch<E>(
                 due,
                 expires: bulletin.stale_after,
                 terms: Terms {
-                    unless_has: need_not_hear(listener, bulletin),
+                    unless_has: need_not_hear(listener, bulletin)
+                        .filter(|_| !is_taken_from(bulletin, bulletins, listener)),
                     hold,
                     only_if: only_if(bulletin.change),
                     stands_for,
@@ -83,6 +84,13 @@ pub fn dispatch<E>(
     }
     dispatch.messages = messages.into_values().collect();
     Ok(dispatch)
+}
+
+/// Whether a listener hears at the same time of another bulletin that takes the place of an older edition of this one: what the listener
+/// has is over with that, also for the places in which nothing is new.
+fn is_taken_from(own: &Bulletin, bulletins: &[Bulletin], listener: &Listener) -> bool {
+    let takes = |one: &&Bulletin| one.number != own.number && one.replaces.iter().any(|id| id.number() == own.number);
+    bulletins.iter().filter(takes).any(|one| Meant::of(listener, one).is_some() && hears(listener, one).is_ok())
 }
 
 /// The channels that hear a bulletin, and those that stand in for them. What is taken back is for all that it was meant for by law;
@@ -215,6 +223,7 @@ mod tests {
 
     use super::*;
     use crate::hazard::Hazard;
+    use crate::ids::GovernorateId;
     use crate::notice::{LIFE, Side, Stage, Topic};
     use crate::route::Audience;
     use crate::route::manner::Manner;
@@ -232,6 +241,45 @@ mod tests {
             manner: Manner::default(),
             picture: None,
         }
+    }
+
+    /// What a channel for Jeddah alone is owed of a warning in which nothing is new there, beside what else is said.
+    fn spared(beside: &[Bulletin]) -> Option<u32> {
+        let now = Timestamp::from_timestamp(1_765_227_600, 0).unwrap();
+        let stays = Bulletin { edition: 2, same_since: Some(1), ..rain("MKH-2025-000001", &["jeddah"]) };
+        let all = [std::slice::from_ref(&stays), beside].concat();
+        let governorates = Some(BTreeSet::from([GovernorateId::new("jeddah").unwrap()]));
+        let listener = Listener { governorates, hazards: None, ..listener("jeddah", Audience::Public) };
+        let render = |bulletin: &Bulletin, form: Form, languages: &[Language]| {
+            let key = MessageKey::new(&bulletin.id, form, languages);
+            let body = bulletin.id.to_string();
+            Ok::<_, std::convert::Infallible>(Message {
+                key,
+                bulletin: bulletin.id.clone(),
+                content_type: "text/plain",
+                body,
+            })
+        };
+        let dispatch = dispatch(&all, &[listener], now, render, |_, _, _| None).unwrap();
+        dispatch.deliveries.first().unwrap().terms.unless_has
+    }
+
+    fn rain(number: &str, places: &[&str]) -> Bulletin {
+        let now = Timestamp::from_timestamp(1_765_227_600, 0).unwrap();
+        let places = places.iter().map(|place| GovernorateId::new(place).unwrap()).collect();
+        Bulletin::plain(number, (Hazard::Rain, Severity::Red), places, (now, now + LIFE))
+    }
+
+    #[test]
+    fn who_hears_what_takes_the_place_of_the_older_edition_hears_the_newer_one_though_nothing_in_it_is_new() {
+        let taker = |places: &[&str]| Bulletin {
+            replaces: vec![BulletinId::new("MKH-2025-000001", 1)],
+            ..rain("MKH-2025-000002", places)
+        };
+        assert_eq!(spared(&[]), Some(1));
+        assert_eq!(spared(&[taker(&["makkah"])]), Some(1), "it is not heard there");
+        assert_eq!(spared(&[taker(&["makkah", "jeddah"])]), None);
+        assert_eq!(spared(&[rain("MKH-2025-000002", &["jeddah"])]), Some(1), "it takes the place of nothing");
     }
 
     #[test]

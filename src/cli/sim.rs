@@ -223,11 +223,12 @@ mod tests {
     }
 
     /// Each of these once went against a law: a warning of an authority or of the desk that had taken the place of another one did not
-    /// name it in its later editions; what was in hand while a newer word arrived stayed owed.
+    /// name it in its later editions, or named it also to those for whom it went on elsewhere; what was in hand while a newer word arrived
+    /// stayed owed.
     #[test]
     fn storms_that_once_went_against_a_law_keep_it() {
         let config = configuration().unwrap();
-        for seed in [1_013, 1_029, 1_310, 1_318, 1_370] {
+        for seed in [112, 417, 677, 717, 795, 820, 1_013, 1_029, 1_310, 1_318, 1_370] {
             assert_eq!(live(&config, seed).unwrap().faults, Vec::<String>::new(), "seed {seed}");
         }
     }

@@ -231,6 +231,8 @@ pub(super) fn warn(book: &RuleBook, draft: &mut Draft<'_>, warn: &Warn, now: Tim
     let mut replaces: Vec<BulletinId> = taken.iter().flat_map(|told| told.heritage(now)).cloned().collect();
     replaces.sort();
     replaces.dedup();
+    let taken_now: Vec<&BulletinId> = taken.iter().map(|told| &told.last).collect();
+    draft.spare_what_goes_on(&mut replaces, &taken_now);
     let by_hand = ByHand { author: Some(warn.by.clone()), remarks: tamed(warn.remarks.as_ref()), reason: None };
     let overtaken = overtaken(&taken, &number, now);
     let told = Warning {
@@ -340,7 +342,9 @@ pub(super) fn amend(book: &RuleBook, draft: &mut Draft<'_>, amend: &Amend, now: 
         ..told.clone()
     };
     draft.write(now, "desk", &next.last, format!("{} changes it or adds to it", amend.by));
-    draft.say(Bulletin { left, ..bulletin(&next, change, Some(told.severity), by_hand, now) });
+    let mut bulletin = Bulletin { left, ..bulletin(&next, change, Some(told.severity), by_hand, now) };
+    draft.spare_what_goes_on(&mut bulletin.replaces, &[&told.last]);
+    draft.say(bulletin);
     for (key, one) in kept {
         // Each place keeps what was seen in it.
         let evidence = one.evidence;
@@ -368,12 +372,14 @@ fn end(book: &RuleBook, draft: &mut Draft<'_>, told: &Warning, change: Change, b
     let edition = told.edition.saturating_add(1);
     let last = Warning { edition, last: BulletinId::new(&told.number, edition), ..told.clone() };
     let by_hand = ByHand { author: by.map(str::to_owned), ..ByHand::default() };
-    draft.say(Bulletin {
+    let mut bulletin = Bulletin {
         onset: told.onset.min(ended),
         until: ended,
         stale_after: now + book.times.end_notice,
         ..bulletin(&last, change, Some(told.severity), by_hand, now)
-    });
+    };
+    draft.spare_what_goes_on(&mut bulletin.replaces, &[&told.last]);
+    draft.say(bulletin);
     draft.put_warning(key(&told.number), None);
 }
 
@@ -390,6 +396,7 @@ pub(super) fn correct(book: &RuleBook, draft: &mut Draft<'_>, correct: &Correct,
     replaces.extend(kept.iter().flat_map(|(_, told)| told.overtaken.iter().map(|one| one.id.clone())));
     replaces.sort();
     replaces.dedup();
+    draft.spare_what_goes_on(&mut replaces, &[&BulletinId::new(&said.number, edition)]);
     let edition = edition.saturating_add(1);
     let origin = match &said.origin {
         Origin::Automatic { .. } => Origin::Automatic { evidence: Vec::new() },

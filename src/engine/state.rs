@@ -18,7 +18,7 @@ use super::official::twins::Pending;
 use super::seen::Seen;
 use super::staff::{Acknowledgement, Silence};
 use crate::bulletin::Bulletin;
-use crate::ids::{FeedId, GovernorateId, RuleId};
+use crate::ids::{BulletinId, FeedId, GovernorateId, RuleId};
 use crate::notice::{FeedClock, Notice, Subject, Topic};
 use crate::reading::{Basis, Series, SeriesKey, Shelf, Shelves};
 use crate::record::{Entry, Fact, Saved};
@@ -438,6 +438,16 @@ impl<'a> Draft<'a> {
     }
 
     /// Every warning in force, changes included.
+    /// Whether a warning of a number is in force anywhere.
+    pub(super) fn is_in_force(&self, number: &str) -> bool {
+        self.warnings().any(|(_, warning)| warning.number == number)
+    }
+
+    /// Leaves out of what a bulletin takes the place of what was taken before and goes on elsewhere: some stand by an edition of that.
+    pub(super) fn spare_what_goes_on(&self, replaces: &mut Vec<BulletinId>, taken_now: &[&BulletinId]) {
+        replaces.retain(|id| taken_now.contains(&id) || !self.is_in_force(id.number()));
+    }
+
     pub(super) fn warnings(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {
         let kept = self.state.warnings.iter().filter(|(key, _)| !self.changes.warnings.contains_key(*key));
         let changed = self.changes.warnings.iter().filter_map(|(key, warning)| Some((key, warning.as_ref()?)));

@@ -37,11 +37,11 @@ impl Truth<'_> {
         if let Some(missing) = stands.iter().find(|one| !holds.iter().any(|told| says_so(told, one))) {
             return Err(format!("{channel}: {} is in force in {place} and was not received", missing.last));
         }
-        let is_official = |one: &&&Bulletin| matches!(one.origin, Origin::Official { .. }) && one.areas.contains(place);
+        let is_spoken = |one: &&&Bulletin| !matches!(one.origin, Origin::Automatic { .. }) && one.areas.contains(place);
         let untrue = holds.iter().find(|told| {
-            // Where an authority has spoken later, the rules' own word may stand until its time is up.
+            // Where an authority or the desk has spoken later, the rules' own word may stand until its time is up.
             let is_own = matches!(told.origin, Origin::Automatic { .. });
-            let has_spoken = received.iter().any(|one| is_official(&one) && told.issued <= one.issued);
+            let has_spoken = received.iter().any(|one| is_spoken(&one) && told.issued <= one.issued);
             !(stands.iter().any(|warning| says_so(told, warning)) || is_own && has_spoken)
         });
         match untrue {

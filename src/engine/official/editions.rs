@@ -42,6 +42,8 @@ pub(super) fn speak(
             replaces.push(id.clone());
         }
     }
+    let taken_now: Vec<&BulletinId> = replaced().map(|told| &told.last).collect();
+    draft.spare_what_goes_on(&mut replaces, &taken_now);
     let overtaken = overtaken(replaced(), &edition.number, now);
     draft.say(Bulletin {
         id: id.clone(),
@@ -122,11 +124,13 @@ pub(super) fn finish(
         areas.extend(doubtful);
         areas.sort_by_key(|area| book.governorates.iter().position(|known| known.id == *area));
     }
+    let mut replaces: Vec<BulletinId> = warning.heritage(now).cloned().collect();
+    draft.spare_what_goes_on(&mut replaces, &[&warning.last]);
     draft.say(Bulletin {
         id: BulletinId::new(&warning.number, warning.edition + 1),
         number: warning.number.clone(),
         edition: warning.edition + 1,
-        replaces: warning.heritage(now).cloned().collect(),
+        replaces,
         change,
         status: own.alert.status,
         hazard: warning.hazard,
