@@ -51,6 +51,7 @@ pub use crate::record::{Entry, Fact, Saved};
 
 pub mod cluster;
 mod codes;
+pub mod faulty;
 pub mod postgres;
 pub mod sqlite;
 

@@ -80,7 +80,8 @@ audience = "drill"
 form = "json"
 "#;
 
-/// The most storms that went against a law and are told.
+/// The most storms that went against a law and are kept, and the most that are told.
+const MAX_KEPT: usize = 10_000;
 const MAX_TOLD: usize = 10;
 
 /// What came of a run.
@@ -155,7 +156,7 @@ impl Sum {
         if is_first {
             self.first = Some(lived.clone());
         }
-        if !lived.faults.is_empty() && self.faulty.len() < MAX_STORMS.min(10_000) as usize {
+        if !lived.faults.is_empty() && self.faulty.len() < MAX_KEPT {
             self.faulty.push((seed, lived));
         }
     }

@@ -194,7 +194,6 @@ pub fn counted(chosen: &[(Sent, Choice)]) -> BTreeMap<Choice, usize> {
 mod tests {
     use super::*;
     use crate::alert::Status;
-    use crate::bulletin::{ByHand, Origin, Reach};
     use crate::hazard::{Hazard, Severity};
     use crate::language::Language;
     use crate::message::Form;
@@ -242,31 +241,8 @@ mod tests {
         let number = format!("MKH-2025-00000{number}");
         let id = BulletinId::new(&number, edition);
         let said = at(delivery);
-        let bulletin = Bulletin {
-            id: id.clone(),
-            number,
-            edition,
-            replaces: Vec::new(),
-            change,
-            status: Status::Actual,
-            hazard: Hazard::Rain,
-            severity: Severity::Red,
-            was: None,
-            reach: Reach::new(Hazard::Rain, Severity::Red),
-            areas: vec![GovernorateId::new("jeddah").unwrap()],
-            left: Vec::new(),
-            doubtful: Vec::new(),
-            parted: Vec::new(),
-            same_since: None,
-            issued: said,
-            onset: said,
-            until: at(100),
-            stale_after: at(100),
-            silent_since: None,
-            by_hand: ByHand::default(),
-            only_in: Vec::new(),
-            origin: Origin::Automatic { evidence: Vec::new() },
-        };
+        let of = ((Hazard::Rain, Severity::Red), vec![GovernorateId::new("jeddah").unwrap()], (said, at(100)));
+        let bulletin = Bulletin { id: id.clone(), edition, change, ..Bulletin::plain(&number, of.0, of.1, of.2) };
         Sent {
             delivery,
             message: MessageKey::new(&id, Form::Json, &Language::ALL),

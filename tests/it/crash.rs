@@ -6,28 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
-use nadhir::bulletin::Bulletin;
 use nadhir::config::{self, Config};
 use nadhir::daemon::Sights;
 use nadhir::daemon::bells::Bells;
 use nadhir::daemon::brain::{Brain, Mind};
 use nadhir::daemon::courier::{Courier, Turn};
-use nadhir::dispatch::reminders::Reminder;
 use nadhir::engine::{Event, Heard};
 use nadhir::feed::Batch;
-use nadhir::ids::{ChannelId, GovernorateId};
-use nadhir::message::MessageKey;
-use nadhir::outbox::share::{Count, Disabled, Hand, Landed, News, Share};
-use nadhir::outbox::{Claimed, Kept, Settlement, Standing};
+use nadhir::ids::GovernorateId;
+use nadhir::outbox::Standing;
 use nadhir::reading::{Basis, Reading};
-use nadhir::record::chain::Mark;
-use nadhir::route::Audience;
 use nadhir::sink::{Parcel, Receipt, SendError, Sink};
-use nadhir::store::{
-    Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Lease, Ledger, Outbox, Readdressed,
-    Retention, Roster, Saved, Store, StoreError, Tally,
-};
-use nadhir::subscriber::{Edit, NewSubscriber, Subscriber};
+use nadhir::store::faulty::{Fate, Faulty};
+use nadhir::store::{DeliveryRow, Store, StoreError};
 use nadhir::time::{TimeDelta, Timestamp};
 use nadhir::unit::Metric;
 
@@ -45,14 +36,29 @@ pub(super) enum Death {
 
 /// A store that dies: from that call on every call fails, as it is for a process that is gone.
 pub(super) struct Mortal {
-    store: Box<dyn Store>,
-    calls: AtomicUsize,
+    store: Arc<Faulty>,
+    calls: Arc<AtomicUsize>,
     death: Death,
 }
 
 impl Mortal {
     pub(super) fn new(store: Box<dyn Store>, death: Death) -> Self {
-        Self { store, calls: AtomicUsize::new(0), death }
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let fate = move || {
+            let call = counted.fetch_add(1, Ordering::SeqCst);
+            match death {
+                Death::After(at) if call == at => Fate::After,
+                Death::Before(at) | Death::After(at) if at <= call => Fate::Before,
+                Death::Never | Death::Before(_) | Death::After(_) => Fate::Done,
+            }
+        };
+        Self { store: Arc::new(Faulty::new(Arc::from(store), fate)), calls, death }
+    }
+
+    /// The store as the service sees it.
+    pub(super) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
     }
 
     /// True once it has died.
@@ -61,151 +67,6 @@ impl Mortal {
             Death::Never => false,
             Death::Before(at) | Death::After(at) => at < self.calls.load(Ordering::SeqCst),
         }
-    }
-
-    fn fate(&self) -> (bool, bool) {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        match self.death {
-            Death::Never => (true, true),
-            Death::Before(at) => (call < at, call < at),
-            Death::After(at) => (call <= at, call < at),
-        }
-    }
-
-    fn live<'a, T: Send + 'a>(
-        &'a self,
-        call: impl FnOnce(&'a dyn Store) -> BoxFuture<'a, Result<T, StoreError>>,
-    ) -> BoxFuture<'a, Result<T, StoreError>> {
-        let (works, answers) = self.fate();
-        let work = works.then(|| call(&*self.store));
-        Box::pin(async move {
-            let dead = StoreError::Failed { why: "the process was killed".into() };
-            match work {
-                Some(work) if answers => work.await,
-                Some(work) => work.await.and(Err(dead)),
-                None => Err(dead),
-            }
-        })
-    }
-}
-
-impl Ledger for Mortal {
-    fn lead(&self, now: Timestamp) -> BoxFuture<'_, Result<Lease, StoreError>> {
-        self.live(|store| store.lead(now))
-    }
-    fn load(&self) -> BoxFuture<'_, Result<Saved, StoreError>> {
-        self.live(|store| store.load())
-    }
-    fn readdress(
-        &self,
-        lease: Lease,
-        listeners: Vec<(ChannelId, Audience)>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Vec<Readdressed>, StoreError>> {
-        self.live(move |store| store.readdress(lease, listeners, now))
-    }
-    fn decide(&self, lease: Lease, decision: Decision) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.live(|store| store.decide(lease, decision))
-    }
-    fn remind(&self, lease: Lease, reminders: Vec<Reminder>) -> BoxFuture<'_, Result<Vec<MessageKey>, StoreError>> {
-        self.live(|store| store.remind(lease, reminders))
-    }
-    fn commit(&self, lease: Lease, commit: Commit) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.live(|store| store.commit(lease, commit))
-    }
-}
-
-impl Outbox for Mortal {
-    fn claim(
-        &self,
-        channel: ChannelId,
-        limit: usize,
-        now: Timestamp,
-        lease: TimeDelta,
-    ) -> BoxFuture<'_, Result<Vec<Claimed>, StoreError>> {
-        self.live(move |store| store.claim(channel, limit, now, lease))
-    }
-    fn settle(&self, settlements: Vec<Settlement>) -> BoxFuture<'_, Result<usize, StoreError>> {
-        self.live(|store| store.settle(settlements))
-    }
-    fn next_due(&self, channel: ChannelId) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
-        self.live(|store| store.next_due(channel))
-    }
-    fn tally(&self) -> BoxFuture<'_, Result<Vec<Tally>, StoreError>> {
-        self.store.tally()
-    }
-}
-
-impl Retention for Mortal {
-    fn forget(&self, before: Before, limit: usize) -> BoxFuture<'_, Result<Forgotten, StoreError>> {
-        self.live(move |store| store.forget(before, limit))
-    }
-    fn head(&self) -> BoxFuture<'_, Result<Mark, StoreError>> {
-        self.store.head()
-    }
-}
-
-impl Archive for Mortal {
-    fn journal(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, StoreError>> {
-        self.store.journal(limit)
-    }
-    fn bulletins(&self, number: Option<String>) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
-        self.store.bulletins(number)
-    }
-    fn last_words(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Bulletin>, StoreError>> {
-        self.store.last_words(since)
-    }
-    fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {
-        self.store.kept()
-    }
-    fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {
-        self.store.deliveries()
-    }
-}
-
-impl Fanout for Mortal {
-    fn share(
-        &self,
-        hand: Hand,
-        after: Option<i64>,
-        said: Timestamp,
-        is_correction: bool,
-    ) -> BoxFuture<'_, Result<Share, StoreError>> {
-        self.live(move |store| store.share(hand, after, said, is_correction))
-    }
-    fn settle_shares(&self, landed: Vec<Landed>) -> BoxFuture<'_, Result<usize, StoreError>> {
-        self.live(|store| store.settle_shares(landed))
-    }
-    fn count_shares(&self, delivery: i64) -> BoxFuture<'_, Result<Count, StoreError>> {
-        self.live(move |store| store.count_shares(delivery))
-    }
-    fn note_health(&self, channel: ChannelId, news: News) -> BoxFuture<'_, Result<Vec<Disabled>, StoreError>> {
-        self.live(|store| store.note_health(channel, news))
-    }
-}
-
-impl Roster for Mortal {
-    fn subscribe(
-        &self,
-        channel: ChannelId,
-        new: Vec<NewSubscriber>,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Vec<i64>, StoreError>> {
-        self.store.subscribe(channel, new, now)
-    }
-    fn subscribers(
-        &self,
-        channel: Option<ChannelId>,
-        after: i64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<Subscriber>, StoreError>> {
-        self.store.subscribers(channel, after, limit)
-    }
-    fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
-        self.store.subscriber(channel, name)
-    }
-    fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.store.edit_subscriber(id, edit)
     }
 }
 
@@ -283,7 +144,7 @@ fn script(config: &Config) -> Vec<(i64, Event)> {
 /// One life of the process, from a start to its death or to the end of the script; returns how far it came.
 async fn life(
     config: &Config,
-    store: &Arc<Mortal>,
+    store: &Mortal,
     world: &Arc<World>,
     script: &[(i64, Event)],
     from: usize,
@@ -293,7 +154,7 @@ async fn life(
         listeners: config.channels.iter().map(|channel| channel.listener.clone()).collect(),
         speaker: config.speaker.clone(),
     };
-    let shared: Arc<dyn Store> = store.clone();
+    let shared = store.store();
     let began = script.get(from).map_or_else(|| at(1000), |(minute, _)| at(*minute));
     let awake = Brain::awake(Arc::clone(&shared), Arc::new(mind), Bells::default(), Sights::default(), began).await;
     let Ok(mut brain) = awake else { return Err(from) };
@@ -328,7 +189,7 @@ async fn deliver(couriers: &[Courier], minute: i64, store: &Mortal, world: &Worl
 
 /// Tells the receivers' world what the store holds as delivered: from then on it must not be sent again.
 async fn note_settled(store: &Mortal, world: &World) {
-    let rows = store.deliveries().await.unwrap();
+    let rows = store.store.sound().deliveries().await.unwrap();
     let delivered = rows.iter().filter(|row| row.standing == Standing::Delivered);
     world.settled.lock().unwrap().extend(delivered.map(|row| format!("{}/{}", row.message.as_str(), row.channel)));
 }
@@ -343,7 +204,7 @@ struct End {
 async fn live_through(config: &Config, place: &Place, death: Death) -> (End, usize) {
     let script = script(config);
     let world = Arc::new(World::default());
-    let open = async |death| Arc::new(Mortal::new(place.open().await, death));
+    let open = async |death| Mortal::new(place.open().await, death);
     let first = open(death).await;
     let mut reached = life(config, &first, &world, &script, 0).await;
     let calls = first.calls.load(Ordering::SeqCst);
@@ -356,11 +217,11 @@ async fn live_through(config: &Config, place: &Place, death: Death) -> (End, usi
     }
     assert_eq!(reached, Ok(script.len()));
     let last = open(Death::Never).await;
-    let rows = last.deliveries().await.unwrap();
+    let rows = last.store.sound().deliveries().await.unwrap();
     let lost: Vec<_> =
         rows.iter().filter(|row| row.standing == Standing::Owed || row.standing == Standing::Dead).collect();
     assert_eq!(lost, Vec::<&DeliveryRow>::new(), "{death:?}");
-    let bulletins = last.bulletins(None).await.unwrap();
+    let bulletins = last.store.sound().bulletins(None).await.unwrap();
     let mut arrivals: BTreeMap<String, String> = BTreeMap::new();
     for (key, body) in world.arrivals.lock().unwrap().iter() {
         let before = arrivals.insert(key.clone(), body.clone());

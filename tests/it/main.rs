@@ -35,6 +35,8 @@ mod feeds;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod forecast;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod held;

@@ -12,18 +12,17 @@ use axum::extract::{Path as Address, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use nadhir::secret::Secret;
 use nadhir::sink::signature::{ID, TOLERANCE, verify};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::forecast::forecast;
+
 /// Made up for these tests.
 pub(crate) const SECRET: &str = "whsec_c3ludGhldGljIHNlY3JldCBvZiB0ZXN0cw==";
-
-/// Where the synthetic rain falls.
-const PLACES: [(f64, f64); 3] = [(21.4225, 39.8262), (21.5405, 39.2321), (21.2703, 40.4158)];
 
 /// How a feed answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -157,21 +156,6 @@ async fn answer(State(shared): State<Arc<Shared>>, Address(name): Address<String
         Some(Manner::Broken) => (StatusCode::INTERNAL_SERVER_ERROR, page).into_response(),
         Some(Manner::Hang) => std::future::pending().await,
     }
-}
-
-fn forecast(mm: f64) -> Value {
-    let hours = -6..6;
-    let hour = |hour: i64| (Utc::now() + TimeDelta::hours(hour)).format("%Y-%m-%dT%H:00").to_string();
-    let times: Vec<String> = hours.clone().map(hour).collect();
-    let rain: Vec<f64> = hours.map(|hour| if hour == 1 { mm } else { 0.0 }).collect();
-    let place = |(latitude, longitude): (f64, f64)| {
-        json!({
-            "latitude": latitude, "longitude": longitude, "utc_offset_seconds": 0,
-            "hourly_units": {"time": "iso8601", "precipitation": "mm"},
-            "hourly": {"time": times, "precipitation": rain},
-        })
-    };
-    PLACES.map(place).into_iter().collect()
 }
 
 async fn receive(

@@ -520,8 +520,8 @@ async fn death_at_any_call_of_the_store_loses_nobody_and_tells_under_the_same_ke
                 field.subscribe(name, Wishes::default()).await;
             }
             field.say(1, |_| {}).await;
-            let mortal = Arc::new(Mortal::new(field.place.open().await, death));
-            field.start_with(mortal.clone());
+            let mortal = Mortal::new(field.place.open().await, death);
+            field.start_with(mortal.store());
             field
                 .until("the death", || async { mortal.is_dead() || field.standings().await.0 == [Standing::Delivered] })
                 .await;

@@ -25,6 +25,8 @@ use fastrand::Rng;
 use tempfile::TempDir;
 
 mod books;
+#[path = "../it/forecast.rs"]
+mod forecast;
 #[path = "../it/postgres.rs"]
 #[expect(dead_code, clippy::indexing_slicing, reason = "of what the tests share, the server alone is needed here")]
 mod postgres;

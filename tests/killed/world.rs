@@ -10,11 +10,11 @@ use axum::extract::{Path as Address, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use chrono::{TimeDelta, Utc};
 use fastrand::Rng;
 use nadhir::record::chain::Hash;
-use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+
+use super::forecast::forecast;
 
 /// Made up for this test.
 pub(crate) const SECRET: &str = "whsec_c3ludGhldGljIHNlY3JldCBvZiB0ZXN0cw==";
@@ -27,9 +27,6 @@ pub(crate) const HOOKS: [(&str, &str); 2] = [("desk", "public"), ("duty", "staff
 
 /// The channel of subscribers.
 pub(crate) const OPEN: &str = "open";
-
-/// Where the synthetic rain falls.
-const PLACES: [(f64, f64); 3] = [(21.4225, 39.8262), (21.5405, 39.2321), (21.2703, 40.4158)];
 
 /// One message as it came.
 #[derive(Debug, Clone)]
@@ -125,18 +122,7 @@ impl World {
 
 async fn answer(State(shared): State<Arc<Shared>>) -> Response {
     let mm = *shared.rain.lock().unwrap();
-    let hours = -6..6;
-    let hour = |hour: i64| (Utc::now() + TimeDelta::hours(hour)).format("%Y-%m-%dT%H:00").to_string();
-    let times: Vec<String> = hours.clone().map(hour).collect();
-    let rain: Vec<f64> = hours.map(|hour| if hour == 1 { mm } else { 0.0 }).collect();
-    let place = |(latitude, longitude): (f64, f64)| {
-        json!({
-            "latitude": latitude, "longitude": longitude, "utc_offset_seconds": 0,
-            "hourly_units": {"time": "iso8601", "precipitation": "mm"},
-            "hourly": {"time": times, "precipitation": rain},
-        })
-    };
-    PLACES.map(place).into_iter().collect::<Value>().to_string().into_response()
+    forecast(mm).to_string().into_response()
 }
 
 /// How a receiver takes one message.

@@ -21,8 +21,8 @@ use crate::engine::{Event, staff};
 use crate::ids::{BulletinId, ChannelId, GovernorateId};
 use crate::outbox::Standing;
 use crate::record::chain::Hash;
+use crate::store::DeliveryRow;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Archive as _, DeliveryRow, Store};
 use crate::time::{TimeDelta, Timestamp};
 
 /// When all storms begin: in a season of rain.
@@ -112,10 +112,10 @@ impl<'a> Life<'a> {
     fn begin(config: &'a Config, seed: u64) -> anyhow::Result<Self> {
         let mut rng = Rng::with_seed(seed);
         let now = Timestamp::from_timestamp(BEGINS, 0).unwrap_or_default();
-        let disk = Disk::new(SqliteStore::in_memory()?, rng.fork());
+        let disk = Disk::new(Arc::new(SqliteStore::in_memory()?), rng.fork());
         let wires = Wires::new(rng.fork(), now);
         let storm = Storm::new(rng.fork());
-        let store: Arc<dyn Store> = Arc::new(disk.clone());
+        let store = disk.store();
         let courier = |channel: &crate::config::ChannelConfig| {
             let (id, audience) = (channel.listener.channel.clone(), channel.listener.audience);
             let sink = wires.sink(&id);
@@ -185,7 +185,7 @@ impl<'a> Life<'a> {
             listeners: self.config.channels.iter().map(|channel| channel.listener.clone()).collect(),
             speaker: self.config.speaker.clone(),
         };
-        let store: Arc<dyn Store> = Arc::new(self.disk.clone());
+        let store = self.disk.store();
         let woken = Brain::awake(store, Arc::new(mind), Bells::default(), Sights::default(), self.wires.now()).await;
         // A service that cannot start is started again by systemd: at the next turn.
         self.brain = woken.ok();
@@ -254,8 +254,8 @@ impl<'a> Life<'a> {
                     break;
                 }
             }
-            drop(self.note_settled().await);
         }
+        drop(self.note_settled().await);
     }
 
     /// Tells the network what the disk holds as delivered; what is owed still.
