@@ -228,11 +228,9 @@ pub(super) fn warn(book: &RuleBook, draft: &mut Draft<'_>, warn: &Warn, now: Tim
     let number = automatic::number(book, draft, now);
     let mut reach = Reach::new(warn.hazard, warn.severity);
     taken.iter().for_each(|told| reach.take_in(&told.reach));
-    let mut replaces: Vec<BulletinId> = taken.iter().flat_map(|told| told.heritage(now)).cloned().collect();
+    let mut replaces: Vec<BulletinId> = taken.iter().flat_map(|told| draft.heritage(told, now)).collect();
     replaces.sort();
     replaces.dedup();
-    let taken_now: Vec<&BulletinId> = taken.iter().map(|told| &told.last).collect();
-    draft.spare_what_goes_on(&mut replaces, &taken_now);
     let by_hand = ByHand { author: Some(warn.by.clone()), remarks: tamed(warn.remarks.as_ref()), reason: None };
     let overtaken = overtaken(&taken, &number, now);
     let told = Warning {
@@ -257,7 +255,7 @@ pub(super) fn warn(book: &RuleBook, draft: &mut Draft<'_>, warn: &Warn, now: Tim
     draft.put_warning(key(&told.number), Some(told));
 }
 
-/// What is told of a warning now, in an edition that takes the place of the one before.
+/// What is told of a warning now; what it takes the place of is for the caller to say.
 fn bulletin(told: &Warning, change: Change, was: Option<Severity>, by_hand: ByHand, now: Timestamp) -> Bulletin {
     let (status, origin) = match (&told.desk, &told.official) {
         (Some(desk), _) => (desk.status, Origin::Desk),
@@ -268,14 +266,11 @@ fn bulletin(told: &Warning, change: Change, was: Option<Severity>, by_hand: ByHa
         }
         (None, None) => (Status::Actual, Origin::Automatic { evidence: told.evidence.clone() }),
     };
-    // Whoever did not receive the edition that took the place of something else may have that in its stead.
-    let before = BulletinId::new(&told.number, told.edition.saturating_sub(1));
-    let replaces = Warning { last: before, ..told.clone() }.heritage(now).cloned().collect();
     Bulletin {
         id: told.last.clone(),
         number: told.number.clone(),
         edition: told.edition,
-        replaces,
+        replaces: Vec::new(),
         change,
         status,
         hazard: told.hazard,
@@ -342,9 +337,8 @@ pub(super) fn amend(book: &RuleBook, draft: &mut Draft<'_>, amend: &Amend, now: 
         ..told.clone()
     };
     draft.write(now, "desk", &next.last, format!("{} changes it or adds to it", amend.by));
-    let mut bulletin = Bulletin { left, ..bulletin(&next, change, Some(told.severity), by_hand, now) };
-    draft.spare_what_goes_on(&mut bulletin.replaces, &[&told.last]);
-    draft.say(bulletin);
+    let replaces = draft.heritage(told, now);
+    draft.say(Bulletin { left, replaces, ..bulletin(&next, change, Some(told.severity), by_hand, now) });
     for (key, one) in kept {
         // Each place keeps what was seen in it.
         let evidence = one.evidence;
@@ -372,14 +366,13 @@ fn end(book: &RuleBook, draft: &mut Draft<'_>, told: &Warning, change: Change, b
     let edition = told.edition.saturating_add(1);
     let last = Warning { edition, last: BulletinId::new(&told.number, edition), ..told.clone() };
     let by_hand = ByHand { author: by.map(str::to_owned), ..ByHand::default() };
-    let mut bulletin = Bulletin {
+    draft.say(Bulletin {
+        replaces: draft.heritage(told, now),
         onset: told.onset.min(ended),
         until: ended,
         stale_after: now + book.times.end_notice,
         ..bulletin(&last, change, Some(told.severity), by_hand, now)
-    };
-    draft.spare_what_goes_on(&mut bulletin.replaces, &[&told.last]);
-    draft.say(bulletin);
+    });
     draft.put_warning(key(&told.number), None);
 }
 
@@ -392,11 +385,12 @@ pub(super) fn correct(book: &RuleBook, draft: &mut Draft<'_>, correct: &Correct,
     areas.extend(kept.iter().flat_map(|(_, told)| told.areas.iter().cloned()));
     areas.sort_by_key(|area| book.governorates.order(area));
     areas.dedup();
-    let mut replaces = vec![BulletinId::new(&said.number, edition)];
-    replaces.extend(kept.iter().flat_map(|(_, told)| told.overtaken.iter().map(|one| one.id.clone())));
+    let mut replaces: Vec<BulletinId> =
+        kept.iter().flat_map(|(_, told)| told.overtaken.iter().map(|one| one.id.clone())).collect();
+    replaces.retain(|id| !draft.is_in_force(id.number()));
+    replaces.push(BulletinId::new(&said.number, edition));
     replaces.sort();
     replaces.dedup();
-    draft.spare_what_goes_on(&mut replaces, &[&BulletinId::new(&said.number, edition)]);
     let edition = edition.saturating_add(1);
     let origin = match &said.origin {
         Origin::Automatic { .. } => Origin::Automatic { evidence: Vec::new() },

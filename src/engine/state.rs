@@ -443,9 +443,9 @@ impl<'a> Draft<'a> {
         self.warnings().any(|(_, warning)| warning.number == number)
     }
 
-    /// Leaves out of what a bulletin takes the place of what was taken before and goes on elsewhere: some stand by an edition of that.
-    pub(super) fn spare_what_goes_on(&self, replaces: &mut Vec<BulletinId>, taken_now: &[&BulletinId]) {
-        replaces.retain(|id| taken_now.contains(&id) || !self.is_in_force(id.number()));
+    /// What a bulletin takes the place of that takes the place of a warning; what goes on elsewhere is not among it, since some stand by it.
+    pub(super) fn heritage(&self, told: &Warning, now: Timestamp) -> Vec<BulletinId> {
+        told.heritage(now).filter(|id| **id == told.last || !self.is_in_force(id.number())).cloned().collect()
     }
 
     pub(super) fn warnings(&self) -> impl Iterator<Item = (&WarningKey, &Warning)> {

@@ -70,6 +70,12 @@ fn alert() -> Alert {
     }
 }
 
+/// What is shown of a place at a minute.
+fn seen(dir: &Path, config: &Config, place: &Governorate, hazard: Option<Hazard>, minute: i64) -> Report {
+    let view = View::open(None, dir).unwrap_or_else(|_| panic!("no state"));
+    look(&view, config, place, hazard, at(minute)).unwrap()
+}
+
 /// Rain at the airport and a model that sees more to come; the gusts of the airport stop at two o'clock.
 async fn lived(dir: &Path, config: &Config) {
     let mut brain = awake(dir, config).await;
@@ -102,20 +108,11 @@ async fn a_tired_person_reads_why_it_is_so_and_what_would_make_it_worse() {
     let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
     lived(dir.path(), &config).await;
     let jeddah = find(&config.governorates, "جدة").unwrap();
-    let report =
-        look(&View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")), &config, jeddah, None, at(190))
-            .unwrap();
+    let report = seen(dir.path(), &config, jeddah, None, 190);
     let text = whole(&report, config.settings.style.zone);
     assert!(text.starts_with("\x1b[1mJeddah, rain: "), "{text}");
     golden("explain", &without_colours(&text));
-    let late = look(
-        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
-        &config,
-        jeddah,
-        Some(Hazard::Rain),
-        at(480),
-    )
-    .unwrap();
+    let late = seen(dir.path(), &config, jeddah, Some(Hazard::Rain), 480);
     golden("explain_late", &without_colours(&whole(&late, config.settings.style.zone)));
 }
 
@@ -133,14 +130,7 @@ async fn who_keeps_quiet_and_for_whom_is_told() {
     let rain = (-1..=1).map(|hour| reading(Metric::Precipitation, Some("OEJN"), hour * 60, 0.6 + hour as f64));
     brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
     let jeddah = find(&config.governorates, "jeddah").unwrap();
-    let report = look(
-        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
-        &config,
-        jeddah,
-        Some(Hazard::Rain),
-        at(60),
-    )
-    .unwrap();
+    let report = seen(dir.path(), &config, jeddah, Some(Hazard::Rain), 60);
     let text = whole(&report, config.settings.style.zone);
     let lines: Vec<String> = without_colours(&text).lines().take(6).map(str::to_owned).collect();
     insta::assert_snapshot!(lines.join("\n"), @"
@@ -160,14 +150,7 @@ async fn a_place_that_waits_to_be_told_with_others_is_told_to_wait() {
     let rain = (0..=1).map(|hour| reading(Metric::Precipitation, Some("OEJN"), hour * 60, hour as f64 * 2.0));
     brain.turn(&told("metar", rain.collect()), at(60)).await.unwrap();
     let jeddah = find(&config.governorates, "jeddah").unwrap();
-    let report = look(
-        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
-        &config,
-        jeddah,
-        Some(Hazard::Rain),
-        at(60),
-    )
-    .unwrap();
+    let report = seen(dir.path(), &config, jeddah, Some(Hazard::Rain), 60);
     let text = without_colours(&whole(&report, config.settings.style.zone));
     let lines: Vec<&str> = text.lines().take(2).collect();
     assert_eq!(
@@ -185,14 +168,7 @@ async fn a_script_reads_the_same_as_json() {
     let (dir, config) = (tempfile::tempdir().unwrap(), configuration());
     lived(dir.path(), &config).await;
     let jeddah = find(&config.governorates, "Jeddah").unwrap();
-    let report = look(
-        &View::open(None, dir.path()).unwrap_or_else(|_| panic!("no state")),
-        &config,
-        jeddah,
-        Some(Hazard::Rain),
-        at(190),
-    )
-    .unwrap();
+    let report = seen(dir.path(), &config, jeddah, Some(Hazard::Rain), 190);
     golden("explain_json", &serde_json::to_string_pretty(&report).unwrap());
 }
 

@@ -37,13 +37,11 @@ pub(super) fn speak(
     let mut reach = Reach::new(alert.hazard, alert.severity);
     replaced().for_each(|told| reach.take_in(&told.reach));
     let mut replaces: Vec<BulletinId> = Vec::new();
-    for id in replaced().flat_map(|told| told.heritage(now)) {
-        if !replaces.contains(id) {
-            replaces.push(id.clone());
+    for id in replaced().flat_map(|told| draft.heritage(told, now)) {
+        if !replaces.contains(&id) {
+            replaces.push(id);
         }
     }
-    let taken_now: Vec<&BulletinId> = replaced().map(|told| &told.last).collect();
-    draft.spare_what_goes_on(&mut replaces, &taken_now);
     let overtaken = overtaken(replaced(), &edition.number, now);
     draft.say(Bulletin {
         id: id.clone(),
@@ -124,13 +122,11 @@ pub(super) fn finish(
         areas.extend(doubtful);
         areas.sort_by_key(|area| book.governorates.iter().position(|known| known.id == *area));
     }
-    let mut replaces: Vec<BulletinId> = warning.heritage(now).cloned().collect();
-    draft.spare_what_goes_on(&mut replaces, &[&warning.last]);
     draft.say(Bulletin {
         id: BulletinId::new(&warning.number, warning.edition + 1),
         number: warning.number.clone(),
         edition: warning.edition + 1,
-        replaces,
+        replaces: draft.heritage(warning, now),
         change,
         status: own.alert.status,
         hazard: warning.hazard,
