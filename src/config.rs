@@ -45,6 +45,7 @@ pub mod settings;
 pub mod stories;
 pub mod threshold;
 mod voices;
+mod web;
 
 pub use channels::ChannelConfig;
 pub use feeds::{FeedConfig, Feeds};
@@ -182,8 +183,13 @@ fn read(files: &Files, dir: Option<&Path>, problems: &Problems) -> Option<Read> 
     let Feeds { enabled: feeds, idle, is_partial } = feeds::read(file("feeds.toml")?, &around, dir, problems);
     let further = further::read(files, problems);
     let languages = further.keys().copied().collect();
-    let house =
-        House { zone: settings.style.zone, releases: &settings.releases, says: settings.says, further: languages };
+    let house = House {
+        zone: settings.style.zone,
+        releases: &settings.releases,
+        says: settings.says,
+        further: languages,
+        listens: settings.web.is_some(),
+    };
     let channels = channels::read(file("channels.toml")?, &governorates, &house, problems);
     further::tell_unread(&further, &channels, files, problems);
     let seasons = seasons::read(file("seasons.toml")?, settings.style.zone, problems);

@@ -30,6 +30,7 @@ pub mod clock;
 pub mod control;
 pub mod courier;
 mod crew;
+mod front;
 pub mod duty;
 pub mod ear;
 pub mod fanout;
@@ -44,6 +45,7 @@ use bells::Bells;
 use brain::{Brain, BrainError, INBOX, Judgement, Mind, Order};
 use clock::Clock;
 use crew::{Couriers, Sinks, Watch};
+use front::Front;
 use leader::{Role, Seat};
 use line::Line;
 
@@ -118,6 +120,7 @@ pub struct Daemon {
     sinks: Sinks,
     fetchers: Fetchers,
     couriers: Couriers,
+    front: Front,
     line: Line,
     /// None where this node does not lead.
     lead: Option<Lead>,
@@ -160,14 +163,16 @@ impl Daemon {
             }
             None => None,
         };
-        let (couriers, line) = (Couriers::default(), Line::default());
+        let (couriers, front, line) = (Couriers::default(), Front::default(), Line::default());
         let seen = Role::Leads;
-        let mut daemon = Self { config, ground, bells, pulse, sinks, fetchers, couriers, line, lead: None, seat, seen };
+        let mut daemon =
+            Self { config, ground, bells, pulse, sinks, fetchers, couriers, front, line, lead: None, seat, seen };
         daemon.seen = daemon.role();
         if daemon.seen == Role::Leads {
             daemon.take_lead().await?;
         }
         daemon.start_couriers();
+        daemon.front.show(&daemon.config, &daemon.ground, &daemon.sinks).await;
         Ok(daemon)
     }
 
@@ -303,6 +308,7 @@ impl Daemon {
             lead.watch = Watch::start(&self.config, &self.ground, &lead.orders, &self.sinks, &self.fetchers);
         }
         self.start_couriers();
+        self.front.show(&self.config, &self.ground, &self.sinks).await;
         self.bells.ring_all();
         Ok(())
     }
@@ -376,6 +382,7 @@ impl Daemon {
             seat.resign().await;
         }
         self.couriers.stop().await;
+        self.front.close().await;
         if let Some(seat) = &self.seat {
             seat.leave().await;
         }

@@ -37,7 +37,8 @@
 //! Everything from reading to message is plain functions and values: no IO, no clock, no chance. [`engine::step`] is the only
 //! brain; it takes the rules, the state, an event and the time, and returns what changes and what is said. The service, the demo,
 //! [backtests](backtest) and the tests call that same function, and [`engine::explain`] tells people why it is so. What acts stands at
-//! the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`] keeps, [`sink`] sends, and [`daemon`] ties them together.
+//! the edge: [`fetch`] asks, [`listen`] hears what is pushed, [`store`] keeps, [`sink`] sends, [`web`] shows, and [`daemon`] ties them
+//! together.
 //!
 //! ```text
 //!            watcher (one a feed)          brain (one)                     courier (one a channel)
@@ -85,6 +86,9 @@
 //! * **Many behind one channel.** A delivery to a channel of [subscribers](subscriber) is one row, with all that is law; what became of it
 //!   at each is a byte ([`outbox::share`]), stored in batches. Their courier ([`daemon::fanout`]) speaks to as many at once as answer
 //!   without waiting for each other; one that hangs gives its place back, one that fails is left in peace, and neither delays another.
+//! * **Open to the world.** Whoever wants to read and subscribe by himself does so at the [web face](web): Atom feeds of CAP documents and
+//!   a WebSub hub ([`sink::websub`]). It shows what went out and nothing else, and where it cannot tell it says so; the secrets that it is
+//!   given are stored sealed.
 //! * **Not moved by a hand.** When the machine's clock is set to another time, the service counts on by itself until servers say which is
 //!   right; meanwhile nothing ends for that, and what may have run out waits ([`daemon::clock::steady`]).
 //! * **Tried in storms.** [Storms by the thousand](cli::sim) in virtual time, on a disk and over a network that fail, and the real service
@@ -142,5 +146,6 @@ pub mod fetch;
 pub mod listen;
 pub mod config;
 pub mod schema;
+pub mod web;
 pub mod daemon;
 pub mod cli;

@@ -5,6 +5,7 @@
 
 mod area;
 pub mod ask;
+pub mod atom;
 mod automatic;
 pub mod brief;
 pub mod cap;

@@ -36,6 +36,11 @@ impl Secret {
         Self(SecretString::from(text.trim().to_owned()))
     }
 
+    /// Takes a secret of which every byte counts.
+    pub fn exact(text: &str) -> Self {
+        Self(SecretString::from(text.to_owned()))
+    }
+
     /// Reads a secret from its source.
     ///
     /// # Errors

@@ -14,7 +14,6 @@ use url::Url;
 
 use crate::hazard::Severity;
 use crate::ids::BulletinId;
-use crate::language::Language;
 use crate::message::Form;
 use crate::message::ask::Buttons;
 use crate::message::brief::{self, Part};
@@ -22,7 +21,7 @@ use crate::message::fewer;
 use crate::message::picture::Picture;
 use crate::outbox::{Outcome, Patience};
 use crate::secret::{Secret, SecretSource};
-use crate::subscriber::Generations;
+use crate::subscriber::{Generations, Sealed, Wishes};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -41,6 +40,7 @@ pub mod fcm;
 pub mod file;
 mod hook;
 pub mod http;
+mod line;
 mod markdown;
 pub mod mastodon;
 pub mod mattermost;
@@ -64,6 +64,7 @@ pub(crate) mod trust;
 mod turn;
 pub mod webhook;
 pub mod webpush;
+pub mod websub;
 pub mod whatsapp;
 pub mod x;
 
@@ -315,14 +316,19 @@ pub struct Letter {
     pub body: Bytes,
     /// What they are.
     pub content_type: String,
+    /// The address of what they are news of, where they are that.
+    pub topic: Option<Box<str>>,
 }
 
-impl Letter {
-    /// A frozen message for a reader of some languages; of all that it holds where none is named.
-    pub fn of(key: String, body: &str, content_type: String, languages: &[Language]) -> Self {
-        let own = if languages.is_empty() { None } else { fewer::in_languages(body, languages) };
-        Self { key, body: own.unwrap_or_else(|| body.to_owned()).into(), content_type }
-    }
+/// A frozen message as those with some wishes get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// Its bytes: the same at every try.
+    pub body: String,
+    /// What they are, where it is not what was frozen.
+    pub content_type: Option<&'static str>,
+    /// The address of what they are news of.
+    pub topic: Option<Box<str>>,
 }
 
 /// One of many.
@@ -334,6 +340,24 @@ pub struct Recipient {
     pub url: Box<str>,
     /// Which of its secrets are in use.
     pub secret: Generations,
+    /// The secret that it gave itself.
+    pub sealed: Option<Sealed>,
+}
+
+impl Letter {
+    /// A frozen message for one with some wishes.
+    pub fn of(many: &dyn Many, key: String, (body, content_type): (&str, &str), wishes: &Wishes) -> Self {
+        match many.own(body, wishes) {
+            Some(Own { body, content_type: own, topic }) => {
+                let content_type = own.unwrap_or(content_type).to_owned();
+                Self { key, body: body.into(), content_type, topic }
+            }
+            None => {
+                let (body, content_type) = (body.to_owned().into(), content_type.to_owned());
+                Self { key, body, content_type, topic: None }
+            }
+        }
+    }
 }
 
 /// Sends to one of any number of subscribers.
@@ -343,8 +367,17 @@ pub trait Many: Send + Sync {
     /// # Errors
     /// What is wrong with it.
     fn check(&self, url: &str) -> Result<Url, String>;
-    /// The secret of a subscriber, as it is told to it once.
-    fn secret(&self, subscriber: i64, generation: u32) -> Secret;
+    /// The secret of a subscriber, as it is told to it once; none where each gives its own.
+    fn secret(&self, subscriber: i64, generation: u32) -> Option<Secret>;
+    /// A frozen message as those with some wishes get it; none where that is as it is.
+    fn own(&self, body: &str, wishes: &Wishes) -> Option<Own> {
+        let body = if wishes.languages.is_empty() { None } else { fewer::in_languages(body, &wishes.languages) };
+        body.map(|body| Own { body, content_type: None, topic: None })
+    }
+    /// The hub at which its subscribers subscribe themselves; none where people enter them.
+    fn hub(&self) -> Option<&websub::Hub> {
+        None
+    }
     /// Sends one message. Bounded in time by the sink itself.
     fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, Missed>>;
     /// Sends one message and tells what was answered.
@@ -366,6 +399,10 @@ pub trait Opener: Send + Sync + fmt::Debug {
     /// True when it has subscribers in place of a receiver of its own, each with a pace of its own.
     fn has_subscribers(&self) -> bool {
         false
+    }
+    /// The address at which the world finds what it tells, where this service shows that itself.
+    fn face(&self) -> Option<&Url> {
+        None
     }
     /// True when it can show pictures beside the text; `nadhir check` refuses them elsewhere.
     fn shows_pictures(&self) -> bool {
@@ -447,6 +484,7 @@ pub const KINDS: &[Kind] = &[
     whatsapp::KIND,
     fcm::KIND,
     subscribers::KIND,
+    websub::KIND,
 ];
 
 #[cfg(test)]

@@ -44,15 +44,17 @@ use crate::outbox::share::{Count, DeadLetter, Disabled, Hand, Landed, News, Shar
 use crate::outbox::{Claimed, Kept, NewDelivery, Settlement, Standing};
 use crate::record::chain::Mark;
 use crate::route::Audience;
-use crate::subscriber::{Edit, NewSubscriber, Subscriber};
+use crate::subscriber::{Edit, NewSubscriber, Subscriber, Term};
 use crate::time::{TimeDelta, Timestamp};
 
 pub use crate::record::{Entry, Fact, Saved};
+use shelf::{Published, Wanted};
 
 pub mod cluster;
 mod codes;
 pub mod faulty;
 pub mod postgres;
+pub mod shelf;
 pub mod sqlite;
 
 /// Why the store did not do what it was asked.
@@ -318,6 +320,11 @@ pub trait Archive: Send + Sync {
     fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>>;
     /// All deliveries in the order of their making, [`MAX_LISTED`] at most.
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>>;
+    /// What a channel has published, [`shelf::MAX_PUBLISHED`] at most: bulletins whose delivery there was begun, with their texts. What
+    /// was said before the channel was given to its audience was not meant for it, and is left out. [`StoreError::Refused`] when the
+    /// channel is for another audience.
+    fn published(&self, of: (ChannelId, Audience), wanted: Wanted)
+    -> BoxFuture<'_, Result<Vec<Published>, StoreError>>;
 }
 
 /// What a courier of many subscribers asks beside the [`Outbox`].
@@ -359,6 +366,18 @@ pub trait Roster: Send + Sync {
     ) -> BoxFuture<'_, Result<Vec<Subscriber>, StoreError>>;
     /// One subscriber by the name that it has in its channel.
     fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>>;
+    /// Enters one who subscribed for a time, or has its subscription go on under new terms; tells its number. One whose time was over
+    /// begins anew. [`StoreError::Refused`] when the channel has `most` others.
+    fn subscribe_for(
+        &self,
+        channel: ChannelId,
+        one: NewSubscriber,
+        term: Term,
+        most: u32,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<i64, StoreError>>;
+    /// Takes out those whose time is over; tells how many they were.
+    fn end_terms(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
     /// Changes one subscriber; false when there is none of that number.
     fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>>;
 }

@@ -3,6 +3,8 @@
 //! keeps them.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -158,6 +160,28 @@ pub struct Subscriber {
     /// Why it was disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Until when it is told, where it subscribed for a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A secret that a subscriber has given, sealed under the key of its channel: whoever has the store alone cannot read it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub Arc<[u8]>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealed(…)")
+    }
+}
+
+/// For how long one subscribed at a hub, and with which secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Until when it is told.
+    pub until: Timestamp,
+    /// With what its messages are signed; none where it gave no secret.
+    pub sealed: Option<Sealed>,
 }
 
 /// Which secret of a subscriber is in use: the how-manieth, and until when the one before it counts too.

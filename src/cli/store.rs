@@ -10,7 +10,7 @@ use super::check::EX_NOINPUT;
 use super::run::runtime;
 use super::{EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, complain, place};
 use crate::daemon::clock::Clock;
-use crate::daemon::control::{Question, ask};
+use crate::daemon::control::{Question, ask, is_running};
 use crate::store::StoreError;
 use crate::store::postgres::{Moved, Progress, copy};
 
@@ -69,6 +69,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
     };
     let bar = bar();
+    let was_running = is_running(&dir);
     let moved = database.server(&dir).map_err(|why| (EX_UNAVAILABLE, why)).and_then(|server| {
         let runtime = runtime().map_err(|why| (EX_UNAVAILABLE, format!("{why:#}")))?;
         let moving = copy(&file, server, Clock::System.now(), |progress| show(&bar, progress));
@@ -76,18 +77,18 @@ pub fn run(arguments: &Arguments) -> u8 {
             StoreError::Refused { .. } => (EX_USAGE, why.to_string()),
             other => (EX_UNAVAILABLE, other.to_string()),
         })?;
-        // What it answers does not matter: it finds out that it may not decide any more, if it is there.
+        // What it answers does not matter, nor whether it does: it finds out that it may not decide any more, now or by itself.
         let reload = Question::Reload { dry_run: false };
-        let told = runtime.block_on(async { timeout(PATIENCE, ask(&dir, &reload)).await });
-        Ok((moved, matches!(told, Ok(Ok(_)))))
+        let _ = runtime.block_on(async { timeout(PATIENCE, ask(&dir, &reload)).await });
+        Ok(moved)
     });
     bar.finish_and_clear();
     match moved {
-        Ok((moved, is_told)) => {
+        Ok(moved) => {
             let text = if asked.json {
                 serde_json::to_string(&moved).unwrap_or_default() + "\n"
             } else {
-                told(&moved, &database.address.to_string(), is_told)
+                told(&moved, &database.address.to_string(), was_running)
             };
             let _ = anstream::stdout().write_all(text.as_bytes());
             0
@@ -114,10 +115,10 @@ fn show(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.rows);
 }
 
-fn told(moved: &[Moved], to: &str, is_told: bool) -> String {
+fn told(moved: &[Moved], to: &str, was_running: bool) -> String {
     let tables: String =
         moved.iter().map(|one| format!("  {:12} {:>9} rows  sha256 {}\n", one.table, one.rows, one.sha256)).collect();
-    let next = match is_told {
+    let next = match was_running {
         true => "the service that ran on it ends now, and goes on in the database when it is started again",
         false => "start nadhir with this configuration",
     };

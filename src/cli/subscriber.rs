@@ -297,6 +297,7 @@ fn resume(ground: &Ground, name: &str) -> Ended {
 }
 
 fn change(ground: &Ground, change: &Change) -> Ended {
+    ground.many()?;
     let found = ground.find(&change.name)?;
     let mut edits = Vec::new();
     let mut wrong = Vec::new();
@@ -339,12 +340,14 @@ fn change(ground: &Ground, change: &Change) -> Ended {
 
 fn secret(ground: &Ground, name: &str) -> Ended {
     let found = ground.find(name)?;
-    let secret = ground.many()?.secret(found.id, found.secret.newest);
-    say(&format!("{}\n", secret.expose()));
+    if let Some(secret) = ground.many()?.secret(found.id, found.secret.newest) {
+        say(&format!("{}\n", secret.expose()));
+    }
     Ok(())
 }
 
 fn rotate(ground: &Ground, name: &str) -> Ended {
+    ground.many()?;
     let found = ground.find(name)?;
     ground.edit(&found, Edit::Rotate(ground.now() + CHANGE_OVER))?;
     let for_how_long = span_text(CHANGE_OVER);

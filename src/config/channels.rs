@@ -5,7 +5,7 @@ use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use super::manner::{self, House, Named};
-use super::selection;
+use super::{selection, web};
 use crate::governorate::GovernorateBook;
 use crate::hazard::{Hazard, Severity};
 use crate::ids::ChannelId;
@@ -47,6 +47,7 @@ pub(super) fn read(
         let mut enabled = 0;
         let (mut channels, mut named) = (Vec::new(), Vec::new());
         let mut paths: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut addresses = web::Addresses::default();
         for (name, table) in tables.into_iter().take(MAX_CHANNELS) {
             let is_enabled = table.flag("enabled").is_none_or(|found| found.value);
             let (channel, stand_in) = read_channel(&name, table, (book, house), problems);
@@ -62,6 +63,10 @@ pub(super) fn read(
                         let help = "give each channel a `path` of its own".to_owned();
                         root.error(&name.span, message, Some(help));
                     }
+                }
+                if let Some(ChannelConfig { listener, opener, .. }) = &channel {
+                    let of = (&listener.channel, listener.audience);
+                    addresses.check(of, &**opener, (&root, &name), house.listens);
                 }
                 if let Some(why) = channel.as_ref().and_then(|channel| channel.opener.lacks()) {
                     let help = "or write `enabled = false`: nothing can be told there".to_owned();

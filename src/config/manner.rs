@@ -37,6 +37,8 @@ pub(super) struct House<'a> {
     pub(super) says: Release,
     /// The languages that files add to the two.
     pub(super) further: Vec<Language>,
+    /// Whether the web face is open.
+    pub(super) listens: bool,
 }
 
 /// Where a channel names another, to be looked up when all are read.

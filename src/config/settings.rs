@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use chrono_tz::{Asia, TZ_VARIANTS, Tz};
 use url::Url;
 
 use super::database::{self, Database};
-use super::{keeping, manner};
+use super::{keeping, manner, web};
 use crate::hazard::{Hazard, Severity};
 use crate::language::date::Announced;
 use crate::language::direction::{is_arabic, is_latin};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub database: Option<Database>,
     /// How long what was written down and sent is kept.
     pub keep: Keep,
+    /// Where the web face listens; none where it is not open.
+    pub web: Option<SocketAddr>,
 }
 
 /// The longest text that is read as a name or number of the authority, in characters.
@@ -92,8 +95,9 @@ pub fn read(file: &Arc<SourceFile>, problems: &Problems) -> Settings {
         let users = root.table("duty").map(duty).unwrap_or_default();
         let (store, database) = root.table("store").map(store).unwrap_or_default();
         let keep = keeping::read(root.table("keep"));
+        let web = web::read(root.table("web"));
         root.finish();
-        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, database, keep }
+        Settings { issuer, style, times, inhibitions, releases, says, users, contact, store, database, keep, web }
     })
 }
 

@@ -192,6 +192,11 @@ pub async fn ask(dir: &Path, question: &Question) -> io::Result<Answer> {
     serde_json::from_str(&answer).map_err(|why| io::Error::other(format!("its answer is not understood: {why}")))
 }
 
+/// Whether a service listens in a state directory.
+pub fn is_running(dir: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(dir.join(SOCKET)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,13 +5,14 @@
 mod desk;
 mod health;
 mod slots;
+mod taking;
 mod word;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -19,19 +20,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Subject, Taken, Work};
+use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Taken, Work};
 use self::slots::{Seat, Slots};
+use self::taking::{recipient, take};
 use self::word::{Word, told};
 use super::clock::Clock;
-use super::courier::{LONGEST_NAP, put_back};
+use super::courier::LONGEST_NAP;
 use super::line::Line;
 use super::{DRAIN, Sight, Sights};
 use crate::ids::ChannelId;
-use crate::message::fewer;
 use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Owing, Share};
-use crate::outbox::{Claimed, LEASE, Outcome, Settlement};
-use crate::route::{Audience, Listener};
-use crate::sink::{Many, Missed, Receipt, Recipient, SendError};
+use crate::outbox::{Claimed, Outcome, Settlement};
+use crate::route::Listener;
+use crate::sink::{Many, Missed, Receipt, SendError};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
 
@@ -150,7 +151,7 @@ impl<'a> Shift<'a> {
         Self {
             fanout,
             clock,
-            desk: Desk::new(fanout.listener.clone()),
+            desk: Desk::new(fanout.listener.clone(), Arc::clone(&fanout.many)),
             slots: Slots::new(usize::try_from(most_beside).unwrap_or(64)),
             flights: JoinSet::new(),
             aloft: HashMap::new(),
@@ -215,8 +216,8 @@ impl<'a> Shift<'a> {
         if self.stops_at.is_none() && !self.is_taking && self.look_at <= now && 0 < room {
             self.is_taking = true;
             let store = Arc::clone(&self.fanout.store);
-            let to = (self.fanout.channel().clone(), self.fanout.listener.audience);
-            self.errands.push(take(store, to, room, now));
+            let of = (self.fanout.channel().clone(), self.fanout.listener.audience);
+            self.errands.push(take(store, of, (room, self.fanout.many.hub().is_some()), now));
         }
         for (hand, after, said, is_correction) in self.desk.hungry(now) {
             let store = Arc::clone(&self.fanout.store);
@@ -332,7 +333,7 @@ impl<'a> Shift<'a> {
             let dropped = self.desk.dropped();
             self.keep(dropped);
             let Some(Flight { hand, owing, letter }) = next else { return };
-            let to = Recipient { subscriber: owing.subscriber, url: owing.url.clone(), secret: owing.secret };
+            let to = recipient(&owing);
             let many = Arc::clone(&self.fanout.many);
             let task = self.flights.spawn(async move { many.send(letter, to, now).await });
             let (number, since) = (self.next_number, Instant::now());
@@ -451,7 +452,10 @@ impl<'a> Shift<'a> {
     /// Has the people on duty hear of those who were disabled.
     fn have_said(&mut self, disabled: Vec<Disabled>) {
         self.asked_at = Instant::now();
-        let orders = self.fanout.line.as_ref().map(Line::orders);
+        // Who subscribed at a hub is nobody's to mend.
+        let is_hub = self.fanout.many.hub().is_some();
+        let line = self.fanout.line.as_ref().filter(|_| !is_hub);
+        let orders = line.map(Line::orders);
         // Where another node leads, that one asks for itself and tells it.
         if disabled.is_empty() || matches!(orders, Some(None)) {
             self.word = Word::Said;
@@ -459,6 +463,10 @@ impl<'a> Shift<'a> {
         }
         let channel = self.fanout.channel();
         for Disabled { name, why, .. } in &disabled {
+            if is_hub {
+                info!(%channel, subscriber = name, "{name} of {channel} is not told any more until it subscribes anew: {why}");
+                continue;
+            }
             error!(%channel, subscriber = name, "{name} of {channel} was disabled: {why}; `nadhir subscriber resume` lets it in again");
         }
         self.word = Word::OnItsWay;
@@ -503,45 +511,6 @@ impl<'a> Shift<'a> {
         let wake = wakes.into_iter().flatten().min().unwrap_or(nap).max(now + Duration::from_millis(1));
         self.rests_until.filter(|until| now < *until).map_or(wake, |until| wake.max(until))
     }
-}
-
-/// Takes messages in hand, each with what it is about.
-fn take(
-    store: Arc<dyn Store>,
-    (channel, audience): (ChannelId, Audience),
-    room: usize,
-    now: Timestamp,
-) -> BoxFuture<'static, Errand> {
-    Box::pin(async move {
-        let taking = async {
-            let claimed = store.claim(channel.clone(), room, now, LEASE).await?;
-            if claimed.iter().any(|claimed| claimed.audience.is_some_and(|one| one != audience)) {
-                store.settle(claimed.iter().map(|claimed| put_back(claimed, now)).collect()).await?;
-                return Ok((Vec::new(), None));
-            }
-            let taken = try_join_all(claimed.into_iter().map(|claimed| about(&*store, claimed, now))).await?;
-            let next = if taken.is_empty() { store.next_due(channel).await? } else { None };
-            Ok((taken, next))
-        };
-        Errand::Taken(taking.await)
-    })
-}
-
-async fn about(store: &dyn Store, claimed: Claimed, now: Timestamp) -> Result<Taken, StoreError> {
-    let editions = store.bulletins(Some(claimed.bulletin.number().to_owned())).await?;
-    let bulletin = editions.into_iter().find(|bulletin| bulletin.id == claimed.bulletin);
-    let (subject, said) = match bulletin {
-        Some(bulletin) => {
-            let said = bulletin.issued;
-            (Subject::Warning(Box::new(bulletin)), said)
-        }
-        // What says nowhere when it was said is for all who are known now.
-        None => {
-            let (said, places) = fewer::said_of(&claimed.body).unwrap_or((now, Vec::new()));
-            (Subject::Other(places), said)
-        }
-    };
-    Ok(Taken { claimed, subject, said, until: now + ROUND })
 }
 
 /// Settles what was put down.

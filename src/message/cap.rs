@@ -137,13 +137,19 @@ pub fn replaced(body: &str) -> Vec<BulletinId> {
         .collect()
 }
 
+/// The `identifier` of a document of this form.
+pub fn identifier(body: &str) -> Option<&str> {
+    element(body, "identifier")
+}
+
 /// The `sender` and `sent` of a document of this form.
 pub fn sender_and_sent(body: &str) -> Option<(&str, &str)> {
-    let element = |name: &str| {
-        let (_, rest) = body.split_once(&format!("<{name}>"))?;
-        rest.split_once('<').map(|(text, _)| text)
-    };
-    Some((element("sender")?, element("sent")?))
+    Some((element(body, "sender")?, element(body, "sent")?))
+}
+
+fn element<'a>(body: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    rest.split_once('<').map(|(text, _)| text)
 }
 
 /// A document of this form with the published editions, each as `sender,identifier,sent`, that it takes the place of. What takes the place

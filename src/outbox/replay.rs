@@ -233,6 +233,7 @@ mod tests {
             since: at(since),
             failing_since: None,
             why: None,
+            until: None,
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::ids::BulletinId;
 use crate::message::MessageKey;
 use crate::outbox::Claimed;
-use crate::subscriber::{Generations, State};
+use crate::subscriber::{Generations, Sealed, State};
 use crate::time::Timestamp;
 
 /// Proves that a courier has a delivery in its hands.
@@ -39,6 +39,8 @@ pub struct Owing {
     pub state: State,
     /// Its secrets.
     pub secret: Generations,
+    /// The secret that it gave itself.
+    pub sealed: Option<Sealed>,
     /// Its pace, as it is written.
     pub pace: Option<Box<str>>,
     /// Since when nothing has reached it.

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
-use super::words::{Key, NAME, about, flag, integer, line, named, secret, span, such_as, table, usual, word, words};
+use super::words::{
+    Key, NAME, about, both, flag, integer, line, named, secret, span, such_as, table, usual, word, words,
+};
 use super::{places, settings};
 use crate::hazard::{Hazard, Severity};
 use crate::language::Language;
@@ -11,7 +13,7 @@ use crate::message::Form;
 use crate::message::card::Size;
 use crate::route::Audience;
 use crate::sink::email::MAX_RECIPIENTS;
-use crate::sink::{KINDS, alertmanager, cap, exec, people, smpp, x};
+use crate::sink::{KINDS, alertmanager, cap, exec, people, smpp, websub, x};
 use crate::statement::Sort;
 
 /// The schema of the file.
@@ -242,27 +244,44 @@ fn own(kind: &str) -> Option<(Vec<Key>, Vec<&'static str>)> {
             ],
             vec!["account", "topic"],
         ),
-        "subscribers" => (
-            vec![
-                ("secret", secret("where the key is kept from which the secret of each subscriber is made")),
+        "subscribers" => {
+            let key = ("secret", secret("where the key is kept from which the secret of each subscriber is made"));
+            ([vec![key], outward()].concat(), vec!["secret"])
+        }
+        "websub" => {
+            let url = json!({ "type": "string", "pattern": "^https?://[^?#]+$", "maxLength": 200 });
+            let keys = vec![
                 (
-                    "allow",
-                    json!({
-                        "type": "array",
-                        "items": { "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]{1,3}$", "description": "a network: 10.20.0.0/16" },
-                        "description": "inner networks that subscribers may lie in"
-                    }),
+                    "url",
+                    about(url, "where the world finds the feed; its path is the one that is led to `[web] listen`"),
                 ),
-                ("ca", line("an authority to trust beside those of this machine")),
-                ("timeout", usual(span("how long an answer is waited for, 20s at most"), "15s")),
-            ],
-            vec!["secret"],
-        ),
+                ("title", both("what the feed is called")),
+                ("secret", secret("where the key is kept under which the secrets of subscribers are sealed")),
+                ("most", usual(integer("how many may be subscribed at once", &websub::MOST_LIMITS), 10_000)),
+            ];
+            ([keys, outward()].concat(), vec!["url", "title", "secret"])
+        }
         "sms" => (sms(), vec!["gateway", "from"]),
         "smpp" => (centre(), vec!["server", "system_id", "password", "from"]),
         "email" => (email(), vec!["server", "from", "to"]),
         _ => return None,
     })
+}
+
+/// How far those may lie who chose their addresses themselves.
+fn outward() -> Vec<Key> {
+    vec![
+        (
+            "allow",
+            json!({
+                "type": "array",
+                "items": { "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]{1,3}$", "description": "a network: 10.20.0.0/16" },
+                "description": "inner networks that subscribers may lie in"
+            }),
+        ),
+        ("ca", line("an authority to trust beside those of this machine")),
+        ("timeout", usual(span("how long an answer is waited for, 20s at most"), "15s")),
+    ]
 }
 
 fn telephones() -> Value {

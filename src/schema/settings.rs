@@ -64,6 +64,7 @@ pub(super) fn settings() -> Value {
         ("inhibit", tables("what is not told beside something worse", &inhibit)),
         ("keep", keep()),
         ("store", store()),
+        ("web", web()),
     ];
     table("Who speaks, in which zone and digits, and how warnings live.", keys, &["authority"])
 }
@@ -130,6 +131,12 @@ fn store() -> Value {
         ),
     ];
     table("where state is kept", keys, &[])
+}
+
+/// Where the web face listens.
+fn web() -> Value {
+    let listen = json!({ "type": "string", "pattern": r"^([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$" });
+    table("what is shown to the world", vec![("listen", about(listen, "an address and a port: 127.0.0.1:8480"))], &[])
 }
 
 /// The months of `[hijri]`.

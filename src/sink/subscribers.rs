@@ -6,28 +6,21 @@
 //!
 //! Source: the Standard Webhooks specification, standardwebhooks.com.
 
-mod line;
-mod names;
-
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
-use ipnet::IpNet;
-use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use ring::hmac;
 use url::Url;
 
-use self::line::{Answer, Lines, Lost};
-use self::names::Names;
-use super::http::{Place, asked_wait, first_words, parse_url, shown, timeout, verdict};
+use super::http::parse_url;
+use super::line::outward::{self, Outward, failed, head, judged, value};
+use super::line::{Answer, Lines};
 use super::signature::{ID, SIGNATURE, Signer, TIMESTAMP};
-use super::{Kind, Letter, Many, Missed, Opener, Parcel, Receipt, Recipient, SendError, Sink, World, trust};
+use super::{Kind, Letter, Many, Missed, Opener, Parcel, Receipt, Recipient, SendError, Sink, World};
 use crate::feed::keys;
 use crate::message::Form;
 use crate::secret::{Secret, SecretSource};
@@ -49,53 +42,17 @@ timeout = "15s"                          # at most 20s
     parse: |table| parse(table).map(|settings| Arc::new(settings) as Arc<dyn Opener>),
 };
 
-/// The shortest key, in bytes.
-const MIN_KEY_LEN: usize = 32;
-
-/// The longest that one subscriber is waited for: what is owed to all is in one courier's hands for not much longer.
-const MAX_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most networks that a channel may allow.
-const MAX_ALLOWED: usize = 64;
-
 /// What a channel of this kind says of itself.
 #[derive(Debug)]
 struct Settings {
     secret: SecretSource,
-    allow: Vec<IpNet>,
-    ca: Option<PathBuf>,
-    timeout: Duration,
+    outward: Outward,
 }
 
 fn parse(table: &Table<'_>) -> Option<Settings> {
-    let before = table.faults();
     let secret = keys::secret(table, "secret");
-    let texts = table.texts("allow").unwrap_or_default();
-    if MAX_ALLOWED < texts.len() {
-        table.error(&table.span_of("allow"), format!("`allow` names more than {MAX_ALLOWED} networks"), None);
-    }
-    let mut allow = Vec::new();
-    for text in texts {
-        match text.value.parse::<IpNet>() {
-            Ok(net) => allow.push(net.trunc()),
-            Err(_) => table.error(
-                &text.span,
-                format!("`allow`: `{}` is not a network", text.value),
-                Some("write it as \"10.20.0.0/16\"; one address is \"10.20.1.2/32\"".to_owned()),
-            ),
-        }
-    }
-    let ca = table
-        .text("ca", |text| if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(PathBuf::from(text)) });
-    let timeout = timeout(table);
-    if timeout.is_some_and(|timeout| MAX_TIMEOUT < timeout) {
-        let message = format!("`timeout`: one of many is waited for {} s at most", MAX_TIMEOUT.as_secs());
-        table.error(&table.span_of("timeout"), message, None);
-    }
-    if before < table.faults() {
-        return None;
-    }
-    Some(Settings { secret: secret?, allow, ca: ca.map(|found| found.value), timeout: timeout? })
+    let outward = outward::parse(table);
+    Some(Settings { secret: secret?, outward: outward? })
 }
 
 impl Opener for Settings {
@@ -113,18 +70,8 @@ impl Opener for Settings {
     }
 
     fn open(&self, world: &World) -> Result<Arc<dyn Sink>, String> {
-        let secret = world.secret(&self.secret)?;
-        if secret.expose().len() < MIN_KEY_LEN {
-            let why = format!("{} is too short for a key: make one with `openssl rand -base64 32`", self.secret);
-            return Err(why);
-        }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        // Without anybody whom this machine trusts, those that need no TLS are told all the same.
-        let tls = match &self.ca {
-            Some(ca) => Some(trust::config(Some(&world.dir.join(ca)))?),
-            None => trust::config(None).ok(),
-        };
-        let lines = Lines::new(Names::new(self.allow.clone()), tls, self.timeout);
+        let key = outward::key(world, &self.secret)?;
+        let lines = self.outward.lines(world)?;
         Ok(Arc::new(Subscribers(Arc::new(Post { key, lines }))))
     }
 }
@@ -167,8 +114,8 @@ impl Many for Post {
         parse_url(url)
     }
 
-    fn secret(&self, subscriber: i64, generation: u32) -> Secret {
-        Secret::new(&format!("whsec_{}", STANDARD.encode(self.own_key(subscriber, generation))))
+    fn secret(&self, subscriber: i64, generation: u32) -> Option<Secret> {
+        Some(Secret::new(&format!("whsec_{}", STANDARD.encode(self.own_key(subscriber, generation)))))
     }
 
     fn send(&self, letter: Arc<Letter>, to: Recipient, now: Timestamp) -> BoxFuture<'_, Result<Receipt, Missed>> {
@@ -202,90 +149,11 @@ impl Post {
     fn headers(&self, letter: &Letter, to: &Recipient, url: &Url, now: Timestamp) -> Result<HeaderMap, String> {
         let signer = Signer::shared(to.secret.in_use(now).map(|one| self.own_key(to.subscriber, one)));
         let signature = signer.sign(&letter.key, now, &letter.body);
-        let host = match url.port() {
-            Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
-            None => url.host_str().unwrap_or_default().to_owned(),
-        };
-        let value = |text: &str| HeaderValue::from_str(text).map_err(|why| format!("no request can be made: {why}"));
-        let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(HOST, value(&host)?);
-        headers.insert(USER_AGENT, HeaderValue::from_static(super::USER_AGENT));
+        let mut headers = head(url)?;
         headers.insert(CONTENT_TYPE, value(&letter.content_type)?);
         headers.insert(ID, value(&letter.key)?);
         headers.insert(TIMESTAMP, HeaderValue::from(now.timestamp()));
         headers.insert(SIGNATURE, value(&signature)?);
         Ok(headers)
-    }
-}
-
-/// What an answer means; what is secret in the address stands in no word of it, though the other side may repeat it.
-fn judged(url: &Url, answer: Answer, now: Timestamp) -> Result<Answer, Missed> {
-    if answer.status.is_success() {
-        return Ok(answer);
-    }
-    let place = Place::open(url);
-    if answer.status.is_redirection() {
-        let to = answer.location.as_deref().and_then(|text| url.join(text).ok());
-        let to = to.map(|to| format!(" to {}", place.without_secrets(&shown(&to)))).unwrap_or_default();
-        let why = format!("{place} moved ({}){to}; redirects are not followed: enter the new address", answer.status);
-        return Err(SendError::Never { why }.into());
-    }
-    let words = first_words(&place.without_secrets(&String::from_utf8_lossy(&answer.body)));
-    let words = if words.is_empty() { answer.status.to_string() } else { format!("{}: {words}", answer.status) };
-    if answer.status == StatusCode::GONE {
-        return Err(Missed::Gone { why: format!("{place} answered {words}") });
-    }
-    let asked = answer.retry_after.as_deref().and_then(|text| asked_wait(text, now));
-    verdict(&place, answer.status, &words, asked, "").map(|_| answer).map_err(Missed::from)
-}
-
-fn failed(url: &Url, lost: Lost) -> SendError {
-    let place = Place::open(url);
-    match lost {
-        Lost::Before(why) => {
-            SendError::Later { why: format!("{place}: {}", place.without_secrets(&why)), retry_after: None }
-        }
-        Lost::After(why) => {
-            SendError::Unknown { why: format!("{place} may have taken the message: {}", place.without_secrets(&why)) }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::TimeDelta;
-
-    fn answer(status: u16, words: &str, location: Option<&str>) -> Result<Answer, Missed> {
-        let url = Url::parse("https://desk.example/hook?token=hunter2").unwrap();
-        let now = Timestamp::from_timestamp(1_765_238_400, 0).unwrap();
-        let answer = Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            retry_after: Some("120".to_owned()),
-            location: location.map(str::to_owned),
-            body: words.as_bytes().to_vec(),
-        };
-        judged(&url, answer, now)
-    }
-
-    #[test]
-    fn an_answer_means_what_it_means_to_every_webhook_and_repeats_no_secret() {
-        assert!(answer(204, "", None).is_ok());
-        let words = "Cannot POST /hook?token=hunter2";
-        for status in [400, 401, 404, 429, 500, 503] {
-            let Err(Missed::Failed(SendError::Later { why, retry_after })) = answer(status, words, None) else {
-                panic!("{status}")
-            };
-            assert!(why.contains(&status.to_string()) && !why.contains("hunter2"), "{why}");
-            assert_eq!(retry_after, Some(TimeDelta::seconds(120)));
-        }
-        for (status, to) in [(301, "/new?token=hunter2"), (308, "http://10.0.0.1/")] {
-            let Err(Missed::Failed(SendError::Never { why })) = answer(status, words, Some(to)) else {
-                panic!("{status}")
-            };
-            assert!(!why.contains("hunter2"), "{why}");
-        }
-        let Err(Missed::Gone { why }) = answer(410, words, None) else { panic!("it is gone") };
-        assert!(why.contains("410") && !why.contains("hunter2"), "{why}");
     }
 }

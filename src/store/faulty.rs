@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use super::shelf::{Published, Wanted};
 use super::{
     Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Lease, Ledger, Outbox, Readdressed,
     Retention, Roster, Saved, Store, StoreError, Tally,
@@ -17,7 +18,7 @@ use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Share};
 use crate::outbox::{Claimed, Kept, Settlement};
 use crate::record::chain::Mark;
 use crate::route::Audience;
-use crate::subscriber::{Edit, NewSubscriber, Subscriber};
+use crate::subscriber::{Edit, NewSubscriber, Subscriber, Term};
 use crate::time::{TimeDelta, Timestamp};
 
 /// What befalls a call.
@@ -136,6 +137,14 @@ impl Archive for Faulty {
         self.call(|store| store.kept())
     }
 
+    fn published(
+        &self,
+        of: (ChannelId, Audience),
+        wanted: Wanted,
+    ) -> BoxFuture<'_, Result<Vec<Published>, StoreError>> {
+        self.call(move |store| store.published(of, wanted))
+    }
+
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {
         self.call(|store| store.deliveries())
     }
@@ -196,6 +205,21 @@ impl Roster for Faulty {
 
     fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
         self.call(move |store| store.subscriber(channel, name))
+    }
+
+    fn subscribe_for(
+        &self,
+        channel: ChannelId,
+        one: NewSubscriber,
+        term: Term,
+        most: u32,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<i64, StoreError>> {
+        self.call(move |store| store.subscribe_for(channel, one, term, most, now))
+    }
+
+    fn end_terms(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.call(move |store| store.end_terms(now))
     }
 
     fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {

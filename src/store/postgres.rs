@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 
+use super::shelf::{Published, Wanted};
 use super::{
     Archive, Before, Commit, Decision, DeliveryRow, Entry, Fanout, Forgotten, Glance, Lease, Ledger, Outbox, ReachRow,
     Readdressed, Replay, Retention, Roster, Saved, StoreError, Tally,
@@ -24,7 +25,7 @@ use crate::outbox::share::{Count, DeadLetter, Disabled, Hand, Landed, News, Shar
 use crate::outbox::{Claimed, Kept, Settlement};
 use crate::record::chain::{Mark, Verdict};
 use crate::route::Audience;
-use crate::subscriber::{Edit, NewSubscriber, Subscriber};
+use crate::subscriber::{Edit, NewSubscriber, Subscriber, Term};
 use crate::time::{TimeDelta, Timestamp};
 
 mod address;
@@ -42,6 +43,7 @@ mod replay;
 mod retention;
 mod schema;
 mod shares;
+mod shelf;
 mod subscribers;
 mod tls;
 
@@ -254,6 +256,14 @@ impl Archive for PostgresStore {
         ask(&self.couriers, LOOK, async |work| held::kept(&work).await)
     }
 
+    fn published(
+        &self,
+        (channel, audience): (ChannelId, Audience),
+        wanted: Wanted,
+    ) -> BoxFuture<'_, Result<Vec<Published>, StoreError>> {
+        ask(&self.couriers, LOOK, async move |work| shelf::published(&work, (&channel, audience), &wanted).await)
+    }
+
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {
         ask(&self.couriers, LOOK, async |work| archive::deliveries(&work).await)
     }
@@ -353,6 +363,23 @@ impl Roster for PostgresStore {
 
     fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
         ask(&self.couriers, LOOK, async move |work| subscribers::named(&work, &channel, &name).await)
+    }
+
+    fn subscribe_for(
+        &self,
+        channel: ChannelId,
+        one: NewSubscriber,
+        term: Term,
+        most: u32,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<i64, StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| {
+            subscribers::subscribe_for(&work, &channel, &one, (&term, most), now).await
+        })
+    }
+
+    fn end_terms(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| subscribers::end_terms(&work, now).await)
     }
 
     fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::shelf::{Published, Wanted};
 use super::{
     Archive, Before, Commit, Decision, DeliveryRow, Entry, Forgotten, Glance, Lease, Ledger, Outbox, ReachRow,
     Readdressed, Retention, Saved, StoreError, Tally,
@@ -36,6 +37,7 @@ mod replay;
 mod retention;
 mod schema;
 mod shares;
+mod shelf;
 mod subscribers;
 mod values;
 mod writer;
@@ -267,6 +269,14 @@ impl Archive for SqliteStore {
 
     fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, StoreError>> {
         self.ask(held::kept)
+    }
+
+    fn published(
+        &self,
+        (channel, audience): (ChannelId, Audience),
+        wanted: Wanted,
+    ) -> BoxFuture<'_, Result<Vec<Published>, StoreError>> {
+        self.ask(move |db| shelf::published(db, (&channel, audience), &wanted))
     }
 
     fn deliveries(&self) -> BoxFuture<'_, Result<Vec<DeliveryRow>, StoreError>> {

@@ -7,10 +7,10 @@ use std::path::Path;
 use nadhir::config;
 use nadhir::store::cluster::Cluster as _;
 use nadhir::store::postgres::{PostgresStore, Server};
-use nadhir::store::{Ledger as _, StoreError};
+use nadhir::store::{Archive as _, Ledger as _, Roster as _, StoreError};
 
 use super::postgres::{Elephant, open};
-use super::stores::at;
+use super::stores::{at, said};
 
 /// The server that a `[store]` names, with a state directory.
 fn server(dir: &Path, keys: &str) -> Result<Server, String> {
@@ -111,4 +111,28 @@ async fn a_node_that_was_forgotten_is_known_again_and_one_that_comes_late_does_n
     let next = second.lead(at(2)).await.unwrap();
     let fenced = first.commit(lease, nadhir::store::Commit { version: 1, ..Default::default() }).await;
     assert_eq!(fenced, Err(StoreError::Fenced { epoch: next.epoch }));
+}
+
+#[tokio::test]
+async fn tables_of_an_older_nadhir_are_brought_forward_and_go_on_where_they_were() {
+    let elephant = Elephant::shared();
+    let database = elephant.database();
+    let store = open(&elephant.url(&database)).await;
+    let lease = store.lead(at(0)).await.unwrap();
+    store.commit(lease, said(0, "MKH-2025-000001", 1, &["desk"])).await.unwrap();
+    drop(store);
+    // As the first version had them.
+    let back = "SET search_path = nadhir; ALTER TABLE subscribers DROP COLUMN until, DROP COLUMN sealed;
+        UPDATE meta SET value = 1 WHERE name = 'schema'";
+    elephant.psql(&database, back).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let of_it = server(dir.path(), &format!("url = {:?}", elephant.url(&database))).unwrap();
+    let beside = PostgresStore::beside(of_it).await.err().unwrap().to_string();
+    assert!(beside.contains("of an older nadhir") && beside.contains("nadhir run"), "{beside}");
+    let store = open(&elephant.url(&database)).await;
+    assert_eq!(store.load().await.unwrap().version, 1);
+    assert_eq!(store.deliveries().await.unwrap().len(), 1);
+    assert_eq!(store.end_terms(at(0)).await.unwrap(), 0, "its subscribers have terms now");
+    let now = elephant.psql(&database, "SELECT value > 1 FROM nadhir.meta WHERE name = 'schema'").unwrap();
+    assert_eq!(now, "t");
 }

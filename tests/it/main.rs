@@ -72,3 +72,5 @@ mod systemd;
 mod tried;
 #[cfg(test)]
 mod wis2;
+#[cfg(test)]
+mod websub;

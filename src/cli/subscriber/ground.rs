@@ -69,13 +69,18 @@ impl Ground {
         Clock::System.now()
     }
 
-    /// What sends to its subscribers.
+    /// What sends to its subscribers, where people enter them.
     pub(super) fn many(&self) -> Result<Arc<dyn Many>, (u8, anyhow::Error)> {
         let world = World::new(self.dir.clone()).map_err(|why| (EX_UNAVAILABLE, anyhow::anyhow!(why)))?;
         let channel = find(&self.config, Some(self.channel.as_str())).map_err(|why| (EX_CONFIG, why))?;
         let sink =
             channel.opener.open(&world).map_err(|why| (EX_UNAVAILABLE, anyhow::anyhow!("{}: {why}", self.channel)))?;
-        sink.many().ok_or_else(|| (EX_CONFIG, anyhow::anyhow!("{} has no subscribers", self.channel)))
+        let many = sink.many().ok_or_else(|| (EX_CONFIG, anyhow::anyhow!("{} has no subscribers", self.channel)))?;
+        if many.hub().is_some() {
+            let why = "those who want to hear of {} subscribe at its hub themselves, with a secret and a place of their own choice; list, dead, pause, resume and remove are for them too";
+            return Err((EX_USAGE, anyhow::anyhow!(why.replace("{}", self.channel.as_str()))));
+        }
+        Ok(many)
     }
 
     pub(super) fn wait<T>(&self, work: impl Future<Output = T>) -> T {

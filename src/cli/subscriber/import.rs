@@ -15,6 +15,7 @@ use super::super::check::EX_NOINPUT;
 use super::ground::{Ground, say};
 use super::{Ended, Where, hazard, language, severity};
 use crate::ids::GovernorateId;
+use crate::secret::Secret;
 use crate::sink::Many;
 use crate::subscriber::{NewSubscriber, State, Wishes, check};
 
@@ -78,7 +79,7 @@ pub(super) fn run(ground: &Ground, asked: &Import) -> Ended {
         let mut write = || -> std::io::Result<()> {
             writeln!(file, "name,secret")?;
             for (name, id) in names.iter().zip(&ids) {
-                writeln!(file, "{name},{}", many.secret(*id, 1).expose())?;
+                writeln!(file, "{name},{}", many.secret(*id, 1).as_ref().map_or("", Secret::expose))?;
             }
             file.flush()?;
             file.get_ref().sync_all()

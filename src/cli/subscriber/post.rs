@@ -24,7 +24,7 @@ fn letter(
 ) -> anyhow::Result<Letter> {
     let body = body_of(kind, (ground.channel(), &one.name), data, now);
     let key = format!("{kind}/{}/{}", one.id, random()?);
-    Ok(Letter { key, body: body.into(), content_type: "application/json".to_owned() })
+    Ok(Letter { key, body: body.into(), content_type: "application/json".to_owned(), topic: None })
 }
 
 fn random() -> anyhow::Result<String> {
@@ -33,8 +33,9 @@ fn random() -> anyhow::Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn recipient(one: &Subscriber) -> Recipient {
-    Recipient { subscriber: one.id, url: one.url.as_str().into(), secret: one.secret }
+/// A subscriber as it is told.
+pub(super) fn recipient(one: &Subscriber) -> Recipient {
+    Recipient { subscriber: one.id, url: one.url.as_str().into(), secret: one.secret, sealed: None }
 }
 
 /// Has one show that it wants to hear.

@@ -8,10 +8,11 @@ use serde_json::json;
 use super::super::columns::{drawn, plain};
 use super::super::{EX_UNAVAILABLE, EX_USAGE};
 use super::ground::{Ground, say};
+use super::post::recipient;
 use super::{EX_FAILED, Ended, Where};
 use crate::outbox::replay::{Choice, Frozen, Sent, choose, counted, history, key_of};
 use crate::route::pace::{Meter, Pace};
-use crate::sink::{Letter, Many, Missed, Recipient, SendError};
+use crate::sink::{Letter, Many, Missed, SendError};
 use crate::subscriber::{State, Subscriber};
 use crate::time::{TimeDelta, Timestamp, parse_span};
 
@@ -172,16 +173,16 @@ impl Post<'_> {
     /// Sends one message and takes note of how that ended.
     fn tell(&self, one: &Sent, frozen: &Frozen) -> Ended {
         let key = key_of(&one.message, self.ground.channel());
-        let letter = Letter::of(key.clone(), &frozen.body, frozen.content_type.clone(), &self.to.wishes.languages);
+        let letter = Letter::of(&*self.many, key.clone(), (&frozen.body, &frozen.content_type), &self.to.wishes);
         let letter = match self.asked.as_history {
             true => {
                 let (key, told) = history(&key, one, &String::from_utf8_lossy(&letter.body));
-                Letter { key, body: told.as_bytes().to_vec().into(), content_type: letter.content_type }
+                Letter { key, body: told.as_bytes().to_vec().into(), content_type: letter.content_type, topic: None }
             }
             false => letter,
         };
         let now = self.ground.now();
-        let to = Recipient { subscriber: self.to.id, url: self.to.url.as_str().into(), secret: self.to.secret };
+        let to = recipient(&self.to);
         let ended = self.ground.wait(self.many.send(Arc::new(letter), to, now));
         let failed = ended.err().map(|why| (why.to_string(), matches!(why, Missed::Failed(SendError::Unknown { .. }))));
         if !self.asked.as_history {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 use super::health::Health;
 use crate::bulletin::Bulletin;
 use crate::ids::{BulletinId, GovernorateId};
-use crate::message::fewer;
 use crate::outbox::replay::key_of;
 use crate::outbox::share::{End, Hand, Landed, Owing, Share};
 use crate::outbox::{Claimed, Outcome, is_correction};
 use crate::route::Listener;
 use crate::route::pace::{Meter, Pace};
-use crate::sink::{Letter, Missed, Receipt, SendError, outcome};
+use crate::sink::{Letter, Many, Missed, Own, Receipt, SendError, outcome};
 use crate::subscriber::{State, Wishes};
 use crate::time::Timestamp;
 
@@ -120,6 +119,7 @@ pub(super) struct Flight {
 /// The desk.
 pub(super) struct Desk {
     listener: Listener,
+    many: Arc<dyn Many>,
     works: Vec<Work>,
     /// Who is being spoken to, and what else waits for that.
     busy: HashMap<i64, Vec<(Hand, Owing)>>,
@@ -130,9 +130,10 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(listener: Listener) -> Self {
+    pub(super) fn new(listener: Listener, many: Arc<dyn Many>) -> Self {
         Self {
             listener,
+            many,
             works: Vec::new(),
             busy: HashMap::new(),
             meters: HashMap::new(),
@@ -206,7 +207,8 @@ impl Desk {
 
     /// Puts a share that was read with the rest; tells who does not hear of it.
     pub(super) fn add(&mut self, hand: Hand, share: Share, now: Timestamp) -> Vec<Landed> {
-        let Self { listener, works, health, .. } = self;
+        let Self { listener, many, works, health, .. } = self;
+        let of = (&*listener, &**many);
         let Some(work) = works.iter_mut().find(|work| work.hand == hand) else { return Vec::new() };
         work.is_reading = false;
         let Some(number) = share.number else {
@@ -216,7 +218,7 @@ impl Desk {
         work.after = Some(number);
         let mut deaf = Vec::new();
         for owing in share.owing {
-            if owing.state != State::Active || !owing.has_older || work.letter_for(&owing.wishes, listener).is_none() {
+            if owing.state != State::Active || !owing.has_older || work.letter_for(&owing.wishes, of).is_none() {
                 let tried_before = owing.tries;
                 deaf.push(Landed { hand, subscriber: owing.subscriber, tried_before, end: End::Deaf, at: now });
                 continue;
@@ -380,7 +382,7 @@ impl Work {
     }
 
     /// The words for one with some wishes.
-    fn letter_for(&mut self, wishes: &str, listener: &Listener) -> Option<Arc<Letter>> {
+    fn letter_for(&mut self, wishes: &str, (listener, many): (&Listener, &dyn Many)) -> Option<Arc<Letter>> {
         if let Some(known) = self.letters.get(wishes) {
             return known.clone();
         }
@@ -392,28 +394,25 @@ impl Work {
             Subject::Warning(bulletin) => read.hear(listener, bulletin),
             Subject::Other(places) => read.hear_of(places),
         };
-        let letter = is_heard.then(|| self.letter_in(&read, listener));
+        let letter = is_heard.then(|| self.letter_in(&read, (listener, many)));
         self.letters.insert(wishes.into(), letter.clone());
         letter
     }
 
-    fn letter_in(&self, wishes: &Wishes, listener: &Listener) -> Arc<Letter> {
+    fn letter_in(&self, wishes: &Wishes, (listener, many): (&Listener, &dyn Many)) -> Arc<Letter> {
         let claimed = &self.taken.claimed;
-        let own =
-            if wishes.languages.is_empty() { None } else { fewer::in_languages(&claimed.body, &wishes.languages) };
         let same = || self.letters.values().flatten().find(|letter| letter.body == claimed.body.as_bytes()).cloned();
-        let body = match own {
+        let key = key_of(&claimed.message, &listener.channel);
+        let frozen = || Own { body: claimed.body.to_string(), content_type: None, topic: None };
+        let own = match many.own(&claimed.body, wishes) {
             Some(own) => own,
             None => match same() {
                 Some(letter) => return letter,
-                None => claimed.body.to_string(),
+                None => frozen(),
             },
         };
-        Arc::new(Letter {
-            key: key_of(&claimed.message, &listener.channel),
-            body: body.into(),
-            content_type: claimed.content_type.clone(),
-        })
+        let content_type = own.content_type.unwrap_or(&claimed.content_type).to_owned();
+        Arc::new(Letter { key, body: own.body.into(), content_type, topic: own.topic })
     }
 
     /// What it has come to.

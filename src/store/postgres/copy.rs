@@ -120,6 +120,8 @@ const TABLES: [Table; 10] = [
             plain("failing_since"),
             plain("why"),
             ("unsaid", Form::Flag),
+            plain("until"),
+            ("sealed", Form::Bytes),
         ],
         key: "id",
     },

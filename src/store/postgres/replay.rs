@@ -54,6 +54,13 @@ pub(super) async fn newest(work: &Work) -> Result<i64, StoreError> {
     Ok(work.one("SELECT coalesce(max(id), 0) FROM deliveries", &[]).await?.get(0))
 }
 
+/// Since when a channel is for an audience, where it was for another before.
+pub(super) async fn given_at(work: &Work, channel: &ChannelId, to: Audience) -> Result<Option<Timestamp>, StoreError> {
+    let known = work.maybe("SELECT audience, given_at FROM channels WHERE name = $1", &[&channel.as_str()]).await?;
+    let known = known.map(|row| (row.get(0), row.get(1))).unwrap_or_default();
+    codes::given_at(channel, to, known)
+}
+
 /// All that a channel was sent since a moment, or is to be, with where it stands for a subscriber.
 pub(super) async fn sent_since(
     work: &Work,
@@ -61,9 +68,7 @@ pub(super) async fn sent_since(
     subscriber: i64,
     since: Timestamp,
 ) -> Result<Vec<Sent>, StoreError> {
-    let known = work.maybe("SELECT audience, given_at FROM channels WHERE name = $1", &[&channel.as_str()]).await?;
-    let known = known.map(|row| (row.get(0), row.get(1))).unwrap_or_default();
-    let since = codes::given_at(channel, audience, known)?.map_or(since, |given| since.max(given));
+    let since = given_at(work, channel, audience).await?.map_or(since, |given| since.max(given));
     let sql = "SELECT d.id, m.key, m.bulletin, d.expires, d.standing, d.attempts, d.urgency, b.json,
             CASE WHEN b.id IS NULL THEN m.body END
         FROM deliveries d JOIN messages m ON m.id = d.message LEFT JOIN bulletins b ON b.id = m.bulletin

@@ -10,7 +10,7 @@ use super::ledger::clean;
 use super::pool::{Value, Work};
 use crate::outbox::Standing;
 use crate::outbox::share::{Count, DEAD, DEAF, End, Hand, Landed, OWED, Owing, Share, TOLD};
-use crate::subscriber::{Generations, SHARE, share_of};
+use crate::subscriber::{Generations, SHARE, Sealed, share_of};
 use crate::time::Timestamp;
 
 /// How many subscribers are read at once, or a share more.
@@ -57,8 +57,8 @@ async fn one_share(
     let older = if is_correction { had_older(work, hand.delivery, number).await? } else { Vec::new() };
     let has_older = |place: usize| !is_correction || older.get(place).is_some_and(|mark| *mark == TOLD);
     let mut debts = debts(work, hand.delivery, number).await?;
-    let sql = "SELECT id, url, wishes, state, generation, older_until, pace, failing_since FROM subscribers
-        WHERE channel = $1 AND $2 <= id AND id < $3 AND made_at <= $4 ORDER BY id";
+    let sql = "SELECT id, url, wishes, state, generation, older_until, pace, failing_since, sealed FROM subscribers
+        WHERE channel = $1 AND $2 <= id AND id < $3 AND made_at <= $4 AND (until IS NULL OR $4 < until) ORDER BY id";
     let (first, end) = (number * SHARE, (number + 1) * SHARE);
     let mut owing = Vec::new();
     for row in work.rows(sql, &[&channel, &first, &end, &said.timestamp_millis()]).await? {
@@ -75,6 +75,7 @@ async fn one_share(
             wishes: row.get::<_, &str>(2).into(),
             state: state(row.get(3))?,
             secret: Generations { newest: number_of(row.get(4)), older_until: older_until.map(moment).transpose()? },
+            sealed: row.get::<_, Option<&[u8]>>(8).map(|bytes| Sealed(bytes.into())),
             pace: row.get::<_, Option<String>>(6).map(String::into_boxed_str),
             failing_since: row.get::<_, Option<i64>>(7).map(moment).transpose()?,
             tries,

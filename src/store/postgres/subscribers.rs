@@ -5,10 +5,10 @@ use tokio_postgres::Row;
 use super::super::StoreError;
 use super::super::codes::{cut_why, moment, state, state_code};
 use super::ledger::{channel_row, clean};
-use super::pool::Work;
+use super::pool::{Value, Work};
 use crate::ids::ChannelId;
 use crate::outbox::share::{Disabled, MAX_UNSAID, News};
-use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Wishes};
+use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Term, Wishes};
 use crate::time::Timestamp;
 
 /// Enters subscribers of a channel, all or none; tells their numbers.
@@ -34,6 +34,43 @@ pub(super) async fn subscribe(
     Ok(entered)
 }
 
+/// Enters one who subscribed for a time, or has its subscription go on; tells its number.
+pub(super) async fn subscribe_for(
+    work: &Work,
+    channel: &ChannelId,
+    one: &NewSubscriber,
+    (term, most): (&Term, u32),
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let channel_row = channel_row(work, channel.as_str()).await?;
+    let (now, until) = (now.timestamp_millis(), term.until.timestamp_millis());
+    // Whose time was over is not told what was said in between.
+    let ended = "DELETE FROM subscribers WHERE channel = $1 AND name = $2 AND until <= $3";
+    work.run(ended, &[&channel_row, &one.name, &now]).await?;
+    let count = "SELECT count(*) FROM subscribers WHERE channel = $1 AND name <> $2";
+    let others: i64 = work.one(count, &[&channel_row, &one.name]).await?.get(0);
+    if i64::from(most) <= others {
+        return Err(StoreError::Refused { why: format!("{channel} has {others} subscribers, and takes no more") });
+    }
+    let put = "INSERT INTO subscribers (channel, name, url, wishes, pace, state, made_at, until, sealed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (channel, name) DO UPDATE SET url = excluded.url,
+            wishes = excluded.wishes,
+            state = CASE WHEN subscribers.state = $10 THEN subscribers.state ELSE excluded.state END, until = excluded.until, sealed = excluded.sealed,
+            failing_since = NULL, why = NULL, unsaid = false
+        RETURNING id";
+    let (wishes, state) = (one.wishes.written(), state_code(one.state));
+    let sealed = term.sealed.as_ref().map(|sealed| &*sealed.0);
+    let paused = state_code(State::Paused);
+    let values: &[Value<'_>] =
+        &[&channel_row, &one.name, &one.url, &wishes, &one.pace, &state, &now, &until, &sealed, &paused];
+    Ok(work.one(put, values).await?.get(0))
+}
+
+/// Takes out those whose time is over; tells how many they were.
+pub(super) async fn end_terms(work: &Work, now: Timestamp) -> Result<u64, StoreError> {
+    work.run("DELETE FROM subscribers WHERE until <= $1", &[&now.timestamp_millis()]).await
+}
+
 fn subscriber(row: &Row) -> Result<Subscriber, StoreError> {
     let name: String = row.get(2);
     let wishes = Wishes::read(row.get(4))
@@ -54,6 +91,7 @@ fn subscriber(row: &Row) -> Result<Subscriber, StoreError> {
         since: moment(row.get(9))?,
         failing_since: row.get::<_, Option<i64>>(10).map(moment).transpose()?,
         why: row.get(11),
+        until: row.get::<_, Option<i64>>(12).map(moment).transpose()?,
     })
 }
 
@@ -64,7 +102,7 @@ pub(super) async fn list(
     after: i64,
     limit: usize,
 ) -> Result<Vec<Subscriber>, StoreError> {
-    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why
+    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why, s.until
         FROM subscribers s JOIN channels c ON c.id = s.channel
         WHERE $2 < s.id AND ($1::text IS NULL OR c.name = $1) ORDER BY s.id LIMIT $3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -74,7 +112,7 @@ pub(super) async fn list(
 
 /// One subscriber by the name that it has in its channel.
 pub(super) async fn named(work: &Work, channel: &ChannelId, name: &str) -> Result<Option<Subscriber>, StoreError> {
-    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why
+    let sql = "SELECT s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why, s.until
         FROM subscribers s JOIN channels c ON c.id = s.channel WHERE c.name = $1 AND s.name = $2";
     work.maybe(sql, &[&channel.as_str(), &name]).await?.as_ref().map(subscriber).transpose()
 }

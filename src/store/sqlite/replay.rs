@@ -113,7 +113,7 @@ struct Row {
 }
 
 /// Since when a channel is for an audience, where it was for another before.
-fn given_at(db: &Connection, channel: &ChannelId, to: Audience) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn given_at(db: &Connection, channel: &ChannelId, to: Audience) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT audience, given_at FROM channels WHERE name = ?1";
     let known: Option<(Option<String>, Option<i64>)> =
         db.prepare_cached(sql)?.query_row([channel.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;

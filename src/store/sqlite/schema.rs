@@ -14,7 +14,7 @@ use super::moving;
 const APPLICATION_ID: i32 = 0x4e41_4452;
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i32 = 6;
+const SCHEMA_VERSION: i32 = 7;
 
 /// From version 1 to 2: who listens at each channel, which for those that are known is not known, and whether a try is the last.
 const FROM_1_TO_2: &str = "
@@ -73,6 +73,13 @@ ALTER TABLE subscribers ADD COLUMN unsaid INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX unsaid ON subscribers (channel, id) WHERE unsaid = 1;
 ALTER TABLE debts ADD COLUMN at INTEGER;
 ALTER TABLE channels ADD COLUMN given_at INTEGER;
+";
+
+/// From version 6 to 7: until when those are told who subscribed for a time, and the secrets that they gave, sealed.
+const FROM_6_TO_7: &str = "
+ALTER TABLE subscribers ADD COLUMN until INTEGER;
+ALTER TABLE subscribers ADD COLUMN sealed BLOB;
+CREATE INDEX ending_terms ON subscribers (until) WHERE until IS NOT NULL;
 ";
 
 /// How long a statement waits for another process that holds the file.
@@ -270,12 +277,12 @@ fn set_up(db: &Connection, make: Make) -> rusqlite::Result<()> {
     db.query_row(&format!("PRAGMA journal_size_limit = {MAX_IDLE_LOG_LEN}"), [], |_| Ok(()))?;
     match make {
         Make::New => {
-            let tables = [TABLES, FROM_4_TO_5, FROM_5_TO_6].concat();
+            let tables = [TABLES, FROM_4_TO_5, FROM_5_TO_6, FROM_6_TO_7].concat();
             bring_forward(db, &format!("{tables} PRAGMA application_id = {APPLICATION_ID};"), false)
         }
         Make::Of(SCHEMA_VERSION) => Ok(()),
         Make::Of(older) => {
-            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4, FROM_4_TO_5, FROM_5_TO_6];
+            let steps = [FROM_1_TO_2, FROM_2_TO_3, FROM_3_TO_4, FROM_4_TO_5, FROM_5_TO_6, FROM_6_TO_7];
             let done = usize::try_from(older.saturating_sub(1)).unwrap_or(0);
             let steps: String = steps.into_iter().skip(done).collect();
             tracing::info!(

@@ -15,7 +15,7 @@ use super::values::{code, moment};
 use crate::ids::ChannelId;
 use crate::outbox::Standing;
 use crate::outbox::share::{Count, DEAD, DEAF, Disabled, End, Hand, Landed, News, OWED, Owing, Share, TOLD};
-use crate::subscriber::{Generations, SHARE, share_of};
+use crate::subscriber::{Generations, SHARE, Sealed, share_of};
 use crate::time::Timestamp;
 
 impl Fanout for SqliteStore {
@@ -92,8 +92,8 @@ fn one_share(
     let has_older = |place: usize| !is_correction || older.get(place).is_some_and(|mark| *mark == TOLD);
     let mut debts = debts(db, hand.delivery, number)?;
     let mut statement = db.prepare_cached(
-        "SELECT id, url, wishes, state, generation, older_until, pace, failing_since FROM subscribers
-        WHERE channel = ?1 AND ?2 <= id AND id < ?2 + ?3 AND made_at <= ?4 ORDER BY id",
+        "SELECT id, url, wishes, state, generation, older_until, pace, failing_since, sealed FROM subscribers
+        WHERE channel = ?1 AND ?2 <= id AND id < ?2 + ?3 AND made_at <= ?4 AND (until IS NULL OR ?4 < until) ORDER BY id",
     )?;
     let mut rows = statement.query((channel, number * SHARE, SHARE, said.timestamp_millis()))?;
     let mut owing = Vec::new();
@@ -112,6 +112,7 @@ fn one_share(
             wishes: text(2)?,
             state: state(row.get(3)?)?,
             secret: Generations { newest: row.get(4)?, older_until: older_until.map(moment).transpose()? },
+            sealed: row.get_ref(8)?.as_blob_or_null().map_err(rusqlite::Error::from)?.map(|bytes| Sealed(bytes.into())),
             pace: row.get::<_, Option<String>>(6)?.map(String::into_boxed_str),
             failing_since: row.get::<_, Option<i64>>(7)?.map(moment).transpose()?,
             tries,

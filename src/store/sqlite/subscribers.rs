@@ -10,7 +10,7 @@ use super::values::moment;
 use crate::ids::ChannelId;
 use crate::outbox::share::{Disabled, MAX_UNSAID, News};
 use crate::store::codes::{cut_why, state, state_code};
-use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Wishes};
+use crate::subscriber::{Edit, Generations, NewSubscriber, State, Subscriber, Term, Wishes};
 use crate::time::Timestamp;
 
 impl Roster for SqliteStore {
@@ -34,6 +34,25 @@ impl Roster for SqliteStore {
 
     fn subscriber(&self, channel: ChannelId, name: String) -> BoxFuture<'_, Result<Option<Subscriber>, StoreError>> {
         self.ask(move |db| named(db, &channel, &name))
+    }
+
+    fn subscribe_for(
+        &self,
+        channel: ChannelId,
+        one: NewSubscriber,
+        term: Term,
+        most: u32,
+        now: Timestamp,
+    ) -> BoxFuture<'_, Result<i64, StoreError>> {
+        self.ask(move |db| subscribe_for(db, &channel, &one, (&term, most), now))
+    }
+
+    fn end_terms(&self, now: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.ask(move |db| {
+            let ended =
+                db.prepare_cached("DELETE FROM subscribers WHERE until <= ?1")?.execute([now.timestamp_millis()])?;
+            Ok(ended as u64)
+        })
     }
 
     fn edit_subscriber(&self, id: i64, edit: Edit) -> BoxFuture<'_, Result<bool, StoreError>> {
@@ -66,7 +85,44 @@ fn subscribe(
     Ok(entered)
 }
 
-const COLUMNS: &str = "s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why";
+/// Enters one who subscribed for a time, or has its subscription go on; tells its number.
+fn subscribe_for(
+    db: &Connection,
+    channel: &ChannelId,
+    one: &NewSubscriber,
+    (term, most): (&Term, u32),
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let channel_row = channel_row(db, channel.as_str())?;
+    let (now, until) = (now.timestamp_millis(), term.until.timestamp_millis());
+    // Whose time was over is not told what was said in between.
+    db.prepare_cached("DELETE FROM subscribers WHERE channel = ?1 AND name = ?2 AND until <= ?3")?.execute((
+        channel_row,
+        &one.name,
+        now,
+    ))?;
+    let others: u32 = db
+        .prepare_cached("SELECT count(*) FROM subscribers WHERE channel = ?1 AND name <> ?2")?
+        .query_row((channel_row, &one.name), |row| row.get(0))?;
+    if most <= others {
+        return Err(StoreError::Refused { why: format!("{channel} has {others} subscribers, and takes no more") });
+    }
+    let mut put = db.prepare_cached(
+        "INSERT INTO subscribers (channel, name, url, wishes, pace, state, made_at, until, sealed)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (channel, name) DO UPDATE SET url = excluded.url,
+            wishes = excluded.wishes,
+            state = CASE WHEN subscribers.state = ?10 THEN subscribers.state ELSE excluded.state END, until = excluded.until, sealed = excluded.sealed,
+            failing_since = NULL, why = NULL, unsaid = 0
+        RETURNING id",
+    )?;
+    let (wishes, state) = (one.wishes.written(), state_code(one.state));
+    let sealed = term.sealed.as_ref().map(|sealed| &*sealed.0);
+    let paused = state_code(State::Paused);
+    let values = (channel_row, &one.name, &one.url, wishes, &one.pace, state, now, until, sealed, paused);
+    Ok(put.query_row(values, |row| row.get(0))?)
+}
+
+const COLUMNS: &str = "s.id, c.name, s.name, s.url, s.wishes, s.pace, s.state, s.generation, s.older_until, s.made_at, s.failing_since, s.why, s.until";
 
 struct Found {
     id: i64,
@@ -81,6 +137,7 @@ struct Found {
     made_at: i64,
     failing_since: Option<i64>,
     why: Option<String>,
+    until: Option<i64>,
 }
 
 fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
@@ -97,6 +154,7 @@ fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
         made_at: row.get(9)?,
         failing_since: row.get(10)?,
         why: row.get(11)?,
+        until: row.get(12)?,
     })
 }
 
@@ -116,6 +174,7 @@ fn subscriber(found: Found) -> Result<Subscriber, StoreError> {
         since: moment(found.made_at)?,
         failing_since: found.failing_since.map(moment).transpose()?,
         why: found.why,
+        until: found.until.map(moment).transpose()?,
     })
 }
 

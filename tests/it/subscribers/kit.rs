@@ -156,14 +156,14 @@ struct Sender {
 
 impl Sender {
     fn secret(&self, generation: u32) -> String {
-        self.many.secret(OWN, generation).expose().to_owned()
+        self.many.secret(OWN, generation).unwrap().expose().to_owned()
     }
 
     /// Sends a message as the courier does; the status and words of the answer.
     async fn send(&self, key: &str, body: &Value, (to, secret, at): (i64, Generations, Timestamp)) -> (u16, String) {
         let body = body.to_string().into();
-        let letter = Letter { key: key.to_owned(), body, content_type: "application/json".to_owned() };
-        let to = Recipient { subscriber: to, url: self.url.as_str().into(), secret };
+        let letter = Letter { key: key.to_owned(), body, content_type: "application/json".to_owned(), topic: None };
+        let to = Recipient { subscriber: to, url: self.url.as_str().into(), secret, sealed: None };
         let sent = self.many.send(Arc::new(letter), to, at).await;
         let (_, _, answer) = self.front.last.lock().unwrap().clone().unwrap();
         assert_eq!(sent.is_ok(), (200..300).contains(&answer.0), "{sent:?} {answer:?}");
@@ -177,7 +177,7 @@ async fn check(language: &'static str, program: &'static str) {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("key"), KEY).unwrap();
     let many = many_of(home.path());
-    let kit = Kit::new(language, program, many.secret(OWN, 1).expose());
+    let kit = Kit::new(language, program, many.secret(OWN, 1).unwrap().expose());
     let front = Arc::new(Front { kit: Mutex::new(kit), last: Mutex::default() });
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", socket.local_addr().unwrap());

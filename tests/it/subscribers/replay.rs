@@ -116,7 +116,7 @@ fn what_still_holds_is_sent_again_as_it_was_and_what_is_over_only_as_history() {
     let told = house.done(&["replay", "desk", "--since", "2h", "--as-history"]);
     assert!(told.contains("3 of 6 were sent to desk as history"), "{told}");
     let arrived = house.arrived("desk");
-    let secret = many_of(&house.scene.config()).secret(id, 1);
+    let secret = many_of(&house.scene.config()).secret(id, 1).unwrap();
     for one in &arrived {
         assert_eq!(verify(&secret, &one.headers, &one.body, chrono::Utc::now(), TOLERANCE), Ok(()));
     }

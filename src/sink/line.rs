@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
@@ -26,8 +26,11 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::super::http::reasons;
-use super::names::Names;
+use super::http::reasons;
+use names::Names;
+
+mod names;
+pub(super) mod outward;
 
 /// How long a connection may take to come about, TLS included.
 const DIAL: Duration = Duration::from_secs(5);
@@ -119,13 +122,21 @@ impl fmt::Debug for Lines {
 }
 
 impl Lines {
-    pub(super) fn new(names: Names, tls: Option<Arc<ClientConfig>>, timeout: Duration) -> Self {
+    fn new(names: Names, tls: Option<Arc<ClientConfig>>, timeout: Duration) -> Self {
         Self { names, tls, timeout, kept: Mutex::default() }
     }
 
     /// Sends a body and waits for the answer.
     pub(super) async fn post(&self, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Answer, Lost> {
-        let request = request(url, headers, body).map_err(Lost::Before)?;
+        self.send(url, request(Method::POST, url, headers, body).map_err(Lost::Before)?).await
+    }
+
+    /// Asks and waits for the answer.
+    pub(super) async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, Lost> {
+        self.send(url, request(Method::GET, url, headers, Bytes::new()).map_err(Lost::Before)?).await
+    }
+
+    async fn send(&self, url: &Url, request: Request<Full<Bytes>>) -> Result<Answer, Lost> {
         let server = server_of(url);
         let late = || Lost::After(format!("no answer in {} s", self.timeout.as_secs()));
         let request = match self.take(&server) {
@@ -235,9 +246,10 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
     Err(last)
 }
 
-fn request(url: &Url, headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
+fn request(method: Method, url: &Url, headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, String> {
     let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let mut request = Request::post(target).body(Full::new(body)).map_err(|why| why.to_string())?;
+    let request = Request::builder().method(method).uri(target).body(Full::new(body));
+    let mut request = request.map_err(|why| why.to_string())?;
     *request.headers_mut() = headers;
     Ok(request)
 }

@@ -1,0 +1,87 @@
+//! What a channel has published, for whoever asks. Reads only.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::super::StoreError;
+use super::super::codes::about;
+use super::super::shelf::{MAX_PUBLISHED, OLDEST, Published, Wanted};
+use super::outbox::frozen;
+use super::replay::given_at;
+use crate::ids::ChannelId;
+use crate::outbox::Standing;
+use crate::outbox::replay::About;
+use crate::route::Audience;
+use crate::store::codes::code;
+
+/// One delivery of each bulletin, which was begun; by number and edition, as the index of deliveries has it.
+const OF_A_BULLETIN: &str =
+    "SELECT min(d.message) FROM deliveries d WHERE d.channel = (SELECT id FROM channels WHERE name = ?1)
+    AND d.number = b.number AND d.edition = b.edition AND 0 < d.attempts AND d.standing <> ?2";
+
+/// What was published of late or still holds, or what was published of some bulletins.
+pub(super) fn published(
+    db: &Connection,
+    (channel, audience): (&ChannelId, Audience),
+    wanted: &Wanted,
+) -> Result<Vec<Published>, StoreError> {
+    let given = given_at(db, channel, audience)?.map_or(i64::MIN, |given| given.timestamp_millis());
+    let refused = code(Standing::Refused);
+    let mut found: Vec<(String, Option<i64>)> = Vec::new();
+    match wanted {
+        Wanted::Since(since, now) => {
+            let sql = format!(
+                "SELECT b.json, ({OF_A_BULLETIN} AND (?4 <= b.issued OR ?5 < d.expires)) AS message FROM bulletins b
+                WHERE max(?3, ?6) <= b.issued AND message IS NOT NULL ORDER BY b.seq DESC LIMIT ?7"
+            );
+            let oldest = (*now - OLDEST).timestamp_millis();
+            let of = (
+                channel.as_str(),
+                refused,
+                given,
+                since.timestamp_millis(),
+                now.timestamp_millis(),
+                oldest,
+                MAX_PUBLISHED as i64,
+            );
+            let mut statement = db.prepare_cached(&sql)?;
+            let rows = statement.query_map(of, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        Wanted::Named(names) => {
+            let sql = format!("SELECT b.json, ({OF_A_BULLETIN}) FROM bulletins b WHERE b.id = ?4 AND ?3 <= b.issued");
+            let mut statement = db.prepare_cached(&sql)?;
+            for name in names.iter().take(MAX_PUBLISHED) {
+                let of = (channel.as_str(), refused, given, name.as_str());
+                found.extend(statement.query_row(of, |row| Ok((row.get(0)?, row.get(1)?))).optional()?);
+            }
+        }
+    }
+    let mut published = Vec::new();
+    for (json, message) in found {
+        let Some(text) = message.map(|message| frozen(db, message)).transpose()?.flatten() else { continue };
+        if let Some((About::Warning(bulletin), _)) = about(Some(&json), None)? {
+            published.push(Published { bulletin: *bulletin, body: text.body });
+        }
+    }
+    Ok(published)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_published_is_found_by_indexes_however_much_was() {
+        let db = super::super::schema::open_in_memory().unwrap();
+        let sql = format!(
+            "SELECT ({OF_A_BULLETIN}) AS message FROM bulletins b WHERE ?3 <= b.issued AND message IS NOT NULL"
+        );
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let plan: Vec<String> =
+            statement.query_map(("feed", 5, 0), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        for index in ["INDEX issued", "INDEX editions"] {
+            assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
+        }
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN")), "{plan:?}");
+    }
+}
