@@ -174,7 +174,7 @@ fn whole() -> Vec<(&'static str, String)> {
         at_least = { yellow = \"9 mm/h\" }\n[[r.story]]\ntold = \"00:00 1 mm -> nothing\"\non = \"2026-05-20\"\n\
         [s]\nhazard = \"fog\"\nmetric = \"visibility\"\nwindow = { min = \"1h\" }\nat_most = { yellow = \"1 km\" }\nsource = \"a test\"\n\
         [[s.override]]\nseasons = [\"hajj\"]\nat_most = { yellow = \"2 km\" }\n";
-    let store = "[store]\nurl = \"postgres://nadhir@db.example/nadhir\"\npassword = { file = \"x\" }\n";
+    let store = "[store]\nurl = \"postgres://nadhir@db.example/nadhir\"\npassword = { file = \"x\" }\n[web]\nlisten = \"127.0.0.1:8480\"\n";
     let nadhir = format!("{}\n{store}", embedded::text("nadhir.toml").unwrap().replace("[store]", ""));
     let channels =
         "[a]\nkind = \"console\"\naudience = \"public\"\ngovernorates = { tags = [\"coastal\"] }\n\

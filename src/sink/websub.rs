@@ -39,8 +39,7 @@ pub const KIND: Kind = Kind {
     name: "websub",
     about: "shows the warnings as an Atom feed of CAP documents, and pushes each to whoever subscribed at its hub (WebSub)",
     example: r#"[open-feed]
-kind = "websub"
-audience = "public"
+kind = "websub"                          # everybody may read it: audience = "public"
 url = "https://warnings.example.sa/makkah"    # where the world finds it: what stands in front of `[web] listen` leads this here
 title = { ar = "تحذيرات الطقس في منطقة مكة المكرمة", en = "Weather warnings for the Makkah region" }
 secret = { file = "websub.key" }         # under which the secrets of subscribers are kept; 32 letters at least, from

@@ -19,11 +19,11 @@ pub(super) async fn published(
 ) -> Result<Vec<Published>, StoreError> {
     let given = given_at(work, channel, audience).await?.map_or(i64::MIN, |given| given.timestamp_millis());
     let refused = code(Standing::Refused);
-    // One delivery of each bulletin, which was begun; by number and edition, as the index of deliveries has it.
+    // One delivery of each bulletin, which was begun; by number and edition, as an index has it (and not by message, as another has).
     let rows = match wanted {
         Wanted::Since(since, now) => {
             let sql = "SELECT b.json, one.message FROM bulletins b CROSS JOIN LATERAL (
-                    SELECT min(d.message) AS message FROM deliveries d WHERE d.channel = (SELECT id FROM channels WHERE name = $1)
+                    SELECT min(d.message + 0) AS message FROM deliveries d WHERE d.channel = (SELECT id FROM channels WHERE name = $1)
                     AND d.number = b.number AND d.edition = b.edition AND 0 < d.attempts AND d.standing <> $2
                     AND ($4 <= b.issued OR $5 < d.expires)) one
                 WHERE greatest($3::bigint, $6::bigint) <= b.issued AND one.message IS NOT NULL ORDER BY b.seq DESC LIMIT $7";
@@ -33,7 +33,7 @@ pub(super) async fn published(
         }
         Wanted::Named(names) => {
             let sql = "SELECT b.json, one.message FROM bulletins b CROSS JOIN LATERAL (
-                    SELECT min(d.message) AS message FROM deliveries d WHERE d.channel = (SELECT id FROM channels WHERE name = $1)
+                    SELECT min(d.message + 0) AS message FROM deliveries d WHERE d.channel = (SELECT id FROM channels WHERE name = $1)
                     AND d.number = b.number AND d.edition = b.edition AND 0 < d.attempts AND d.standing <> $2) one
                 WHERE b.id = ANY($4) AND $3 <= b.issued AND one.message IS NOT NULL";
             let names: Vec<&str> = names.iter().take(MAX_PUBLISHED).map(BulletinId::as_str).collect();

@@ -15,7 +15,7 @@ use crate::store::codes::code;
 
 /// One delivery of each bulletin, which was begun; by number and edition, as the index of deliveries has it.
 const OF_A_BULLETIN: &str =
-    "SELECT min(d.message) FROM deliveries d WHERE d.channel = (SELECT id FROM channels WHERE name = ?1)
+    "SELECT min(d.message) FROM deliveries d INDEXED BY editions WHERE d.channel = (SELECT id FROM channels WHERE name = ?1)
     AND d.number = b.number AND d.edition = b.edition AND 0 < d.attempts AND d.standing <> ?2";
 
 /// What was published of late or still holds, or what was published of some bulletins.

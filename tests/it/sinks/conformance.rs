@@ -103,7 +103,8 @@ fn every_sink_of_the_web_is_held_to_its_promises() {
     // Email has a table of its own in `mail`, programs have theirs in `exec`, CAP as files in `cap`, MQTT in `mqtt`, and many browsers in `webpush`.
     // Bluesky asks for a session first and is held to the same in `bluesky`; who sends to many is in `subscribers`. An SMS centre is spoken
     // to where that is built in: `smpp`.
-    let offline = ["bluesky", "console", "file", "email", "exec", "cap", "mqtt", "smpp", "subscribers", "webpush"];
+    let offline =
+        ["bluesky", "console", "file", "email", "exec", "cap", "mqtt", "smpp", "subscribers", "webpush", "websub"];
     let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).filter(|name| !offline.contains(name)).collect();
     let mut held: Vec<&str> = SERVICES.iter().map(|service| service.kind).collect();
     held.sort_by_key(|name| known.iter().position(|other| other == name));
