@@ -3,6 +3,7 @@
 //! is tried again until its time is over, and delays nobody else.
 
 mod desk;
+mod errands;
 mod health;
 mod slots;
 mod word;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -19,24 +20,21 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Subject, Taken, Work};
+use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Work};
+use self::errands::{Errand, end, take};
 use self::slots::{Seat, Slots};
 use self::word::{Word, told};
 use super::clock::Clock;
-use super::courier::{LONGEST_NAP, put_back};
+use super::courier::LONGEST_NAP;
 use super::line::Line;
 use super::{DRAIN, Sight, Sights};
 use crate::ids::ChannelId;
-use crate::message::fewer;
-use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Owing, Share};
-use crate::outbox::{Claimed, LEASE, Outcome, Settlement};
-use crate::route::{Audience, Listener};
+use crate::outbox::share::{Disabled, Hand, Landed, Owing};
+use crate::outbox::{Claimed, Outcome, Settlement};
+use crate::route::Listener;
 use crate::sink::{Many, Missed, Receipt, Recipient, SendError};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
-
-/// For how long a message in hand is told to new subscribers; with the longest answer that is waited for, it stays within its lease.
-const ROUND: TimeDelta = TimeDelta::seconds(60);
 
 /// How many ends are stored together, and how long the first of them waits for others.
 const BATCH: usize = 256;
@@ -72,16 +70,6 @@ pub struct Fanout {
     sights: Sights,
     /// Who has the people on duty hear of those who are disabled.
     line: Option<Line>,
-}
-
-/// What is asked of the store, and what came back.
-enum Errand {
-    Taken(Result<(Vec<Taken>, Option<Timestamp>), StoreError>),
-    Read(Hand, Result<Share, StoreError>),
-    Stored(Vec<Landed>, Result<usize, StoreError>),
-    Ended(Box<Work>, Result<Settlement, StoreError>),
-    Noted(News, Result<Vec<Disabled>, StoreError>),
-    Said(Vec<Disabled>, bool),
 }
 
 /// One who is being spoken to.
@@ -503,93 +491,4 @@ impl<'a> Shift<'a> {
         let wake = wakes.into_iter().flatten().min().unwrap_or(nap).max(now + Duration::from_millis(1));
         self.rests_until.filter(|until| now < *until).map_or(wake, |until| wake.max(until))
     }
-}
-
-/// Takes messages in hand, each with what it is about.
-fn take(
-    store: Arc<dyn Store>,
-    (channel, audience): (ChannelId, Audience),
-    room: usize,
-    now: Timestamp,
-) -> BoxFuture<'static, Errand> {
-    Box::pin(async move {
-        let taking = async {
-            let claimed = store.claim(channel.clone(), room, now, LEASE).await?;
-            if claimed.iter().any(|claimed| claimed.audience.is_some_and(|one| one != audience)) {
-                store.settle(claimed.iter().map(|claimed| put_back(claimed, now)).collect()).await?;
-                return Ok((Vec::new(), None));
-            }
-            let taken = try_join_all(claimed.into_iter().map(|claimed| about(&*store, claimed, now))).await?;
-            let next = if taken.is_empty() { store.next_due(channel).await? } else { None };
-            Ok((taken, next))
-        };
-        Errand::Taken(taking.await)
-    })
-}
-
-async fn about(store: &dyn Store, claimed: Claimed, now: Timestamp) -> Result<Taken, StoreError> {
-    let editions = store.bulletins(Some(claimed.bulletin.number().to_owned())).await?;
-    let bulletin = editions.into_iter().find(|bulletin| bulletin.id == claimed.bulletin);
-    let (subject, said) = match bulletin {
-        Some(bulletin) => {
-            let said = bulletin.issued;
-            (Subject::Warning(Box::new(bulletin)), said)
-        }
-        // What says nowhere when it was said is for all who are known now.
-        None => {
-            let (said, places) = fewer::said_of(&claimed.body).unwrap_or((now, Vec::new()));
-            (Subject::Other(places), said)
-        }
-    };
-    Ok(Taken { claimed, subject, said, until: now + ROUND })
-}
-
-/// Settles what was put down.
-fn end(store: Arc<dyn Store>, work: Work, stage: Stage, now: Timestamp) -> BoxFuture<'static, Errand> {
-    Box::pin(async move {
-        let hand = work.hand;
-        let ending = async {
-            let outcome = match stage {
-                Stage::Going | Stage::Waiting(_) => Outcome::Again { due: due_of(stage, now), why: waits(&work) },
-                Stage::Over if work.is_replaced() => {
-                    Outcome::Again { due: now, why: "a newer word goes to its subscribers".to_owned() }
-                }
-                Stage::Done | Stage::Over => ended(&work, store.count_shares(hand.delivery).await?),
-            };
-            let settlement = Settlement { id: hand.delivery, token: hand.token, outcome, at: now };
-            store.settle(vec![settlement.clone()]).await?;
-            Ok(settlement)
-        };
-        let ended = ending.await;
-        Errand::Ended(Box::new(work), ended)
-    })
-}
-
-fn due_of(stage: Stage, now: Timestamp) -> Timestamp {
-    match stage {
-        Stage::Waiting(due) => due.max(now),
-        Stage::Going | Stage::Done | Stage::Over => now,
-    }
-}
-
-fn waits(work: &Work) -> String {
-    let why = work.why.as_ref().map(|why| format!("; the last: {why}")).unwrap_or_default();
-    format!("{} subscribers or more do not have it yet{why}", work.open())
-}
-
-/// What a message came to at all of its subscribers.
-fn ended(work: &Work, count: Count) -> Outcome {
-    let Count { told, deaf, dead } = count;
-    let why = work.why.as_ref().map(|why| format!("; the last: {why}")).unwrap_or_default();
-    let open = work.open();
-    let also = |count: u64, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
-    let late = also(open as u64, "for whom its time ran out");
-    if told == 0 && 0 < dead {
-        return Outcome::Dead { why: format!("none of {dead} subscribers took it{late}{why}") };
-    }
-    if told == 0 && 0 < open {
-        return Outcome::Expired;
-    }
-    let (dead, deaf) = (also(dead, "refused"), also(deaf, "do not hear of it"));
-    Outcome::Delivered { receipt: format!("{told} subscribers{dead}{deaf}{late}") }
 }

@@ -223,6 +223,8 @@ impl Desk {
             }
             health.is_active(owing.subscriber);
             match owing.due.filter(|due| now < *due) {
+                // Its last try has been.
+                Some(due) if work.taken.claimed.expires <= due => work.late += 1,
                 Some(due) => work.wait(due, owing),
                 None => work.ready.push_back(owing),
             }
@@ -301,11 +303,12 @@ impl Desk {
         }
         let sent = sent.map_err(SendError::from);
         let may_have = matches!(sent, Err(SendError::Unknown { .. }));
+        let last = sent.as_ref().err().map(ToString::to_string);
         let work = self.work(hand)?;
         work.aloft = work.aloft.saturating_sub(1);
         let (subscriber, tried_before) = (owing.subscriber, owing.tries);
-        let tries = tried_before.saturating_add(1);
-        let end = match outcome(sent, tries, now, work.taken.claimed.expires, chance) {
+        let (tries, expires) = (tried_before.saturating_add(1), work.taken.claimed.expires);
+        let end = match outcome(sent, tries, now, expires, chance) {
             Outcome::Delivered { .. } => End::Told,
             Outcome::Dead { why } => {
                 work.why = Some(why.clone());
@@ -317,10 +320,12 @@ impl Desk {
                 work.wait(due, owing);
                 End::Again { tries, due, why, may_have }
             }
-            // Its time is over, which the message itself says.
+            // There is no time for another try, which is told by its being due when the message ends.
             Outcome::Expired => {
+                let why = last.unwrap_or_default();
+                work.why = Some(why.clone());
                 work.late += 1;
-                return None;
+                End::Again { tries, due: expires, why, may_have }
             }
         };
         work.unstored += 1;
