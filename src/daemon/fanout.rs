@@ -50,8 +50,10 @@ const SHARE_OF_FILES: u64 = 2;
 /// When a message is taken in hand again that was put down while others were on their way to its last subscribers.
 const PARKED_FOR: TimeDelta = TimeDelta::seconds(5);
 
-/// How many messages are taken in hand before the others.
+/// How many messages are taken in hand before the others, and the longest that the others wait while those keep everybody busy: to take
+/// them is work, which would make the first wait.
 const FIRST_IN_HAND: usize = 4;
+const LONGEST_FIRST: Duration = Duration::from_millis(250);
 
 /// How soon the store is asked again for what is due, where nothing was.
 const SHORTEST_NAP: TimeDelta = TimeDelta::milliseconds(50);
@@ -120,6 +122,10 @@ struct Shift<'a> {
     storing: usize,
     errands: FuturesUnordered<BoxFuture<'static, Errand>>,
     is_taking: bool,
+    /// True when something may have come since it was last asked what is due.
+    has_rung: bool,
+    /// Until when the less urgent messages wait to be taken in hand, as long as the first keep everybody busy.
+    first_until: Option<Instant>,
     /// Where the word stands that some were disabled.
     word: Word,
     /// When the store last said who was.
@@ -149,6 +155,8 @@ impl<'a> Shift<'a> {
             storing: 0,
             errands: FuturesUnordered::new(),
             is_taking: false,
+            has_rung: false,
+            first_until: None,
             word: Word::Unknown,
             asked_at: Instant::now(),
             look_at: clock.now(),
@@ -173,7 +181,7 @@ impl<'a> Shift<'a> {
                     }
                 }
                 Some(errand) = self.errands.next(), if !self.errands.is_empty() => self.done(errand),
-                () = bell.notified(), if self.stops_at.is_none() => self.look_at = self.clock.now(),
+                () = bell.notified(), if self.stops_at.is_none() => self.has_rung = true,
                 () = tokio::time::sleep_until(wake) => {}
                 () = stop.cancelled(), if self.stops_at.is_none() => self.stops_at = Some(Instant::now() + DRAIN),
             }
@@ -197,11 +205,12 @@ impl<'a> Shift<'a> {
             return;
         }
         let now = self.clock.now();
-        // Whoever has nothing in hand takes the most urgent first, and the rest while those are told.
+        // Whoever has nothing in hand takes the most urgent first, and the rest when nearly all are told of those.
         let most = if self.desk.works().is_empty() { FIRST_IN_HAND } else { MAX_IN_HAND };
         let room = most.saturating_sub(self.desk.works().len());
-        if self.stops_at.is_none() && !self.is_taking && self.look_at <= now && 0 < room {
-            self.is_taking = true;
+        let is_due = self.has_rung || (self.look_at <= now && !self.is_at_the_first(now));
+        if self.stops_at.is_none() && !self.is_taking && is_due && 0 < room {
+            (self.is_taking, self.has_rung) = (true, false);
             let store = Arc::clone(&self.fanout.store);
             let to = (self.fanout.channel().clone(), self.fanout.listener.audience);
             self.errands.push(take(store, to, room, now));
@@ -216,6 +225,15 @@ impl<'a> Shift<'a> {
             self.note_health();
         }
         self.end_works(now);
+    }
+
+    /// Whether what is less urgent is left lying for now.
+    fn is_at_the_first(&mut self, now: Timestamp) -> bool {
+        let is_at_it = self.first_until.is_some_and(|until| Instant::now() < until) && self.desk.is_at_the_first(now);
+        if !is_at_it {
+            self.first_until = None;
+        }
+        is_at_it
     }
 
     /// Whether it is time to ask whom another node has disabled meanwhile, where this one can tell it.
@@ -286,14 +304,17 @@ impl<'a> Shift<'a> {
 
     /// Puts down what is done, what is over, and what waits while its place is wanted.
     fn end_works(&mut self, now: Timestamp) {
-        let is_crowded = MAX_IN_HAND / 2 <= self.desk.works().len() || self.stops_at.is_some();
+        let in_hand = self.desk.works().len();
+        let is_full = MAX_IN_HAND <= in_hand || self.stops_at.is_some();
+        let is_crowded = is_full || MAX_IN_HAND / 2 <= in_hand;
         let is_stopped = self.stops_at.is_some_and(|at| at <= Instant::now());
         let ended: Vec<(Hand, Stage)> = self
             .desk
             .works()
             .iter()
             .filter_map(|work| match work.stage(now) {
-                Stage::Going if is_crowded && work.is_idle(now) => {
+                // Who only waits for another message's answer is spoken to soon; what waits so is kept while there is any room.
+                Stage::Going if is_crowded && (is_full || !work.is_parked()) && work.is_idle(now) => {
                     Some((work.hand, Stage::Waiting(work.next_due().unwrap_or(now + PARKED_FOR))))
                 }
                 Stage::Going if is_stopped && work.is_at_rest() => Some((work.hand, Stage::Waiting(now))),
@@ -366,11 +387,13 @@ impl<'a> Shift<'a> {
                 let is_more = !taken.is_empty();
                 let next = next.map_or(nap, |next| next.clamp(now + SHORTEST_NAP, nap));
                 self.look_at = if is_more { now } else { next };
+                let is_first = is_more && self.desk.works().is_empty();
+                self.first_until = is_first.then(|| Instant::now() + LONGEST_FIRST);
                 taken.into_iter().for_each(|one| self.desk.take(one));
                 None
             }
             Errand::Taken(Err(why)) => {
-                self.is_taking = false;
+                (self.is_taking, self.has_rung) = (false, true);
                 Some(why)
             }
             Errand::Read(hand, Ok(share)) => {
@@ -485,7 +508,8 @@ impl<'a> Shift<'a> {
         let slot = self.slots.next().filter(|_| !self.slots.has_room() || self.slots.is_full());
         let due = self.desk.next_due(at).map(real);
         let looks = !self.is_taking && self.stops_at.is_none() && self.desk.works().len() < MAX_IN_HAND;
-        let look = looks.then(|| real(self.look_at));
+        let look = real(self.look_at);
+        let look = looks.then(|| self.first_until.map_or(look, |until| until.max(look)));
         let nap = now + LONGEST_NAP.to_std().unwrap_or(REST);
         let wakes = [batch, slot, due, look, self.stops_at.map(|at| at.max(now + LONGEST_BATCH)), Some(nap)];
         let wake = wakes.into_iter().flatten().min().unwrap_or(nap).max(now + Duration::from_millis(1));

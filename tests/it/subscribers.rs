@@ -54,6 +54,7 @@ macro_rules! on_both {
 
 mod kit;
 mod liars;
+mod order;
 mod program;
 mod replay;
 
