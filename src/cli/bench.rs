@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use super::columns::{drawn, plain};
 use super::run::runtime;
 use super::{EX_UNAVAILABLE, EX_USAGE, complain};
-use runs::CASES;
+use runs::{CASES, Case, SOON, TIMES};
 
 /// What stands after the arguments.
-pub const HELP: &str = "Examples:  nadhir bench\n           nadhir bench --only fan-out --json\n\nIn JSON it is an array of objects: name, \
+pub const HELP: &str = "Examples:  nadhir bench\n           nadhir bench --only fan-out --json\n           nadhir bench --short\n\nIn JSON it is an array of objects: name, \
     value, unit, limit (what the same machine did at best in the same run, in the same unit; null where there is no such thing), ratio \
-    (value by limit), target (the most that value may be), pass. A figure that is above its target fails nothing but itself: measure on a \
+    (value by limit), target (the most that value may be; null where it is only told beside the others), pass. A figure that is above its target fails nothing but itself: measure on a \
     machine that does nothing else.\n\nExit codes: 0 all within their targets, 1 some are not, 2 no such figure, 69 it could not be \
     measured.";
 
@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Measure this alone.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Measure each once rather than five times, and leave out what takes minutes.
+    #[arg(long)]
+    short: bool,
     /// A JSON array of the figures.
     #[arg(long)]
     json: bool,
@@ -53,7 +56,7 @@ pub(super) struct Figure {
     unit: String,
     limit: Option<f64>,
     ratio: Option<f64>,
-    target: f64,
+    target: Option<f64>,
     pass: bool,
 }
 
@@ -61,7 +64,13 @@ impl Figure {
     /// A figure that is to be at most its target.
     fn new(name: &str, value: f64, unit: &str, limit: Option<f64>, target: f64) -> Self {
         let ratio = limit.map(|limit| value / limit.max(f64::MIN_POSITIVE));
-        Self { name: name.to_owned(), value, unit: unit.to_owned(), limit, ratio, target, pass: value <= target }
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        Self { name, value, unit, limit, ratio, target: Some(target), pass: value <= target }
+    }
+
+    /// A figure that is told beside the others, and has no target.
+    fn beside(name: &str, value: f64, unit: &str, limit: Option<f64>) -> Self {
+        Self { target: None, pass: true, ..Self::new(name, value, unit, limit, value) }
     }
 }
 
@@ -78,7 +87,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         return EX_USAGE;
     }
     if arguments.within {
-        return ended(within(arguments.only.as_deref().unwrap_or_default()));
+        return ended(within(arguments.only.as_deref().unwrap_or_default(), arguments.short));
     }
     match all(arguments) {
         Ok(figures) => {
@@ -106,26 +115,36 @@ fn ended(done: anyhow::Result<()>) -> u8 {
 
 fn all(arguments: &Arguments) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for case in CASES.iter().filter(|case| arguments.only.as_ref().is_none_or(|only| only == case.name)) {
+    let is_wanted = |case: &&Case| match &arguments.only {
+        Some(only) => only == case.name,
+        None => case.is_short || !arguments.short,
+    };
+    for case in CASES.iter().filter(is_wanted) {
         let _ = writeln!(anstream::stderr(), "{}: {}", case.name, case.about);
-        figures.extend(in_a_process(case.name).with_context(|| format!("{} could not be measured", case.name))?);
+        figures.extend(
+            in_a_process(case.name, arguments.short).with_context(|| format!("{} could not be measured", case.name))?,
+        );
     }
     Ok(figures)
 }
 
 /// A process of its own, so that what one measurement leaves behind in memory is no part of another.
-fn in_a_process(name: &str) -> anyhow::Result<Vec<Figure>> {
+fn in_a_process(name: &str, is_short: bool) -> anyhow::Result<Vec<Figure>> {
     let program = std::env::current_exe().context("this program does not know where it lies")?;
     let mut command = Command::new(program);
-    command.args(["bench", "--within", "--only", name]).stdin(Stdio::null()).stderr(Stdio::inherit());
+    command
+        .args(["bench", "--within", "--only", name])
+        .args(is_short.then_some("--short"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
     let output = command.output().context("it could not be started")?;
     anyhow::ensure!(output.status.success(), "it ended with {}", output.status);
     serde_json::from_slice(&output.stdout).context("it told no figures")
 }
 
-fn within(name: &str) -> anyhow::Result<()> {
+fn within(name: &str, is_short: bool) -> anyhow::Result<()> {
     let case = CASES.iter().find(|case| case.name == name).context("no such figures")?;
-    let figures = runtime()?.block_on((case.run)())?;
+    let figures = runtime()?.block_on((case.run)(if is_short { SOON } else { TIMES }))?;
     std::io::stdout().write_all(serde_json::to_string(&figures)?.as_bytes()).context("nobody reads the figures")
 }
 
@@ -141,7 +160,7 @@ fn table(figures: &[Figure]) -> String {
             one.unit.clone(),
             maybe(one.limit),
             maybe(one.ratio),
-            number(one.target),
+            maybe(one.target),
             verdict.to_owned(),
         ];
         table.add_row(cells);

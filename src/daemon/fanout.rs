@@ -3,6 +3,7 @@
 //! is tried again until its time is over, and delays nobody else.
 
 mod desk;
+mod errands;
 mod health;
 mod slots;
 mod taking;
@@ -20,7 +21,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Taken, Work};
+use self::desk::{Desk, Flight, MAX_IN_HAND, Stage, Work};
+use self::errands::{Errand, end};
 use self::slots::{Seat, Slots};
 use self::taking::{recipient, take};
 use self::word::{Word, told};
@@ -29,15 +31,12 @@ use super::courier::LONGEST_NAP;
 use super::line::Line;
 use super::{DRAIN, Sight, Sights};
 use crate::ids::ChannelId;
-use crate::outbox::share::{Count, Disabled, Hand, Landed, News, Owing, Share};
+use crate::outbox::share::{Disabled, Hand, Landed, Owing};
 use crate::outbox::{Claimed, Outcome, Settlement};
 use crate::route::Listener;
 use crate::sink::{Many, Missed, Receipt, SendError};
 use crate::store::{Store, StoreError};
 use crate::time::{TimeDelta, Timestamp};
-
-/// For how long a message in hand is told to new subscribers; with the longest answer that is waited for, it stays within its lease.
-const ROUND: TimeDelta = TimeDelta::seconds(60);
 
 /// How many ends are stored together, and how long the first of them waits for others.
 const BATCH: usize = 256;
@@ -53,8 +52,10 @@ const SHARE_OF_FILES: u64 = 2;
 /// When a message is taken in hand again that was put down while others were on their way to its last subscribers.
 const PARKED_FOR: TimeDelta = TimeDelta::seconds(5);
 
-/// How many messages are taken in hand before the others.
+/// How many messages are taken in hand before the others, and the longest that the others wait while those keep everybody busy: to take
+/// them is work, which would make the first wait.
 const FIRST_IN_HAND: usize = 4;
+const LONGEST_FIRST: Duration = Duration::from_millis(250);
 
 /// How soon the store is asked again for what is due, where nothing was.
 const SHORTEST_NAP: TimeDelta = TimeDelta::milliseconds(50);
@@ -73,16 +74,6 @@ pub struct Fanout {
     sights: Sights,
     /// Who has the people on duty hear of those who are disabled.
     line: Option<Line>,
-}
-
-/// What is asked of the store, and what came back.
-enum Errand {
-    Taken(Result<(Vec<Taken>, Option<Timestamp>), StoreError>),
-    Read(Hand, Result<Share, StoreError>),
-    Stored(Vec<Landed>, Result<usize, StoreError>),
-    Ended(Box<Work>, Result<Settlement, StoreError>),
-    Noted(News, Result<Vec<Disabled>, StoreError>),
-    Said(Vec<Disabled>, bool),
 }
 
 /// One who is being spoken to.
@@ -133,6 +124,10 @@ struct Shift<'a> {
     storing: usize,
     errands: FuturesUnordered<BoxFuture<'static, Errand>>,
     is_taking: bool,
+    /// True when something may have come since it was last asked what is due.
+    has_rung: bool,
+    /// Until when the less urgent messages wait to be taken in hand, as long as the first keep everybody busy.
+    first_until: Option<Instant>,
     /// Where the word stands that some were disabled.
     word: Word,
     /// When the store last said who was.
@@ -162,6 +157,8 @@ impl<'a> Shift<'a> {
             storing: 0,
             errands: FuturesUnordered::new(),
             is_taking: false,
+            has_rung: false,
+            first_until: None,
             word: Word::Unknown,
             asked_at: Instant::now(),
             look_at: clock.now(),
@@ -186,7 +183,7 @@ impl<'a> Shift<'a> {
                     }
                 }
                 Some(errand) = self.errands.next(), if !self.errands.is_empty() => self.done(errand),
-                () = bell.notified(), if self.stops_at.is_none() => self.look_at = self.clock.now(),
+                () = bell.notified(), if self.stops_at.is_none() => self.has_rung = true,
                 () = tokio::time::sleep_until(wake) => {}
                 () = stop.cancelled(), if self.stops_at.is_none() => self.stops_at = Some(Instant::now() + DRAIN),
             }
@@ -210,11 +207,12 @@ impl<'a> Shift<'a> {
             return;
         }
         let now = self.clock.now();
-        // Whoever has nothing in hand takes the most urgent first, and the rest while those are told.
+        // Whoever has nothing in hand takes the most urgent first, and the rest when nearly all are told of those.
         let most = if self.desk.works().is_empty() { FIRST_IN_HAND } else { MAX_IN_HAND };
         let room = most.saturating_sub(self.desk.works().len());
-        if self.stops_at.is_none() && !self.is_taking && self.look_at <= now && 0 < room {
-            self.is_taking = true;
+        let is_due = self.has_rung || (self.look_at <= now && !self.is_at_the_first(now));
+        if self.stops_at.is_none() && !self.is_taking && is_due && 0 < room {
+            (self.is_taking, self.has_rung) = (true, false);
             let store = Arc::clone(&self.fanout.store);
             let of = (self.fanout.channel().clone(), self.fanout.listener.audience);
             self.errands.push(take(store, of, (room, self.fanout.many.hub().is_some()), now));
@@ -229,6 +227,15 @@ impl<'a> Shift<'a> {
             self.note_health();
         }
         self.end_works(now);
+    }
+
+    /// Whether what is less urgent is left lying for now.
+    fn is_at_the_first(&mut self, now: Timestamp) -> bool {
+        let is_at_it = self.first_until.is_some_and(|until| Instant::now() < until) && self.desk.is_at_the_first(now);
+        if !is_at_it {
+            self.first_until = None;
+        }
+        is_at_it
     }
 
     /// Whether it is time to ask whom another node has disabled meanwhile, where this one can tell it.
@@ -299,14 +306,17 @@ impl<'a> Shift<'a> {
 
     /// Puts down what is done, what is over, and what waits while its place is wanted.
     fn end_works(&mut self, now: Timestamp) {
-        let is_crowded = MAX_IN_HAND / 2 <= self.desk.works().len() || self.stops_at.is_some();
+        let in_hand = self.desk.works().len();
+        let is_full = MAX_IN_HAND <= in_hand || self.stops_at.is_some();
+        let is_crowded = is_full || MAX_IN_HAND / 2 <= in_hand;
         let is_stopped = self.stops_at.is_some_and(|at| at <= Instant::now());
         let ended: Vec<(Hand, Stage)> = self
             .desk
             .works()
             .iter()
             .filter_map(|work| match work.stage(now) {
-                Stage::Going if is_crowded && work.is_idle(now) => {
+                // Who only waits for another message's answer is spoken to soon; what waits so is kept while there is any room.
+                Stage::Going if is_crowded && (is_full || !work.is_parked()) && work.is_idle(now) => {
                     Some((work.hand, Stage::Waiting(work.next_due().unwrap_or(now + PARKED_FOR))))
                 }
                 Stage::Going if is_stopped && work.is_at_rest() => Some((work.hand, Stage::Waiting(now))),
@@ -379,11 +389,13 @@ impl<'a> Shift<'a> {
                 let is_more = !taken.is_empty();
                 let next = next.map_or(nap, |next| next.clamp(now + SHORTEST_NAP, nap));
                 self.look_at = if is_more { now } else { next };
+                let is_first = is_more && self.desk.works().is_empty();
+                self.first_until = is_first.then(|| Instant::now() + LONGEST_FIRST);
                 taken.into_iter().for_each(|one| self.desk.take(one));
                 None
             }
             Errand::Taken(Err(why)) => {
-                self.is_taking = false;
+                (self.is_taking, self.has_rung) = (false, true);
                 Some(why)
             }
             Errand::Read(hand, Ok(share)) => {
@@ -505,60 +517,11 @@ impl<'a> Shift<'a> {
         let slot = self.slots.next().filter(|_| !self.slots.has_room() || self.slots.is_full());
         let due = self.desk.next_due(at).map(real);
         let looks = !self.is_taking && self.stops_at.is_none() && self.desk.works().len() < MAX_IN_HAND;
-        let look = looks.then(|| real(self.look_at));
+        let look = real(self.look_at);
+        let look = looks.then(|| self.first_until.map_or(look, |until| until.max(look)));
         let nap = now + LONGEST_NAP.to_std().unwrap_or(REST);
         let wakes = [batch, slot, due, look, self.stops_at.map(|at| at.max(now + LONGEST_BATCH)), Some(nap)];
         let wake = wakes.into_iter().flatten().min().unwrap_or(nap).max(now + Duration::from_millis(1));
         self.rests_until.filter(|until| now < *until).map_or(wake, |until| wake.max(until))
     }
-}
-
-/// Settles what was put down.
-fn end(store: Arc<dyn Store>, work: Work, stage: Stage, now: Timestamp) -> BoxFuture<'static, Errand> {
-    Box::pin(async move {
-        let hand = work.hand;
-        let ending = async {
-            let outcome = match stage {
-                Stage::Going | Stage::Waiting(_) => Outcome::Again { due: due_of(stage, now), why: waits(&work) },
-                Stage::Over if work.is_replaced() => {
-                    Outcome::Again { due: now, why: "a newer word goes to its subscribers".to_owned() }
-                }
-                Stage::Done | Stage::Over => ended(&work, store.count_shares(hand.delivery).await?),
-            };
-            let settlement = Settlement { id: hand.delivery, token: hand.token, outcome, at: now };
-            store.settle(vec![settlement.clone()]).await?;
-            Ok(settlement)
-        };
-        let ended = ending.await;
-        Errand::Ended(Box::new(work), ended)
-    })
-}
-
-fn due_of(stage: Stage, now: Timestamp) -> Timestamp {
-    match stage {
-        Stage::Waiting(due) => due.max(now),
-        Stage::Going | Stage::Done | Stage::Over => now,
-    }
-}
-
-fn waits(work: &Work) -> String {
-    let why = work.why.as_ref().map(|why| format!("; the last: {why}")).unwrap_or_default();
-    format!("{} subscribers or more do not have it yet{why}", work.open())
-}
-
-/// What a message came to at all of its subscribers.
-fn ended(work: &Work, count: Count) -> Outcome {
-    let Count { told, deaf, dead } = count;
-    let why = work.why.as_ref().map(|why| format!("; the last: {why}")).unwrap_or_default();
-    let open = work.open();
-    let also = |count: u64, what: &str| if count == 0 { String::new() } else { format!(", {count} {what}") };
-    let late = also(open as u64, "for whom its time ran out");
-    if told == 0 && 0 < dead {
-        return Outcome::Dead { why: format!("none of {dead} subscribers took it{late}{why}") };
-    }
-    if told == 0 && 0 < open {
-        return Outcome::Expired;
-    }
-    let (dead, deaf) = (also(dead, "refused"), also(deaf, "do not hear of it"));
-    Outcome::Delivered { receipt: format!("{told} subscribers{dead}{deaf}{late}") }
 }

@@ -19,6 +19,7 @@ use nadhir::unit::Metric;
 mod backtest;
 mod cap;
 mod scale;
+mod service;
 
 /// Hours of forecast and of past, as the shipped feed asks for.
 const HOURS: i64 = 72;
@@ -27,6 +28,7 @@ fn main() {
     cap::report();
     backtest::report();
     scale::report();
+    service::report();
     divan::main();
 }
 

@@ -54,6 +54,7 @@ macro_rules! on_both {
 
 mod kit;
 mod liars;
+mod order;
 mod program;
 mod replay;
 
@@ -86,6 +87,8 @@ enum Answer {
     Status(u16),
     /// This status so many times, and then 200.
     Until(u16, usize),
+    /// 503, and to be asked again after so many seconds.
+    Later(u64),
     /// None at all.
     Never,
 }
@@ -97,8 +100,8 @@ async fn receive(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, Bytes) {
-    let echo = body.clone();
+) -> (StatusCode, HeaderMap, Bytes) {
+    let (echo, mut own) = (body.clone(), HeaderMap::new());
     let answer = {
         let mut desk = desk.lock().unwrap();
         let arrived = desk.arrived.entry(name.clone()).or_default();
@@ -108,11 +111,15 @@ async fn receive(
             None => Some(200),
             Some(Answer::Status(status)) => Some(*status),
             Some(Answer::Until(status, count)) => Some(if times <= *count { *status } else { 200 }),
+            Some(Answer::Later(seconds)) => {
+                own.insert("retry-after", (*seconds).into());
+                Some(503)
+            }
             Some(Answer::Never) => None,
         }
     };
     match answer {
-        Some(status) => (StatusCode::from_u16(status).unwrap(), echo),
+        Some(status) => (StatusCode::from_u16(status).unwrap(), own, echo),
         None => std::future::pending().await,
     }
 }

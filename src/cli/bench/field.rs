@@ -32,6 +32,9 @@ use crate::subscriber::{NewSubscriber, State, Wishes};
 use crate::table::read_file;
 use crate::time::TimeDelta;
 
+/// Who vouches for the receivers.
+pub(super) const AUTHORITY: &str = include_str!("loopback/authority.pem");
+
 /// How many subscribers are entered in one transaction.
 const TOGETHER: usize = 10_000;
 
@@ -45,6 +48,8 @@ const SIGHTS: usize = 1024;
 pub(super) struct Receivers {
     /// Where they listen: host and port.
     pub(super) at: String,
+    /// Where they listen under TLS.
+    pub(super) under_tls: String,
     _process: Child,
 }
 
@@ -57,8 +62,9 @@ impl Receivers {
         command.args(["bench", "--receive"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().context("the receivers could not be started")?;
         let out = process.stdout.take().context("the receivers say nothing")?;
-        let line = BufReader::new(out).lines().next_line().await?;
-        Ok(Self { at: line.context("the receivers did not say where they listen")?, _process: process })
+        let line = BufReader::new(out).lines().next_line().await?.unwrap_or_default();
+        let (at, under_tls) = line.split_once(' ').context("the receivers did not say where they listen")?;
+        Ok(Self { at: at.to_owned(), under_tls: under_tls.to_owned(), _process: process })
     }
 
     /// What has arrived since the last time: when, in microseconds since 1970, and how the path of its receiver begins.
@@ -108,6 +114,7 @@ impl Field {
     pub(super) async fn open(count: usize, url: impl Fn(usize) -> String) -> anyhow::Result<Self> {
         let place = Place::new()?;
         std::fs::write(place.0.join("key"), "a key for measurements, which nobody else uses")?;
+        std::fs::write(place.0.join("ca.pem"), AUTHORITY)?;
         let store = Arc::new(SqliteStore::open(place.0.join("bench.db"))?);
         let lease = store.lead(Clock::System.now()).await?;
         let channel = ChannelId::new("bench")?;
@@ -238,7 +245,7 @@ fn listener(channel: ChannelId) -> Listener {
 }
 
 fn opener() -> anyhow::Result<Arc<dyn Opener>> {
-    let text = "secret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\n".to_owned();
+    let text = "secret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\nca = \"ca.pem\"\n".to_owned();
     let file = Arc::new(SourceFile { name: "bench".to_owned(), text });
     let problems = Problems::new();
     let opener = read_file(&file, &problems, |table| (subscribers::KIND.parse)(&table));

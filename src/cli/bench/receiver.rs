@@ -6,8 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 const CLOSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const KEEP: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -19,29 +23,58 @@ const MAX_REQUEST_LEN: usize = 256 * 1024;
 /// When something came: microseconds since 1970, with the first letter of its path and an `r` where it is a red warning.
 type Arrivals = Arc<Mutex<Vec<(u64, [u8; 2])>>>;
 
-/// Listens, prints where, and goes on until the standard input ends.
+/// What they show over TLS.
+const CERTIFICATE: &[u8] = include_bytes!("loopback/receiver.pem");
+
+/// Listens, prints where in the open and where over TLS, and goes on until the standard input ends.
 pub(super) fn run() -> anyhow::Result<()> {
     let runtime = super::runtime()?;
+    let tls = TlsAcceptor::from(Arc::new(sealed()?));
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("no port could be had")?;
+        let plain = TcpListener::bind("127.0.0.1:0").await.context("no port could be had")?;
+        let under_tls = TcpListener::bind("127.0.0.1:0").await.context("no port could be had")?;
         let mut out = std::io::stdout();
-        writeln!(out, "{}", listener.local_addr()?)?;
+        writeln!(out, "{} {}", plain.local_addr()?, under_tls.local_addr()?)?;
         out.flush()?;
         let arrivals = Arrivals::default();
-        let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&arrivals)));
-            }
-        });
+        let serving = [
+            tokio::spawn(listen(plain, None, Arc::clone(&arrivals))),
+            tokio::spawn(listen(under_tls, Some(tls), arrivals)),
+        ];
         let reading = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
         let _ = reading.await;
-        serving.abort();
+        serving.iter().for_each(tokio::task::JoinHandle::abort);
         Ok(())
     })
 }
 
-async fn serve(mut stream: TcpStream, arrivals: Arrivals) {
-    let _ = stream.set_nodelay(true);
+/// TLS that never takes up an older session: ten thousand subscribers are ten thousand strangers.
+fn sealed() -> anyhow::Result<ServerConfig> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(CERTIFICATE).collect::<Result<_, _>>()?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
+    let mut config = builder.with_single_cert(chain, PrivateKeyDer::from_pem_slice(CERTIFICATE)?)?;
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    Ok(config)
+}
+
+async fn listen(listener: TcpListener, tls: Option<TlsAcceptor>, arrivals: Arrivals) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        let arrivals = Arc::clone(&arrivals);
+        match tls.clone() {
+            None => drop(tokio::spawn(serve(stream, arrivals))),
+            Some(tls) => drop(tokio::spawn(async move {
+                if let Ok(stream) = tls.accept(stream).await {
+                    serve(stream, arrivals).await;
+                }
+            })),
+        }
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, arrivals: Arrivals) {
     let mut bytes = Vec::with_capacity(8 * 1024);
     while let Some((way, rest)) = request(&mut stream, &mut bytes).await {
         let (answer, goes_on) = match way {
@@ -64,7 +97,7 @@ async fn serve(mut stream: TcpStream, arrivals: Arrivals) {
 }
 
 /// Reads one request: how its path begins and whether it is red, and how many bytes it took.
-async fn request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<([u8; 2], usize)> {
+async fn request<S: AsyncRead + Unpin>(stream: &mut S, bytes: &mut Vec<u8>) -> Option<([u8; 2], usize)> {
     loop {
         if let Some(found) = whole(bytes) {
             return Some(found);

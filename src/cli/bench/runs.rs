@@ -2,60 +2,93 @@
 
 use futures_util::future::BoxFuture;
 
+use super::bare::{self, Way};
 use super::field::{Field, Receivers, computed, peak};
-use super::{Figure, bare, service};
+use super::{Figure, service};
 use crate::hazard::Severity;
 
 /// Some figures that are measured together.
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    pub(super) run: fn() -> BoxFuture<'static, anyhow::Result<Vec<Figure>>>,
+    /// Measures so many times.
+    pub(super) run: fn(usize) -> BoxFuture<'static, anyhow::Result<Vec<Figure>>>,
+    /// Whether it is measured where the figures are to be had soon.
+    pub(super) is_short: bool,
 }
 
 pub(super) const CASES: &[Case] = &[
     Case {
         name: "fan-out",
         about: "one message to 10,000 subscribers, a fresh connection each",
-        run: || Box::pin(fan_out()),
+        run: |times| Box::pin(fan_out(times)),
+        is_short: true,
     },
-    Case { name: "warm", about: "the same over connections that are kept", run: || Box::pin(warm()) },
-    Case { name: "burst", about: "20 messages at once to 500 subscribers", run: || Box::pin(burst()) },
+    Case {
+        name: "tls",
+        about: "the same over TLS, a whole handshake each",
+        run: |times| Box::pin(tls(times)),
+        is_short: true,
+    },
+    Case {
+        name: "warm",
+        about: "the same over connections that are kept",
+        run: |times| Box::pin(warm(times)),
+        is_short: true,
+    },
+    Case {
+        name: "burst",
+        about: "20 messages at once to 500 subscribers",
+        run: |times| Box::pin(burst(times)),
+        is_short: true,
+    },
     Case {
         name: "hanging",
         about: "10,000 subscribers of whom 20 of 100 hang and 10 answer 500",
-        run: || Box::pin(hanging()),
+        run: |times| Box::pin(hanging(times)),
+        is_short: true,
     },
     Case {
         name: "storm",
         about: "52 warnings at once to 1,000 subscribers, one of them red",
-        run: || Box::pin(storm()),
+        run: |times| Box::pin(storm(times)),
+        is_short: true,
     },
     Case {
         name: "decision",
         about: "from an order of the desk to 100 channels, by the service itself",
-        run: || Box::pin(service::decision()),
+        run: |_| Box::pin(service::decision()),
+        is_short: true,
     },
     Case {
         name: "kill",
         about: "the service is killed in the midst of 10,000 subscribers, and started again",
-        run: || Box::pin(service::kill()),
+        run: |times| Box::pin(service::kill(times)),
+        is_short: true,
     },
     Case {
         name: "start",
         about: "the service starts with 100,000 lines in its journal",
-        run: || Box::pin(service::start()),
+        run: |times| Box::pin(service::start(times)),
+        is_short: true,
     },
     Case {
         name: "idle",
         about: "the service with nothing to do, for half a minute",
-        run: || Box::pin(service::idle()),
+        run: |_| Box::pin(service::idle()),
+        is_short: true,
     },
-    Case { name: "everyone", about: "one message to 563,458 subscribers", run: || Box::pin(everyone()) },
+    Case {
+        name: "everyone",
+        about: "one message to 563,458 subscribers",
+        run: |_| Box::pin(everyone()),
+        is_short: false,
+    },
 ];
 
-/// How often each is measured; the median counts.
+/// How often each is measured, and how often where the figures are to be had soon; the median counts.
 pub(super) const TIMES: usize = 5;
+pub(super) const SOON: usize = 1;
 
 /// How many subscribers, where it is not said otherwise.
 const MANY: usize = 10_000;
@@ -65,27 +98,27 @@ const EVERYONE: usize = 563_458;
 
 pub(super) const MB: f64 = 1_000_000.0;
 
-async fn fan_out() -> anyhow::Result<Vec<Figure>> {
+async fn fan_out(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(MANY, |number| format!("http://{}/c/{number}", receivers.at)).await?;
     let body = field.body()?;
     field.tell().await?;
-    let (mut times, mut limits, mut cpu, mut bare_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..TIMES {
+    let (mut took, mut limits, mut cpu, mut bare_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..times {
         let before = computed();
-        times.push(field.tell().await?.as_secs_f64());
+        took.push(field.tell().await?.as_secs_f64());
         cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
         let before = computed();
-        limits.push(bare::run(&receivers.at, MANY, true, &body).await?.as_secs_f64());
+        limits.push(bare::run(&receivers.at, MANY, Way::Fresh, &body).await?.as_secs_f64());
         bare_cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
     }
     let early = peak();
-    for _ in TIMES + 1..20 {
+    for _ in times + 1..20 {
         field.tell().await?;
     }
     let late = peak();
     field.close().await?;
-    let (time, limit) = (median(times), median(limits));
+    let (time, limit) = (median(took), median(limits));
     Ok(vec![
         Figure::new("fan-out", time, "s", Some(limit), (1.5 * limit).min(0.7)),
         Figure::new("fan-out-cpu", median(cpu), "us a delivery", Some(median(bare_cpu)), 65.0),
@@ -94,32 +127,53 @@ async fn fan_out() -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-async fn warm() -> anyhow::Result<Vec<Figure>> {
+async fn warm(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(MANY, |number| format!("http://{}/k/{number}", receivers.at)).await?;
     let body = field.body()?;
     field.tell().await?;
-    let (mut times, mut limits) = (Vec::new(), Vec::new());
-    for _ in 0..TIMES {
-        times.push(field.tell().await?.as_secs_f64());
-        limits.push(bare::run(&receivers.at, MANY, false, &body).await?.as_secs_f64());
+    let (mut took, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        took.push(field.tell().await?.as_secs_f64());
+        limits.push(bare::run(&receivers.at, MANY, Way::Kept, &body).await?.as_secs_f64());
     }
     field.close().await?;
-    Ok(vec![Figure::new("warm", median(times), "s", Some(median(limits)), 0.3)])
+    Ok(vec![Figure::new("warm", median(took), "s", Some(median(limits)), 0.3)])
 }
 
-async fn burst() -> anyhow::Result<Vec<Figure>> {
+async fn tls(times: usize) -> anyhow::Result<Vec<Figure>> {
+    let receivers = Receivers::start().await?;
+    let mut field = Field::open(MANY, |number| format!("https://{}/c/{number}", receivers.under_tls)).await?;
+    let body = field.body()?;
+    field.tell().await?;
+    let (mut took, mut limits, mut cpu, mut bare_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..times {
+        let before = computed();
+        took.push(field.tell().await?.as_secs_f64());
+        cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
+        let before = computed();
+        limits.push(bare::run(&receivers.under_tls, MANY, Way::Sealed, &body).await?.as_secs_f64());
+        bare_cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
+    }
+    field.close().await?;
+    Ok(vec![
+        Figure::beside("tls", median(took), "s", Some(median(limits))),
+        Figure::beside("tls-cpu", median(cpu), "us a delivery", Some(median(bare_cpu))),
+    ])
+}
+
+async fn burst(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(500, |number| format!("http://{}/c/{number}", receivers.at)).await?;
     let body = field.body()?;
     field.tell().await?;
-    let (mut times, mut limits) = (Vec::new(), Vec::new());
-    for _ in 0..TIMES {
-        times.push(field.tell_all(&[Severity::Red; 20]).await?.as_secs_f64());
-        limits.push(bare::run(&receivers.at, MANY, true, &body).await?.as_secs_f64());
+    let (mut took, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..times {
+        took.push(field.tell_all(&[Severity::Red; 20]).await?.as_secs_f64());
+        limits.push(bare::run(&receivers.at, MANY, Way::Fresh, &body).await?.as_secs_f64());
     }
     field.close().await?;
-    Ok(vec![Figure::new("burst", median(times), "s", Some(median(limits)), 0.4)])
+    Ok(vec![Figure::new("burst", median(took), "s", Some(median(limits)), 0.4)])
 }
 
 async fn everyone() -> anyhow::Result<Vec<Figure>> {
@@ -128,7 +182,7 @@ async fn everyone() -> anyhow::Result<Vec<Figure>> {
     let body = field.body()?;
     let time = field.tell().await?.as_secs_f64();
     let (memory, size) = (peak() as f64 / MB, field.size() as f64 / MB);
-    let limit = bare::run(&receivers.at, EVERYONE, true, &body).await?.as_secs_f64();
+    let limit = bare::run(&receivers.at, EVERYONE, Way::Fresh, &body).await?.as_secs_f64();
     field.close().await?;
     Ok(vec![
         Figure::new("everyone", time, "s", Some(limit), 40.0),
@@ -155,11 +209,11 @@ async fn p99(field: &mut Field, receivers: &Receivers, all: usize, said: &[Sever
     Ok(arrived.get(all * 99 / 100).copied().unwrap_or_default() as f64 / 1000.0)
 }
 
-async fn hanging() -> anyhow::Result<Vec<Figure>> {
+async fn hanging(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let healthy = MANY * 7 / 10;
     let (mut clean, mut mixed) = (Vec::new(), Vec::new());
-    for _ in 0..TIMES {
+    for _ in 0..times {
         let mut field = Field::open(MANY, |number| format!("http://{}/c/{number}", receivers.at)).await?;
         clean.push(p99(&mut field, &receivers, MANY, &[Severity::Red]).await?);
         field.close().await?;
@@ -177,12 +231,12 @@ async fn hanging() -> anyhow::Result<Vec<Figure>> {
     Ok(vec![Figure::new("hanging", median(mixed), "ms p99 of the healthy", Some(limit), 1.2 * limit)])
 }
 
-async fn storm() -> anyhow::Result<Vec<Figure>> {
+async fn storm(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(1_000, |number| format!("http://{}/c/{number}", receivers.at)).await?;
     field.tell().await?;
     let (mut alone, mut among) = (Vec::new(), Vec::new());
-    for _ in 0..TIMES {
+    for _ in 0..times {
         alone.push(p99(&mut field, &receivers, 1_000, &[Severity::Red]).await?);
         field.settled(1).await?;
         let mut all = vec![Severity::Yellow; 51];

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::Figure;
 use super::field::{Place, Receivers};
-use super::runs::{MB, TIMES, median};
+use super::runs::{MB, median};
 use crate::cli::place::DATABASE;
 use crate::config::embedded;
 use crate::daemon::control::{Question, ask};
@@ -136,7 +136,7 @@ impl Service {
 }
 
 /// How soon it is ready on a store with [`LINES`] lines.
-pub(super) async fn start() -> anyhow::Result<Vec<Figure>> {
+pub(super) async fn start(times: usize) -> anyhow::Result<Vec<Figure>> {
     let house = House::new(None)?;
     {
         let store = house.store()?;
@@ -152,13 +152,13 @@ pub(super) async fn start() -> anyhow::Result<Vec<Figure>> {
             store.commit(lease, commit).await?;
         }
     }
-    let mut times = Vec::new();
-    for _ in 0..TIMES {
+    let mut took = Vec::new();
+    for _ in 0..times {
         let service = house.start().await?;
-        times.push(service.took.as_secs_f64());
+        took.push(service.took.as_secs_f64());
         service.kill().await?;
     }
-    Ok(vec![Figure::new("start", median(times), "s until ready", None, 0.3)])
+    Ok(vec![Figure::new("start", median(took), "s until ready", None, 0.3)])
 }
 
 /// What it takes with the shipped feeds and governorates while nothing happens.
@@ -232,10 +232,10 @@ async fn wait_for(receivers: &Receivers, count: usize) -> anyhow::Result<Vec<u64
 }
 
 /// How long after a start it goes on telling [`MANY`] subscribers, [`HEARD`] of whom had heard when it was killed.
-pub(super) async fn kill() -> anyhow::Result<Vec<Figure>> {
+pub(super) async fn kill(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut resumes = Vec::new();
-    for _ in 0..TIMES {
+    for _ in 0..times {
         let channel = "[open]\nkind = \"subscribers\"\naudience = \"public\"\nsecret = { file = \"key\" }\nallow = [\"127.0.0.0/8\"]\n";
         let house = House::new(Some(channel))?;
         let new = (0..MANY).map(|number| NewSubscriber {

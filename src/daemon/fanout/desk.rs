@@ -22,6 +22,12 @@ pub(super) const MAX_IN_HAND: usize = 64;
 /// With fewer than this ready, the next shares are asked for before they are needed: the store may be busy with a commit just then.
 const LOW: usize = 1_536;
 
+/// With fewer than this ready of what is more urgent, those are asked for who are owed what is less so.
+const LOW_BEFORE: usize = 256;
+
+/// With fewer than this ready of what is most urgent, messages that are less so may be taken in hand.
+const LOW_FIRST: usize = 128;
+
 /// The most who wait in memory for another try of one message; who comes after waits in the store for the next round.
 const MAX_WAITING: usize = 20_000;
 
@@ -190,19 +196,35 @@ impl Desk {
 
     /// Of which messages the next share is to be read, after which one.
     pub(super) fn hungry(&mut self, now: Timestamp) -> Vec<(Hand, Option<i64>, Timestamp, bool)> {
-        // What is more urgent is read first; while there is enough of it, nobody reads what comes after.
-        let (mut hungry, mut ready) = (Vec::new(), 0);
+        // What is more urgent is read first, and by itself; while there is enough of it, nobody reads what comes after.
+        let (mut hungry, mut before) = (Vec::new(), 0);
         for work in self.works.iter_mut().filter(|work| work.goes_on(now)) {
-            ready += work.ready.len();
-            if LOW <= ready {
+            let own = work.ready.len();
+            if LOW_BEFORE <= before || LOW <= before + own {
                 break;
             }
             if !work.is_read && !work.is_reading {
                 work.is_reading = true;
                 hungry.push((work.hand, work.after, work.taken.said, is_correction(work.taken.claimed.urgency)));
             }
+            if work.is_reading && own == 0 {
+                break;
+            }
+            before += own;
         }
         hungry
+    }
+
+    /// True while what is most urgent keeps everybody busy: many are to be told of it, or it is being found out who.
+    pub(super) fn is_at_the_first(&self, now: Timestamp) -> bool {
+        let mut going = self.works.iter().filter(|work| work.goes_on(now)).peekable();
+        let Some(first) = going.peek().map(|work| work.taken.claimed.urgency) else { return false };
+        let (mut ready, mut is_read) = (0, true);
+        for work in going.take_while(|work| work.taken.claimed.urgency == first) {
+            ready += work.ready.len();
+            is_read &= work.is_read;
+        }
+        !is_read || LOW_FIRST <= ready
     }
 
     /// Puts a share that was read with the rest; tells who does not hear of it.
@@ -225,6 +247,8 @@ impl Desk {
             }
             health.is_active(owing.subscriber);
             match owing.due.filter(|due| now < *due) {
+                // Its last try has been.
+                Some(due) if work.taken.claimed.expires <= due => work.late += 1,
                 Some(due) => work.wait(due, owing),
                 None => work.ready.push_back(owing),
             }
@@ -303,11 +327,12 @@ impl Desk {
         }
         let sent = sent.map_err(SendError::from);
         let may_have = matches!(sent, Err(SendError::Unknown { .. }));
+        let last = sent.as_ref().err().map(ToString::to_string);
         let work = self.work(hand)?;
         work.aloft = work.aloft.saturating_sub(1);
         let (subscriber, tried_before) = (owing.subscriber, owing.tries);
-        let tries = tried_before.saturating_add(1);
-        let end = match outcome(sent, tries, now, work.taken.claimed.expires, chance) {
+        let (tries, expires) = (tried_before.saturating_add(1), work.taken.claimed.expires);
+        let end = match outcome(sent, tries, now, expires, chance) {
             Outcome::Delivered { .. } => End::Told,
             Outcome::Dead { why } => {
                 work.why = Some(why.clone());
@@ -319,10 +344,12 @@ impl Desk {
                 work.wait(due, owing);
                 End::Again { tries, due, why, may_have }
             }
-            // Its time is over, which the message itself says.
+            // There is no time for another try, which is told by its being due when the message ends.
             Outcome::Expired => {
+                let why = last.unwrap_or_default();
+                work.why = Some(why.clone());
                 work.late += 1;
-                return None;
+                End::Again { tries, due: expires, why, may_have }
             }
         };
         work.unstored += 1;
@@ -443,6 +470,11 @@ impl Work {
             && self.is_read
             && self.ready.is_empty()
             && self.waiting.peek().is_none_or(|one| now < one.due)
+    }
+
+    /// True when somebody waits for it until something else has reached him.
+    pub(super) fn is_parked(&self) -> bool {
+        0 < self.parked
     }
 
     /// True when nobody is spoken to of it and all that is known of it is stored.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, try_join_all};
 
 use super::desk::{Subject, Taken};
-use super::{Errand, ROUND};
+use super::errands::Errand;
 use crate::daemon::courier::put_back;
 use crate::ids::ChannelId;
 use crate::message::fewer;
@@ -14,7 +14,10 @@ use crate::outbox::{Claimed, LEASE};
 use crate::route::Audience;
 use crate::sink::Recipient;
 use crate::store::{Store, StoreError, shelf};
-use crate::time::Timestamp;
+use crate::time::{TimeDelta, Timestamp};
+
+/// For how long a message in hand is told to new subscribers; with the longest answer that is waited for, it stays within its lease.
+const ROUND: TimeDelta = TimeDelta::seconds(60);
 
 /// Takes messages in hand, each with what it is about.
 pub(super) fn take(

@@ -260,9 +260,33 @@ async fn what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_tim
     let second = page(Some(first.after)).await.unwrap().remove(0);
     let told = |one: &nadhir::outbox::share::DeadLetter| (one.subscriber.clone(), one.is_given_up);
     assert_eq!((told(&first), told(&second)), (("moved".to_owned(), true), ("broken".to_owned(), false)));
-    // Whether a try for which no other is left is noted is up to chance: how long is waited before the third.
-    assert!(second.why.contains("503") && 1 <= second.tries && second.at.is_some(), "{second:?}");
+    let tries = u32::try_from(field.count("broken")).unwrap();
+    assert!(second.why.contains("503") && second.tries == tries && second.at.is_some(), "{second:?}");
     assert_eq!(page(Some(second.after)).await.unwrap(), []);
+}
+
+async fn a_last_try_counts_as_every_other_and_is_the_last_one_after_a_stop_as_well(kind: Kind) {
+    let mut field = Field::open(kind).await;
+    for name in ["fine", "busy", "flaky"] {
+        field.subscribe(name, Wishes::default()).await;
+    }
+    // It wants to be left alone for longer than the word holds.
+    field.answer("busy", Answer::Later(240));
+    field.answer("flaky", Answer::Until(503, 1));
+    let mut commit = said(0, super::NUMBER, 1, &["open"]);
+    commit.deliveries[0].expires = at(120);
+    field.commit(commit).await;
+    field.start();
+    field.until("the first tries", || async { field.count("busy") == 1 && field.count("flaky") == 1 }).await;
+    field.stop().await;
+    field.start();
+    assert_eq!(field.until_settled(Standing::Delivered).await, "2 subscribers, 1 for whom its time ran out");
+    field.stop().await;
+    assert_eq!((field.count("busy"), field.count("flaky")), (1, 2));
+    let dead = field.store.dead_letters(channel("open"), None, None, 9).await.unwrap();
+    let [busy] = dead.as_slice() else { panic!("{dead:?}") };
+    assert_eq!((busy.subscriber.as_str(), busy.tries, busy.is_given_up, busy.may_have), ("busy", 1, false, false));
+    assert!(busy.why.contains("503"), "{busy:?}");
 }
 
 on_both! {
@@ -271,4 +295,5 @@ on_both! {
     what_was_meant_for_another_audience_is_sent_again_to_nobody,
     whoever_may_have_it_hears_the_correction_though_it_was_paused_in_between,
     what_ran_out_of_time_is_listed_beside_what_was_given_up_a_page_at_a_time,
+    a_last_try_counts_as_every_other_and_is_the_last_one_after_a_stop_as_well,
 }
