@@ -37,6 +37,7 @@ mod journal;
 mod ledger;
 mod outbox;
 mod pool;
+mod probe;
 mod reminders;
 mod replay;
 mod retention;
@@ -49,6 +50,7 @@ pub use address::{Address, MAX_URL_LEN, Server};
 pub use copy::{Moved, Progress, copy};
 use outbox::Claimer;
 use pool::{CHANGE, LOOK, Pool, Work};
+pub use probe::{Found, probe};
 
 /// How many connections the couriers of a node share, with whoever looks into the store. The brain has one for itself: it waits for
 /// nobody there, and what it asks for is done in the order in which it asked.
