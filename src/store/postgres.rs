@@ -319,6 +319,10 @@ impl Replay for PostgresStore {
         ask(&self.couriers, CHANGE, async move |work| replay::send_again(&work, of, newest, as_history).await)
     }
 
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| journal::write_beside(&work, entry).await)
+    }
+
     fn sent_again(&self, of: (i64, i64), why: Option<String>, now: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
         ask(&self.couriers, CHANGE, async move |work| replay::sent_again(&work, of, why.as_deref(), now).await)
     }

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use futures_util::future::join_all;
 use nadhir::config;
 use nadhir::store::cluster::Cluster as _;
 use nadhir::store::postgres::{PostgresStore, Server, probe};
-use nadhir::store::{Commit, Ledger as _, StoreError};
+use nadhir::store::{Commit, Entry, Ledger as _, Replay as _, StoreError};
 
 use super::postgres::{Elephant, open};
 use super::stores::at;
@@ -157,4 +158,24 @@ async fn a_database_that_cannot_be_used_is_told_with_what_to_do() {
     }
     let here = told(&format!("url = {:?}", plain.url(&theirs))).await.unwrap();
     assert!(here.contains("its tables are those of this nadhir"), "{here}");
+}
+
+#[tokio::test]
+async fn a_line_that_is_written_beside_the_leader_is_sealed_with_its_own() {
+    let elephant = Elephant::shared();
+    let url = elephant.url(&elephant.database());
+    let (leader, beside) = (open(&url).await, open(&url).await);
+    let lease = leader.lead(at(0)).await.unwrap();
+    let entry = |text: String| Entry { at: at(1), kind: "replay".to_owned(), subject: "partners".to_owned(), text };
+    let commits = async {
+        for version in 0..20 {
+            let journal = vec![entry(format!("decided {version}"))];
+            leader.commit(lease, Commit { version, journal, ..Commit::default() }).await.unwrap();
+        }
+    };
+    let lines = join_all((0..20).map(|number| beside.record(entry(format!("sent once more {number}")))));
+    let ((), written) = tokio::join!(commits, lines);
+    assert!(written.iter().all(Result::is_ok), "{written:?}");
+    let verdict = leader.verify_journal(None).await.unwrap();
+    assert_eq!((verdict.lines, verdict.faults), (40, vec![]));
 }
