@@ -22,7 +22,8 @@ pub struct Fact {
 pub struct Entry {
     /// When.
     pub at: Timestamp,
-    /// What kind of thing: `bulletin`, `feed`, `trouble`, `silence`, `rule`, `quiet`, `held`, `notice`, `reload`, `change`, `start`.
+    /// What kind of thing: `bulletin`, `feed`, `trouble`, `silence`, `rule`, `quiet`, `held`, `notice`, `reload`, `change`, `start`,
+    /// `replay`.
     pub kind: String,
     /// About whom: a feed, a rule, a bulletin, an alert.
     pub subject: String,

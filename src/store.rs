@@ -420,6 +420,8 @@ pub trait Replay: Send + Sync {
         newest: i64,
         as_history: (bool, Timestamp),
     ) -> BoxFuture<'_, Result<Option<Frozen>, StoreError>>;
+    /// Writes a line into the journal beside the service, sealed like every other: who sends what to whom once more.
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), StoreError>>;
     /// Takes note of how it ended: with nothing where it arrived, else with why not.
     fn sent_again(&self, of: (i64, i64), why: Option<String>, now: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -26,7 +26,7 @@ pub struct Arguments {
     /// Report as JSON.
     #[arg(long)]
     json: bool,
-    /// Ask each enabled feed once and find out whether each channel could send; no message is sent.
+    /// Ask each enabled feed once, and find out whether each channel could send and the database can be used; no message is sent.
     #[arg(long)]
     online: bool,
     /// The state directory, where relative paths of folders, files and secrets begin [default: as `nadhir run`].
@@ -38,14 +38,14 @@ pub struct Arguments {
 pub const HELP: &str = "Examples:  nadhir check /etc/nadhir\n           nadhir check /etc/nadhir --online --state /var/lib/nadhir\n           \
                         nadhir check --json | jq .problems\n\nEvery text of the wording is told once, every story is lived through, and the \
                         next runs of each schedule are shown. With --online each feed is asked once, four at a time and a minute at most, \
-                        and no message is sent to any channel.\n\nExit codes: 0 it can be used, 1 a feed or channel is not as it should be \
-                        (--online), 66 there is no such directory, 69 nobody could be asked, 74 the report cannot be written, 78 mistakes \
+                        and no message is sent to any channel; the database that [store] names is looked into, and nothing is made in it.\n\nExit codes: 0 it can be used, 1 a feed, a channel or the database is not as it \
+                        should be (--online), 66 there is no such directory, 69 nobody could be asked, 74 the report cannot be written, 78 mistakes \
                         in the configuration.";
 
 /// The configuration can be used.
 pub const EX_OK: u8 = 0;
 
-/// The configuration can be used, and a feed or channel is not as it should be.
+/// The configuration can be used, and a feed, a channel or the database is not as it should be.
 pub const EX_NOT_WELL: u8 = 1;
 
 /// The directory does not exist.
@@ -150,7 +150,7 @@ struct JsonReport<'a> {
     ok: bool,
     problems: Vec<JsonProblem<'a>>,
     counts: JsonCounts,
-    /// What came of asking feeds and channels, when they were asked.
+    /// What came of asking feeds, channels and the database, when they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     online: Option<&'a [Probe]>,
 }

@@ -38,6 +38,7 @@ mod journal;
 mod ledger;
 mod outbox;
 mod pool;
+mod probe;
 mod reminders;
 mod replay;
 mod retention;
@@ -51,6 +52,7 @@ pub use address::{Address, MAX_URL_LEN, Server};
 pub use copy::{Moved, Progress, copy};
 use outbox::Claimer;
 use pool::{CHANGE, LOOK, Pool, Work};
+pub use probe::{Found, probe};
 
 /// How many connections the couriers of a node share, with whoever looks into the store. The brain has one for itself: it waits for
 /// nobody there, and what it asks for is done in the order in which it asked.
@@ -325,6 +327,10 @@ impl Replay for PostgresStore {
         as_history: (bool, Timestamp),
     ) -> BoxFuture<'_, Result<Option<Frozen>, StoreError>> {
         ask(&self.couriers, CHANGE, async move |work| replay::send_again(&work, of, newest, as_history).await)
+    }
+
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), StoreError>> {
+        ask(&self.couriers, CHANGE, async move |work| journal::write_beside(&work, entry).await)
     }
 
     fn sent_again(&self, of: (i64, i64), why: Option<String>, now: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -51,6 +51,8 @@ mod online;
 #[cfg(test)]
 mod outside;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod process;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 
+use super::postgres::Elephant;
 use super::process::{End, nadhir, run, text};
 
 /// What nobody may ever see.
@@ -168,4 +169,30 @@ fn nobody_is_asked_by_a_configuration_with_mistakes_and_a_missing_secret_is_told
     let broken = [feed("stations", &format!("{base}/rain")).replace("\"mm\"", "\"mn\"")];
     let end = checked(dir.path(), &broken, &[FILE.to_owned()], &[]);
     assert_eq!((end.code, server.heard().len()), (Some(78), before), "{end:?}");
+}
+
+/// What is said of the database that `[store]` names, and whether it is as it should be; nothing else is configured to be asked.
+fn told_of_database(keys: &str) -> (bool, String) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("config")).unwrap();
+    let settings = include_str!("../../config/nadhir.toml").replace("[store]\n", &format!("[store]\n{keys}\n"));
+    std::fs::write(dir.path().join("config/nadhir.toml"), settings).unwrap();
+    let end = checked(dir.path(), &[feed("gone", &format!("http://{}/rain", dead()))], &[FILE.to_owned()], &["--json"]);
+    let report: Value = serde_json::from_str(&end.stdout).unwrap();
+    let asked = report["online"].as_array().unwrap();
+    let store = asked.iter().find(|one| one["what"] == "store").unwrap_or_else(|| panic!("{end:?}"));
+    (store["ok"].as_bool().unwrap(), store["came"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_database_tells_its_version_and_what_is_in_it_and_nothing_is_made_there() {
+    let elephant = Elephant::shared();
+    let database = elephant.database();
+    let keys = format!("url = {:?}", elephant.url(&database));
+    let (ok, came) = told_of_database(&keys);
+    assert!(ok && came.starts_with("PostgreSQL 1") && came.contains("no tables of nadhir"), "{came}");
+    assert_eq!(elephant.psql(&database, "SELECT to_regnamespace('nadhir') IS NULL").unwrap(), "t");
+    elephant.psql(&database, "CREATE SCHEMA nadhir").unwrap();
+    let (ok, came) = told_of_database(&keys);
+    assert!(!ok && came.contains("give nadhir a database of its own"), "{came}");
 }

@@ -98,7 +98,7 @@ impl Elephant {
         prepare(&dir.join("data"));
         // The server lives as long as the input of this shell is open, and its directory goes with it.
         let script = "cd /; \"$1/postgres\" -D \"$2/data\" -k \"$2\" $3 -c fsync=off -c max_connections=300 \
-            -c shared_buffers=32MB >\"$2/log\" 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server; rm -rf \"$2\"";
+            -c shared_buffers=32MB -c log_line_prefix=%d: >\"$2/log\" 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server; rm -rf \"$2\"";
         let keeper = as_somebody(Path::new("/bin/sh"))
             .args(["-c", script, "sh"])
             .args([&programs, &dir])
@@ -129,6 +129,36 @@ impl Elephant {
         match end.status.success() {
             true => Ok(String::from_utf8_lossy(&end.stdout).trim().to_owned()),
             false => Err(String::from_utf8_lossy(&end.stderr).into_owned()),
+        }
+    }
+
+    /// How the statements of sessions of a database were gone about, each with what it read, since [`Elephant::watch`].
+    pub(crate) fn plans(&self, database: &str) -> Vec<String> {
+        let log = std::fs::read_to_string(self.dir.join("log")).unwrap();
+        let mut plans: Vec<String> = Vec::new();
+        let mut is_inside = false;
+        for line in log.lines() {
+            if !line.starts_with('\t') {
+                is_inside = line.starts_with(&format!("{database}:LOG:  duration:")) && line.ends_with("plan:");
+                plans.extend(is_inside.then(String::new));
+            } else if let (true, Some(plan)) = (is_inside, plans.last_mut()) {
+                plan.push_str(line);
+                plan.push('\n');
+            }
+        }
+        plans
+    }
+
+    /// Has the server take down how it goes about every statement of new sessions of a database.
+    pub(crate) fn watch(&self, database: &str) {
+        for setting in [
+            "session_preload_libraries = 'auto_explain'",
+            "auto_explain.log_min_duration = 0",
+            "auto_explain.log_analyze = on",
+            "auto_explain.log_timing = off",
+        ] {
+            // The settings of what is preloaded are known once it is loaded.
+            self.psql(database, &format!("LOAD 'auto_explain'; ALTER DATABASE {database} SET {setting}")).unwrap();
         }
     }
 

@@ -1,5 +1,5 @@
-//! `nadhir check --online`: asks each feed once and finds out whether each channel could send. It keeps nothing, sends no message, and
-//! makes no file.
+//! `nadhir check --online`: asks each feed once, and finds out whether each channel could send and whether the database that several
+//! nodes share can be used. It keeps nothing, sends no message, and makes no file and no tables.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,15 @@ use super::super::columns::{drawn, plain};
 use super::super::feed::asked::Report;
 use super::super::feed::pieces::{Stopped, asker};
 use super::counted;
+use crate::config::database::Database;
 use crate::config::{ChannelConfig, Config, FeedConfig};
 use crate::daemon::clock::Clock;
 use crate::daemon::watcher::folder::Look;
 use crate::feed::{Source, Subscription};
 use crate::sink::World;
+use crate::store::postgres::probe;
 
-/// How long one feed or channel may take, with all that it leads to; each request has a shorter limit of its own.
+/// How long one feed, channel or database may take, with all that it leads to; each request has a shorter limit of its own.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// How many are asked at one time.
@@ -43,7 +45,7 @@ const FORM: &str = "asking {bar:40} {pos}/{len}  {elapsed}  {msg}";
 /// What was asked, and how that went.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Probe {
-    /// `feed` or `channel`.
+    /// `feed`, `channel` or `store`.
     what: &'static str,
     name: String,
     kind: &'static str,
@@ -59,7 +61,8 @@ type Found = Result<String, String>;
 
 /// Asks everything that is enabled, a few at a time; in the order of the files. `state` is where relative paths begin.
 pub(super) async fn ask(config: &Config, state: &Path) -> Vec<Probe> {
-    let bar = bar(config.feeds.len() + config.channels.len());
+    let database = config.settings.database.as_ref();
+    let bar = bar(config.feeds.len() + config.channels.len() + database.iter().len());
     let world = World::new(state.to_path_buf());
     let feeds = config.feeds.iter().map(|feed| {
         let asked: BoxFuture<'_, Found> = Box::pin(feed_found(feed, &config.settings.contact, state.to_path_buf()));
@@ -69,7 +72,11 @@ pub(super) async fn ask(config: &Config, state: &Path) -> Vec<Probe> {
         let asked: BoxFuture<'_, Found> = Box::pin(channel_found(channel, world.as_ref()));
         ("channel", channel.listener.channel.to_string(), channel.kind, asked)
     });
-    let probes = feeds.chain(channels).enumerate().map(|(place, (what, name, kind, asked))| {
+    let stores = database.into_iter().map(|database| {
+        let asked: BoxFuture<'_, Found> = Box::pin(database_found(database, state));
+        ("store", database.address.to_string(), "postgresql", asked)
+    });
+    let probes = feeds.chain(channels).chain(stores).enumerate().map(|(place, (what, name, kind, asked))| {
         let bar = &bar;
         async move {
             bar.set_message(name.clone());
@@ -131,6 +138,12 @@ async fn channel_found(channel: &ChannelConfig, world: Result<&World, &String>) 
         return path_found(&world.dir.join(path));
     }
     channel.opener.open(world)?.probe().await.map(|()| "it could send".to_owned())
+}
+
+/// Whether the database lets nadhir in, and holds its tables or nothing.
+async fn database_found(database: &Database, state: &Path) -> Found {
+    let found = probe(database.server(state)?).await;
+    found.map(|found| found.to_string()).map_err(|why| why.to_string())
 }
 
 /// Whether a file could be written. It is not opened as the service opens it, which makes it, locks it and mends its last line.

@@ -16,6 +16,7 @@ use crate::daemon::clock::Clock;
 use crate::ids::ChannelId;
 use crate::outbox::replay::{Frozen, Sent};
 use crate::outbox::share::DeadLetter;
+use crate::record::Entry;
 use crate::route::Listener;
 use crate::sink::{Many, World};
 use crate::store::postgres::PostgresStore;
@@ -144,6 +145,10 @@ impl Ground {
 
     pub(super) fn sent_again(&self, of: (i64, i64), why: Option<String>) -> Ended {
         self.wait(self.store.sent_again(of, why, self.now())).map_err(unavailable)
+    }
+
+    pub(super) fn record(&self, entry: Entry) -> Ended {
+        self.wait(self.store.record(entry)).map_err(unavailable)
     }
 
     pub(super) fn edit(&self, one: &Subscriber, edit: Edit) -> Ended {

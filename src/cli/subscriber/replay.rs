@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::super::columns::{drawn, plain};
-use super::super::{EX_UNAVAILABLE, EX_USAGE};
+use super::super::{EX_UNAVAILABLE, EX_USAGE, silence};
 use super::ground::{Ground, say};
 use super::post::recipient;
 use super::{EX_FAILED, Ended, Where};
 use crate::outbox::replay::{Choice, Frozen, Sent, choose, counted, history, key_of};
+use crate::record::Entry;
 use crate::route::pace::{Meter, Pace};
 use crate::sink::{Letter, Many, Missed, SendError};
 use crate::subscriber::{State, Subscriber};
@@ -22,7 +23,7 @@ const MAX_LOOKS: usize = 1_000;
 /// What stands after the arguments.
 pub(super) const HELP: &str = "Examples:  nadhir subscriber replay red-crescent --since 6h --dry-run\n           nadhir subscriber replay archive \
     --since 2025-12-09T00:00:00+03:00 --as-history\n\nEach message keeps its webhook-id and its bytes, so that a receiver knows what it has; of \
-    each number the newest word alone is sent. What has expired is not sent as a warning: with --as-history all is sent under the type \
+    each number the newest word alone is sent. The journal has a line of it, which is written before anything is sent. What has expired is not sent as a warning: with --as-history all is sent under the type \
     `history` and a webhook-id of its own, with the message of then as a text within.\n\nExit codes: 0 all was sent, 1 one did not arrive and \
     those after it were not sent, 2 no such subscriber, or one that is told nothing now, 69 the store or the key cannot be had, 78 mistakes in \
     the configuration.";
@@ -44,6 +45,9 @@ pub(super) struct Replay {
     /// One JSON object a line for each message.
     #[arg(long)]
     json: bool,
+    /// Who you are, for the journal.
+    #[arg(long, value_name = "NAME", env = "SUDO_USER", default_value_t = silence::user())]
+    by: String,
     #[command(flatten)]
     at: Where,
 }
@@ -141,6 +145,7 @@ impl Post<'_> {
     fn send(&mut self) -> Ended {
         let (mut chosen, mut newest) = self.look()?;
         let (mut done, mut sent, mut looks) = (0, 0, 1);
+        self.record(&chosen)?;
         loop {
             let is_next = |(one, choice): &&(Sent, Choice)| done < one.delivery && *choice == Choice::Send;
             let Some((one, _)) = chosen.iter().find(is_next).cloned() else { break };
@@ -168,6 +173,25 @@ impl Post<'_> {
             self.sum_up(if sent == 1 { "was sent" } else { "were sent" }, sent, &chosen);
         }
         Ok(())
+    }
+
+    /// Writes into the journal who sends what once more, before any of it is sent; nothing where nothing is.
+    fn record(&self, chosen: &Chosen) -> Ended {
+        let count = counted(chosen).get(&Choice::Send).copied().unwrap_or(0);
+        if count == 0 {
+            return Ok(());
+        }
+        let messages = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
+        let how = if self.asked.as_history { ", as history" } else { "" };
+        let text = format!(
+            "{} has {messages} sent once more to {} of {}, of those since {}{how}",
+            self.asked.by,
+            self.to.name,
+            self.ground.channel(),
+            instant(self.since)
+        );
+        let subject = self.ground.channel().to_string();
+        self.ground.record(Entry { at: self.ground.now(), kind: "replay".to_owned(), subject, text })
     }
 
     /// Sends one message and takes note of how that ended.

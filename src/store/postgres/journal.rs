@@ -22,8 +22,15 @@ const AT_ONCE: i64 = 5_000;
 /// The hashes of the bulletins that a commit brings, by their names.
 pub(super) type Hashes<'a> = BTreeMap<&'a str, Hash>;
 
-/// Writes lines at the end of the chain; one that tells of a bulletin of the same commit carries its hash. Only who leads writes, so that
-/// the end of the chain is nobody else's meanwhile.
+/// Writes a line for somebody who does not lead: nobody who leads writes meanwhile.
+pub(super) async fn write_beside(work: &Work, entry: Entry) -> Result<(), StoreError> {
+    // Who leads shares this row for as long as it writes.
+    work.one("SELECT value FROM meta WHERE name = 'epoch' FOR UPDATE", &[]).await?;
+    write(work, &[entry], &Hashes::new()).await
+}
+
+/// Writes lines at the end of the chain; one that tells of a bulletin of the same commit carries its hash. Only who leads writes, or
+/// whoever keeps it from writing ([`write_beside`]), so that the end of the chain is nobody else's meanwhile.
 pub(super) async fn write(work: &Work, journal: &[Entry], hashes: &Hashes<'_>) -> Result<(), StoreError> {
     if journal.is_empty() {
         return Ok(());

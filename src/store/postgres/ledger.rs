@@ -8,7 +8,7 @@ use super::super::codes::{NOT_AGAIN, code, hold_code};
 use super::super::{Commit, Lease, Saved, StoreError};
 use super::held::{self, Going};
 use super::journal;
-use super::outbox::end_overtaken;
+use super::outbox::end_all_overtaken;
 use super::pool::Work;
 use crate::bulletin::Bulletin;
 use crate::message::{Message, MessageKey};
@@ -25,7 +25,7 @@ pub(super) async fn lead(work: &Work, now: Timestamp) -> Result<Lease, StoreErro
     let epoch = work.one("UPDATE meta SET value = value + 1 WHERE name = 'epoch' RETURNING value", &[]).await?.get(0);
     set_meta(work, "led_at", now).await?;
     end_leases(work, now).await?;
-    end_overtaken(work, None, now).await?;
+    end_all_overtaken(work, now).await?;
     Ok(Lease { epoch })
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn end_leases(work: &Work, now: i64) -> Result<u64, StoreError>
             AND NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = holder AND clock_timestamp() < nodes.until)";
     let ended = work.run(sql, &[&code(Standing::Superseded), &now, &NOT_AGAIN]).await?;
     if ended != 0 {
-        end_overtaken(work, None, now).await?;
+        end_all_overtaken(work, now).await?;
     }
     Ok(ended)
 }

@@ -161,21 +161,36 @@ async fn release(work: &Work, channel: i64, now: i64) -> Result<(), StoreError> 
     let sql = "UPDATE deliveries SET lease_until = NULL, holder = NULL, standing = CASE WHEN is_last THEN $3 ELSE standing END,
             settled_at = CASE WHEN is_last THEN $2 ELSE settled_at END, note = CASE WHEN is_last THEN $4 ELSE note END
         WHERE id IN (SELECT id FROM deliveries
-            WHERE channel = $1 AND standing = 0 AND lease_until IS NOT NULL AND lease_until <= $2 FOR UPDATE SKIP LOCKED)";
-    let released = work.run(sql, &[&channel, &now, &code(Standing::Superseded), &NOT_AGAIN]).await?;
-    if released != 0 { end_overtaken(work, Some(channel), now).await } else { Ok(()) }
+            WHERE channel = $1 AND standing = 0 AND lease_until IS NOT NULL AND lease_until <= $2 FOR UPDATE SKIP LOCKED)
+        RETURNING id";
+    let released = work.rows(sql, &[&channel, &now, &code(Standing::Superseded), &NOT_AGAIN]).await?;
+    end_overtaken(work, &released.iter().map(|row| row.get(0)).collect::<Vec<_>>(), now).await
 }
 
-/// Ends what is owed and in nobody's hands any more, where a newer edition has arrived meanwhile: at a channel, or at all.
-pub(super) async fn end_overtaken(work: &Work, channel: Option<i64>, now: i64) -> Result<(), StoreError> {
+/// Ends what was just taken out of somebody's hands and is owed still, where a newer edition has arrived meanwhile.
+async fn end_overtaken(work: &Work, released: &[i64], now: i64) -> Result<(), StoreError> {
+    if released.is_empty() {
+        return Ok(());
+    }
     let sql = concat!(
-        "UPDATE deliveries SET standing = $2, settled_at = $3, ",
+        "UPDATE deliveries AS d SET standing = $2, settled_at = $3, ",
         overtaken!(),
-        " WHERE id IN (SELECT d.id FROM deliveries d WHERE ($1::bigint IS NULL OR d.channel = $1) AND ",
+        " WHERE d.id = ANY($1) AND ",
+        has_arrived!()
+    );
+    work.run(sql, &[&released, &code(Standing::Superseded), &now]).await.map(drop)
+}
+
+/// The same of all that is owed, for whoever takes the lead or finds that a node has died.
+pub(super) async fn end_all_overtaken(work: &Work, now: i64) -> Result<(), StoreError> {
+    let sql = concat!(
+        "UPDATE deliveries SET standing = $1, settled_at = $2, ",
+        overtaken!(),
+        " WHERE id IN (SELECT d.id FROM deliveries d WHERE ",
         has_arrived!(),
         " FOR UPDATE OF d SKIP LOCKED)"
     );
-    work.run(sql, &[&channel, &code(Standing::Superseded), &now]).await.map(drop)
+    work.run(sql, &[&code(Standing::Superseded), &now]).await.map(drop)
 }
 
 /// Marks what ran out of time; the note keeps why the last try failed, when there was one.

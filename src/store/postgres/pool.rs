@@ -16,6 +16,7 @@ use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
 
 use super::super::StoreError;
 use super::address::Server;
+use super::probe::blame;
 use super::tls::Seal;
 
 /// How long is waited for a connection to be made.
@@ -256,16 +257,4 @@ pub(super) fn told(why: &tokio_postgres::Error) -> String {
         Some(source) => format!("{why}: {source}"),
         None => why.to_string(),
     }
-}
-
-/// What it means for the operator that no connection is made.
-fn blame(server: &Server, why: &tokio_postgres::Error) -> StoreError {
-    let advice = match why.as_db_error().map(|own| own.code().code()) {
-        Some("28P01" | "28000") => {
-            "it does not let this user in; look at `user` in the address, at `password`, and at pg_hba.conf"
-        }
-        Some("3D000") => "there is no such database; make it with `createdb`, for the user that nadhir comes as",
-        _ => return failed(&format!("{}: {}", server.name, told(why))),
-    };
-    StoreError::Unusable { path: server.name.clone(), why: format!("{advice} ({})", told(why)) }
 }

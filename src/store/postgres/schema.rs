@@ -9,7 +9,7 @@ use super::address::Server;
 use super::pool::{CHANGE, Pool, Work, failed};
 
 /// The version of the tables; it grows by one with each change of them.
-const SCHEMA_VERSION: i64 = 2;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 
 /// Whoever makes the tables or brings them forward holds this lock.
 const MAKING: i64 = 0x4e41_4452;
@@ -143,22 +143,30 @@ pub(super) async fn look(work: &Arc<Work>, name: &str) -> Result<(), StoreError>
 }
 
 /// What is there.
-enum Make {
+pub(super) enum Make {
     None,
     /// Of an older version that is known.
     Older(i64),
     Ours,
 }
 
-async fn identify(work: &Work, name: &str) -> Result<Make, StoreError> {
+pub(super) async fn identify(work: &Work, name: &str) -> Result<Make, StoreError> {
     let unusable = |why: String| StoreError::Unusable { path: name.to_owned(), why };
     let row = work
         .one(
-            "SELECT to_regnamespace('nadhir') IS NOT NULL, to_regclass('nadhir.meta') IS NOT NULL, pg_is_in_recovery()",
+            "SELECT to_regnamespace('nadhir') IS NOT NULL, to_regclass('nadhir.meta') IS NOT NULL, pg_is_in_recovery(),
+                current_setting('server_encoding')",
             &[],
         )
         .await?;
     let (is_there, is_ours, is_copy): (bool, bool, bool) = (row.get(0), row.get(1), row.get(2));
+    let encoding: &str = row.get(3);
+    if encoding != "UTF8" {
+        return Err(unusable(format!(
+            "texts are kept in {encoding} there, which does not hold every word in every language; make another with \
+             `createdb --encoding=UTF8 --template=template0`"
+        )));
+    }
     if is_copy {
         return Err(failed("this server only follows another one, and takes no changes; name the one that leads"));
     }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::codes::{self, BEGUN, about, cut_why};
 use super::super::{Replay, StoreError};
 use super::SqliteStore;
+use super::journal;
 use super::outbox::frozen;
 use super::shares::{had_older, mark_one, marks};
 use super::values::{code, moment, name, standing};
@@ -16,6 +17,7 @@ use crate::outbox::is_correction;
 use crate::outbox::replay::{Frozen, MAX_LOOKED_THROUGH, Sent};
 use crate::outbox::share::{OWED, TOLD};
 use crate::outbox::{Standing, share::DeadLetter};
+use crate::record::Entry;
 use crate::route::Audience;
 use crate::subscriber::share_of;
 use crate::time::Timestamp;
@@ -47,6 +49,10 @@ impl Replay for SqliteStore {
         (as_history, now): (bool, Timestamp),
     ) -> BoxFuture<'_, Result<Option<Frozen>, StoreError>> {
         self.ask(move |db| send_again(db, (delivery, subscriber), newest, (as_history, now)))
+    }
+
+    fn record(&self, entry: Entry) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ask(move |db| journal::write(db, &[entry], &journal::Hashes::new()))
     }
 
     fn sent_again(

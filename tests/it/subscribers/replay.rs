@@ -6,8 +6,8 @@ use nadhir::bulletin::Change;
 use nadhir::outbox::{LEASE, Outcome, Settlement, Standing};
 use nadhir::route::Audience;
 use nadhir::sink::signature::{TOLERANCE, verify};
-use nadhir::store::sqlite::SqliteStore;
-use nadhir::store::{Ledger as _, Outbox as _, Roster as _};
+use nadhir::store::sqlite::{SqliteStore, verify_journal};
+use nadhir::store::{Archive as _, Ledger as _, Outbox as _, Roster as _};
 use nadhir::subscriber::{Edit, NewSubscriber, State as Member, Wishes};
 use nadhir::time::{TimeDelta, Timestamp};
 use serde_json::{Value, json};
@@ -129,6 +129,18 @@ fn what_still_holds_is_sent_again_as_it_was_and_what_is_over_only_as_history() {
         assert_eq!(then["data"]["id"], body["data"]["id"]);
     }
     assert!(arrived[3].headers["webhook-id"].to_str().unwrap().contains("000001.1"));
+    // A dry run is not in the journal.
+    let file = house.scene.state.join("nadhir.sqlite3");
+    assert_eq!(verify_journal(&file, None).unwrap().faults, []);
+    let store = SqliteStore::beside(&file).unwrap();
+    let lines = runtime.block_on(store.journal(100)).unwrap();
+    let lines: Vec<&str> = lines.iter().filter(|line| line.kind == "replay").map(|line| line.text.as_str()).collect();
+    let [first, second, third] = lines[..] else { panic!("{lines:?}") };
+    assert!(
+        first.contains(" has 2 messages sent once more to desk of ") && first.contains(", of those since 20"),
+        "{first}"
+    );
+    assert!(second.contains("1 message sent") && third.contains("3 messages") && third.ends_with(", as history"));
     let all: String = arrived.iter().map(|one| String::from_utf8_lossy(&one.body).into_owned()).collect();
     assert!(!all.contains("000003") && !all.contains("OPS"), "no drill and no notice reaches the public: {all}");
 }
