@@ -35,8 +35,14 @@ pub(in crate::message) struct Scene {
     pub(in crate::message) herald: FeedId,
 }
 
+/// Who observes, who forecasts and who warns in the configuration that comes with the program.
+const OBSERVER: &str = "metar";
+const FORECASTER: &str = "open-meteo";
+const HERALD: &str = "ncm-cap-ar";
+
 impl Scene {
-    /// A scene in a configuration: in its first governorate that is called one, by feeds that it names.
+    /// A scene in a configuration: in its first governorate that is called one; by the feeds that readers know, where it names them, else by
+    /// others of it.
     pub(in crate::message) fn of<'f>(
         code: &str,
         zone: Tz,
@@ -45,15 +51,21 @@ impl Scene {
     ) -> Self {
         let usual = places.iter().find(|place| place.formal.ar != place.name.ar).or_else(|| places.iter().next());
         let home = usual.map(|place| place.id.clone());
-        let mut feeds = feeds.cloned().chain(std::iter::repeat_with(|| FeedId::new("a-feed").expect("it is a name")));
-        let mut feed = || feeds.next().expect("the last one is repeated for ever");
+        let (known, others): (Vec<&FeedId>, Vec<&FeedId>) =
+            feeds.partition(|feed| [OBSERVER, FORECASTER, HERALD].contains(&feed.as_str()));
+        let mut others = others.into_iter();
+        let mut feed = |usual: &str| {
+            let usual = known.iter().copied().find(|feed| feed.as_str() == usual);
+            let named = usual.or_else(|| others.next()).cloned();
+            named.unwrap_or_else(|| FeedId::new("a-feed").expect("it is a name"))
+        };
         Self {
             code: code.to_owned(),
             zone,
             home: home.unwrap_or_else(|| GovernorateId::new("nowhere").expect("it is a name")),
-            observer: feed(),
-            forecaster: feed(),
-            herald: feed(),
+            observer: feed(OBSERVER),
+            forecaster: feed(FORECASTER),
+            herald: feed(HERALD),
         }
     }
 
