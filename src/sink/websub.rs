@@ -3,7 +3,7 @@
 //!
 //! A topic is the address of a feed: all warnings of the channel, or those of one governorate. What is pushed is the feed with its new
 //! entry alone, which holds its document whole. A subscriber chose its address itself: none of an inner network is asked unless the
-//! channel allows it, and no redirect is followed. The secret that it gives is kept sealed ([`seal`]).
+//! channel allows it, and no redirect is followed. The secret that it gives is kept sealed.
 //!
 //! Source: W3C Recommendation WebSub, 23 January 2018: sections 5 (subscribing), 7 (content distribution), 8 (authenticated distribution).
 
