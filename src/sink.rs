@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use url::Url;
 
 use crate::hazard::Severity;
@@ -137,8 +138,26 @@ impl Parcel {
 pub struct Receipt(pub String);
 
 /// A text as so many bytes of its hash, in hexadecimal digits: a name that is the same at every try and says nothing.
-fn fingerprint(text: &str, bytes: usize) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+pub(crate) fn fingerprint(text: &str, bytes: usize) -> String {
+    hex(digest(&SHA256, text.as_bytes()).as_ref().iter().take(bytes))
+}
+
+/// Bytes in hexadecimal digits.
+fn hex<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> String {
+    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many random bytes a challenge holds.
+const CHALLENGE_LEN: usize = 16;
+
+/// What one has to answer with who is to show that it hears, and that nobody guesses.
+///
+/// # Errors
+/// When this machine gives no random bytes.
+pub(crate) fn challenge() -> Result<String, String> {
+    let mut bytes = [0; CHALLENGE_LEN];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "this machine gives no random bytes")?;
+    Ok(hex(&bytes))
 }
 
 /// Why a message was not taken.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -49,6 +50,9 @@ const MAX_HEAD_LEN: usize = 16 * 1024;
 /// How long those who are being answered are waited for at the end.
 const PARTING: Duration = Duration::from_secs(3);
 
+/// After how many seconds those ask again who could not be told.
+const ASK_AGAIN: u16 = 5;
+
 /// How long a listener that let nobody in rests.
 const REST: Duration = Duration::from_secs(1);
 
@@ -73,12 +77,12 @@ impl Shelf {
 }
 
 /// What is shown.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Face {
     /// The channels.
     pub shelves: Vec<Shelf>,
     /// The governorates that have feeds of their own.
-    pub places: Option<Arc<GovernorateBook>>,
+    pub places: Arc<GovernorateBook>,
 }
 
 impl Face {
@@ -154,26 +158,30 @@ impl Web {
             let web = Arc::clone(&self);
             async move {
                 let reply = timeout(ANSWER_TIME, web.answer(request)).await;
-                Ok::<_, std::convert::Infallible>(reply.unwrap_or_else(|_| late()))
+                Ok::<_, std::convert::Infallible>(reply.unwrap_or_else(|_| unavailable()))
             }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let end = tokio::select! {
-            end = connection.as_mut() => end,
-            () = stop.cancelled() => part(connection).await,
-            () = tokio::time::sleep(CONNECTION_TIME) => part(connection).await,
+            end = connection.as_mut() => Some(end),
+            () = stop.cancelled() => None,
+            () = tokio::time::sleep(CONNECTION_TIME) => None,
+        };
+        let end = match end {
+            Some(end) => end,
+            // What is being answered is answered, and nothing more.
+            None => {
+                connection.as_mut().graceful_shutdown();
+                timeout(PARTING, connection).await.unwrap_or(Ok(()))
+            }
         };
         if let Err(why) = end {
             debug!("A reader of the web face went away: {why}");
         }
     }
 
-    async fn answer<B>(&self, request: Request<B>) -> Reply
-    where
-        B: hyper::body::Body<Data = Bytes> + Send,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    async fn answer(&self, request: Request<Incoming>) -> Reply {
         let face = Arc::clone(&self.face.borrow());
         let path = request.uri().path().to_owned();
         let Some((shelf, rest)) = face.find(&path) else { return words(StatusCode::NOT_FOUND, "nothing is here\n") };
@@ -183,33 +191,6 @@ impl Web {
             (&Method::GET | &Method::HEAD, rest) => self.reader.read(&face, shelf, rest, request.headers()).await,
             _ => not_so("GET, HEAD", "this is for reading\n"),
         }
-    }
-}
-
-/// Has what is being answered answered, and nothing more.
-async fn part<C>(mut connection: std::pin::Pin<&mut C>) -> hyper::Result<()>
-where
-    C: Future<Output = hyper::Result<()>> + Graceful,
-{
-    connection.as_mut().graceful();
-    timeout(PARTING, connection).await.unwrap_or(Ok(()))
-}
-
-/// A connection that can be told to end.
-trait Graceful {
-    fn graceful(self: std::pin::Pin<&mut Self>);
-}
-
-impl<I, B, S> Graceful for hyper::server::conn::http1::Connection<I, S>
-where
-    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: hyper::body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn graceful(self: std::pin::Pin<&mut Self>) {
-        self.graceful_shutdown();
     }
 }
 
@@ -236,15 +217,11 @@ fn not_so(allowed: &'static str, text: &str) -> Reply {
 }
 
 /// Nothing can be said now, which is no calm.
-fn unavailable(seconds: u16) -> Reply {
+fn unavailable() -> Reply {
     let text = "what was said cannot be told at the moment; this does not mean that there is no warning\n";
     let mut reply = words(StatusCode::SERVICE_UNAVAILABLE, text);
-    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(ASK_AGAIN));
     reply
-}
-
-fn late() -> Reply {
-    unavailable(5)
 }
 
 /// What every answer bears: nobody takes it for something else than it is, and pages of others may read it.

@@ -13,7 +13,7 @@ use tracing::{error, info};
 
 use super::Ground;
 use super::crew::{Sinks, keep_alive};
-use crate::config::Config;
+use crate::config::{ChannelConfig, Config};
 use crate::web::{Face, Shelf, Web};
 
 /// How soon an address is tried again that could not be listened on.
@@ -66,13 +66,13 @@ impl Drop for Front {
 }
 
 fn face_of(config: &Config, sinks: &Sinks) -> Face {
-    let shelf = |channel: &crate::config::ChannelConfig| {
+    let shelf = |channel: &ChannelConfig| {
         let (_, sink) = sinks.get(&channel.listener.channel)?;
         let many = sink.many().filter(|many| many.hub().is_some())?;
         Some(Shelf { listener: channel.listener.clone(), many })
     };
     let shelves = config.channels.iter().filter_map(shelf).collect();
-    Face { shelves, places: Some(Arc::clone(&config.governorates)) }
+    Face { shelves, places: Arc::clone(&config.governorates) }
 }
 
 fn open(address: SocketAddr, face: Arc<Face>, ground: &Ground) -> Open {

@@ -11,6 +11,7 @@ use roxmltree::{Document, Node};
 
 use crate::language::Both;
 use crate::language::direction::{ISOLATE, POP};
+use crate::message::cap::{NAMESPACE as CAP, text};
 use crate::time::Timestamp;
 
 /// What a feed is.
@@ -20,7 +21,6 @@ pub const CONTENT_TYPE: &str = "application/atom+xml";
 pub const CAP_TYPE: &str = "application/cap+xml";
 
 const ATOM: &str = "http://www.w3.org/2005/Atom";
-const CAP: &str = "urn:oasis:names:tc:emergency:cap:1.2";
 
 type Xml = Writer<Vec<u8>>;
 
@@ -102,10 +102,6 @@ fn entry(xml: &mut Xml, item: &Item, outline: &Outline) -> io::Result<()> {
         Ok(())
     })?;
     Ok(())
-}
-
-fn text(xml: &mut Xml, name: &str, content: &str) -> io::Result<()> {
-    xml.create_element(name).write_text_content(BytesText::new(content)).map(drop)
 }
 
 fn link(xml: &mut Xml, of: [(&str, &str); 3]) -> io::Result<()> {

@@ -29,7 +29,7 @@ use crate::reading::Basis;
 use crate::time::{TimeDelta, Timestamp};
 
 /// The namespace of CAP 1.2.
-const NAMESPACE: &str = "urn:oasis:names:tc:emergency:cap:1.2";
+pub(super) const NAMESPACE: &str = "urn:oasis:names:tc:emergency:cap:1.2";
 
 /// What an edition that is replaced begins with as a `code`.
 const REPLACES: &str = "replaces:";
@@ -397,7 +397,7 @@ fn moment(moment: Timestamp, zone: chrono_tz::Tz) -> String {
 }
 
 /// An element that holds a text, without the characters that no XML may hold.
-fn text(xml: &mut Xml, name: &str, content: &str) -> io::Result<()> {
+pub(super) fn text(xml: &mut Xml, name: &str, content: &str) -> io::Result<()> {
     let is_fit = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\n' | '\t');
     let content: String = content.chars().filter(|c| is_fit(*c)).collect();
     xml.create_element(name).write_text_content(BytesText::new(&content)).map(|_| ())

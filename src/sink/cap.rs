@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::turn::take_turn;
 use super::{Kind, Opener, Parcel, Receipt, SendError, Sink, World};
+use crate::message::atom::CAP_TYPE;
 use crate::message::{Form, cap};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp, span_text};
@@ -34,9 +35,6 @@ const MOST: u32 = 1000;
 
 /// How many may be kept.
 pub(crate) const MOST_LIMITS: RangeInclusive<i64> = 100..=20_000;
-
-/// What the documents are.
-const CONTENT_TYPE: &str = "application/cap+xml";
 
 /// The kind.
 pub const KIND: Kind = Kind {
@@ -117,7 +115,7 @@ struct CapFiles {
 impl Sink for CapFiles {
     fn send<'a>(&'a self, parcel: &'a Parcel) -> BoxFuture<'a, Result<Receipt, SendError>> {
         Box::pin(async move {
-            if !parcel.content_type.starts_with(CONTENT_TYPE) {
+            if !parcel.content_type.starts_with(CAP_TYPE) {
                 let why = "the message is no CAP: leave the `form` of the channel out, or write \"cap\"".to_owned();
                 return Err(SendError::Never { why });
             }

@@ -16,13 +16,14 @@ use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderName, LINK};
 use ring::hmac;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use url::Url;
 
 use super::http::{parse_base, parse_url};
 use super::line::Lines;
 use super::line::outward::{self, Outward, failed, head, judged, value};
-use super::{Kind, Letter, Many, Missed, Opener, Own, Parcel, Receipt, Recipient, SendError, Sink, World};
+use super::{
+    Kind, Letter, Many, Missed, Opener, Own, Parcel, Receipt, Recipient, SendError, Sink, World, challenge, hex,
+};
 use crate::feed::keys;
 use crate::ids::GovernorateId;
 use crate::language::Both;
@@ -30,7 +31,7 @@ use crate::message::Form;
 use crate::message::atom::{self, Head, Item};
 use crate::message::cap;
 use crate::secret::{Secret, SecretSource};
-use crate::subscriber::{Sealed, Wishes};
+use crate::subscriber::{MAX_URL_LEN, Sealed, Wishes};
 use crate::table::Table;
 use crate::time::{TimeDelta, Timestamp};
 
@@ -72,9 +73,6 @@ pub const LEASE_LIMITS: std::ops::RangeInclusive<TimeDelta> = TimeDelta::minutes
 /// The header of a signature, and the method in it.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature");
 const METHOD: &str = "sha256=";
-
-/// How many random bytes a challenge holds.
-const CHALLENGE_LEN: usize = 16;
 
 /// What a feed holds. Nobody is to read calm from an empty list.
 const ABOUT_AR: &str =
@@ -247,7 +245,8 @@ impl Hub {
         self.at(&place.map_or_else(|| "warnings.atom".to_owned(), |place| format!("places/{place}.atom")))
     }
 
-    fn at(&self, path: &str) -> String {
+    /// Where something lies under its address.
+    pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
@@ -282,8 +281,8 @@ impl Hub {
     /// # Errors
     /// What is wrong with it.
     pub fn callback(&self, text: &str) -> Result<Url, String> {
-        if crate::subscriber::MAX_URL_LEN < text.len() {
-            return Err(format!("the address is longer than {} bytes", crate::subscriber::MAX_URL_LEN));
+        if MAX_URL_LEN < text.len() {
+            return Err(format!("the address is longer than {MAX_URL_LEN} bytes"));
         }
         parse_url(text)
     }
@@ -293,10 +292,8 @@ impl Hub {
     /// # Errors
     /// Why it was not confirmed; [`SendError::Later`] and [`SendError::Unknown`] where asking again may help.
     pub async fn confirm(&self, intent: &Intent, now: Timestamp) -> Result<(), SendError> {
-        let mut random = [0; CHALLENGE_LEN];
         let never = |why: &str| SendError::Never { why: why.to_owned() };
-        SystemRandom::new().fill(&mut random).map_err(|_| never("this machine gives no random bytes"))?;
-        let challenge: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let challenge = challenge().map_err(|why| never(&why))?;
         let mut url = intent.callback.clone();
         url.query_pairs_mut()
             .append_pair("hub.mode", intent.mode.name())
@@ -370,8 +367,7 @@ impl Many for Hub {
                 };
                 let own = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
                 let tag = hmac::sign(&own, &letter.body);
-                let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-                headers.insert(SIGNATURE, value(&format!("{METHOD}{hex}")).map_err(never)?);
+                headers.insert(SIGNATURE, value(&format!("{METHOD}{}", hex(tag.as_ref()))).map_err(never)?);
             }
             let answer = self.lines.post(&url, headers, letter.body.clone()).await;
             let answer = judged(&url, answer.map_err(|lost| failed(&url, lost))?, now)?;

@@ -55,9 +55,9 @@ struct Page {
 }
 
 impl Page {
-    fn new(text: String) -> Option<Self> {
-        let etag = HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(text.as_bytes()))).ok()?;
-        Some(Self { body: text.into(), etag })
+    fn new(text: String) -> Self {
+        let etag = HeaderValue::from_str(&format!("\"{:032x}\"", xxh3_128(text.as_bytes()))).expect("it is digits");
+        Self { body: text.into(), etag }
     }
 }
 
@@ -72,29 +72,26 @@ impl Reader {
         let nothing = || words(StatusCode::NOT_FOUND, "nothing is here\n");
         let Some(hub) = shelf.hub() else { return nothing() };
         if let Some(name) = rest.strip_prefix("alerts/").and_then(|name| name.strip_suffix(".xml")) {
-            return self.document(shelf, name).await.unwrap_or_else(|why| failed(&why)).unwrap_or_else(nothing);
+            return match self.document(shelf, name).await {
+                Ok(found) => found.unwrap_or_else(nothing),
+                Err(why) => failed(&why),
+            };
         }
-        let topic = format!("{}{rest}", hub.address().trim_end_matches("hub"));
+        let topic = hub.at(rest);
         let Some(wishes) = hub.wishes_of(&topic).filter(|wishes| is_known(face, wishes)) else { return nothing() };
         match self.page(shelf, hub, (&topic, &wishes)).await {
-            Ok(Some(page)) => shown(hub, &topic, page, asked),
-            Ok(None) => unavailable(5),
-            Err(why) => failed(&why).unwrap_or_else(|| unavailable(5)),
+            Ok(page) => shown(hub, &topic, page, asked),
+            Err(why) => failed(&why),
         }
     }
 
     /// A feed: as it was a moment ago, or anew.
-    async fn page(
-        &self,
-        shelf: &Shelf,
-        hub: &Hub,
-        (topic, wishes): (&str, &Wishes),
-    ) -> Result<Option<Page>, StoreError> {
+    async fn page(&self, shelf: &Shelf, hub: &Hub, (topic, wishes): (&str, &Wishes)) -> Result<Page, StoreError> {
         // Whoever else asks waits for this answer rather than ask the store too.
         let mut kept = self.kept.lock().await;
         kept.retain(|_, (since, _)| since.elapsed() < KEPT_FOR);
         if let Some((_, page)) = kept.get(topic) {
-            return Ok(Some(page.clone()));
+            return Ok(page.clone());
         }
         let of = (&shelf.listener.channel, shelf.listener.audience);
         let now = (self.now)();
@@ -115,9 +112,7 @@ impl Reader {
             }
         }
         let page = Page::new(hub.page(wishes, documents, self.since));
-        if let Some(page) = &page
-            && kept.len() < MAX_KEPT
-        {
+        if kept.len() < MAX_KEPT {
             kept.insert(topic.to_owned(), (Instant::now(), page.clone()));
         }
         Ok(page)
@@ -138,7 +133,7 @@ impl Reader {
 
 /// Whether a feed is of all governorates, or of one that is known.
 pub(super) fn is_known(face: &Face, wishes: &Wishes) -> bool {
-    wishes.governorates.iter().all(|id| face.places.as_ref().is_some_and(|book| book.get(id).is_some()))
+    wishes.governorates.iter().all(|id| face.places.get(id).is_some())
 }
 
 fn shown(hub: &Hub, topic: &str, page: Page, asked: &HeaderMap) -> Reply {
@@ -164,7 +159,7 @@ fn shown(hub: &Hub, topic: &str, page: Page, asked: &HeaderMap) -> Reply {
 }
 
 /// That the store failed is told, and nothing of why.
-fn failed(why: &StoreError) -> Option<Reply> {
+fn failed(why: &StoreError) -> Reply {
     warn!("The web face could not tell what was said: {why}");
-    Some(unavailable(5))
+    unavailable()
 }

@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
-use ring::digest::{SHA256, digest};
 use tokio::sync::{Mutex as Turn, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +21,7 @@ use super::feed::is_known;
 use super::{Face, Now, Reply, Shelf, told, words};
 use crate::ids::ChannelId;
 use crate::sink::websub::{Hub, Intent, LEASE, LEASE_LIMITS, MAX_SECRET_LEN, Mode};
-use crate::sink::{Many, SendError};
+use crate::sink::{Many, SendError, fingerprint};
 use crate::store::{Store, StoreError};
 use crate::subscriber::{Edit, NewSubscriber, State, Term, Wishes};
 use crate::time::TimeDelta;
@@ -104,11 +103,7 @@ impl Desk {
     }
 
     /// Takes what somebody asks, or says everything that is wrong with it.
-    pub(super) async fn ask<B>(&self, face: &Face, shelf: &Shelf, request: Request<B>) -> Reply
-    where
-        B: hyper::body::Body<Data = Bytes> + Send,
-        B::Error: std::error::Error + Send + Sync + 'static,
-    {
+    pub(super) async fn ask(&self, face: &Face, shelf: &Shelf, request: Request<Incoming>) -> Reply {
         let is_form = |value: &HeaderValue| value.to_str().is_ok_and(is_form);
         if !request.headers().get(CONTENT_TYPE).is_some_and(is_form) {
             let text = "send it as application/x-www-form-urlencoded\n";
@@ -282,7 +277,5 @@ async fn enter(one: &Waiting, hub: &Hub, store: &dyn Store, now: &Now) -> Result
 
 /// The name of a subscription: one for each feed and address.
 fn name_of(intent: &Intent) -> String {
-    let of = digest(&SHA256, format!("{}\n{}", intent.topic, intent.callback).as_bytes());
-    let hex: String = of.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("ws-{hex}")
+    format!("ws-{}", fingerprint(&format!("{}\n{}", intent.topic, intent.callback), 12))
 }

@@ -9,6 +9,8 @@ mod backtest;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod both;
+#[cfg(test)]
 mod buttons;
 #[cfg(test)]
 mod cases;

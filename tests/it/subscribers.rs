@@ -32,32 +32,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Tells each story to a store in a file and to one in a database server.
-macro_rules! on_both {
-    ($($story:ident),+ $(,)?) => {
-        mod in_a_file {
-            use super::Kind;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(Kind::File).await;
-            })+
-        }
-        mod in_a_database_server {
-            use super::Kind;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(Kind::Server).await;
-            })+
-        }
-    };
-}
-
 mod kit;
 mod liars;
 mod order;
 mod program;
 mod replay;
 
+use super::both::on_both;
 use super::crash::{Death, Mortal};
 use super::postgres::{Kind, Place, Whole};
 use super::process::PATIENCE;

@@ -35,29 +35,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Tells each story to a store in a file and to one in a database server.
-macro_rules! on_both {
-    ($($story:ident),+ $(,)?) => {
-        mod in_a_file {
-            use super::Kind;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(Kind::File).await;
-            })+
-        }
-        mod in_a_database_server {
-            use super::Kind;
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() {
-                super::$story(Kind::Server).await;
-            })+
-        }
-    };
-}
-
 mod program;
 mod refusals;
 
+use super::both::on_both;
 use super::postgres::{Kind, Place, Whole};
 use super::process::PATIENCE;
 use super::sinks::read;
@@ -212,7 +193,7 @@ impl Field {
     fn start(&mut self, socket: TcpListener, many: &Arc<dyn Many>, shown: Arc<Faulty>) {
         let shelf = Shelf { listener: listener(), many: Arc::clone(many) };
         let (config, _) = nadhir::config::load(None).unwrap();
-        let (_, face) = watch::channel(Arc::new(Face { shelves: vec![shelf], places: Some(config.governorates) }));
+        let (_, face) = watch::channel(Arc::new(Face { shelves: vec![shelf], places: config.governorates }));
         let clock = Arc::clone(&self.now);
         let web = Arc::new(Web::new(face, shown, Arc::new(move || *clock.lock().unwrap())));
         self.running.push(tokio::spawn(web.run(socket, self.stop.clone())));

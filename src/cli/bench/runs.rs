@@ -98,20 +98,37 @@ const EVERYONE: usize = 563_458;
 
 pub(super) const MB: f64 = 1_000_000.0;
 
+/// How long it took to tell all, what that cost, and the same of the bare loop; a time for each round.
+#[derive(Default)]
+struct Rounds {
+    took: Vec<f64>,
+    limits: Vec<f64>,
+    cpu: Vec<f64>,
+    bare_cpu: Vec<f64>,
+}
+
+impl Rounds {
+    /// Tells [`MANY`], and has the bare loop do the same, so many times.
+    async fn of(field: &mut Field, at: &str, way: Way, times: usize) -> anyhow::Result<Self> {
+        let body = field.body()?;
+        let mut rounds = Self::default();
+        field.tell().await?;
+        for _ in 0..times {
+            let before = computed();
+            rounds.took.push(field.tell().await?.as_secs_f64());
+            rounds.cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
+            let before = computed();
+            rounds.limits.push(bare::run(at, MANY, way, &body).await?.as_secs_f64());
+            rounds.bare_cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
+        }
+        Ok(rounds)
+    }
+}
+
 async fn fan_out(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(MANY, |number| format!("http://{}/c/{number}", receivers.at)).await?;
-    let body = field.body()?;
-    field.tell().await?;
-    let (mut took, mut limits, mut cpu, mut bare_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..times {
-        let before = computed();
-        took.push(field.tell().await?.as_secs_f64());
-        cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
-        let before = computed();
-        limits.push(bare::run(&receivers.at, MANY, Way::Fresh, &body).await?.as_secs_f64());
-        bare_cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
-    }
+    let Rounds { took, limits, cpu, bare_cpu } = Rounds::of(&mut field, &receivers.at, Way::Fresh, times).await?;
     let early = peak();
     for _ in times + 1..20 {
         field.tell().await?;
@@ -130,13 +147,7 @@ async fn fan_out(times: usize) -> anyhow::Result<Vec<Figure>> {
 async fn warm(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(MANY, |number| format!("http://{}/k/{number}", receivers.at)).await?;
-    let body = field.body()?;
-    field.tell().await?;
-    let (mut took, mut limits) = (Vec::new(), Vec::new());
-    for _ in 0..times {
-        took.push(field.tell().await?.as_secs_f64());
-        limits.push(bare::run(&receivers.at, MANY, Way::Kept, &body).await?.as_secs_f64());
-    }
+    let Rounds { took, limits, .. } = Rounds::of(&mut field, &receivers.at, Way::Kept, times).await?;
     field.close().await?;
     Ok(vec![Figure::new("warm", median(took), "s", Some(median(limits)), 0.3)])
 }
@@ -144,17 +155,8 @@ async fn warm(times: usize) -> anyhow::Result<Vec<Figure>> {
 async fn tls(times: usize) -> anyhow::Result<Vec<Figure>> {
     let receivers = Receivers::start().await?;
     let mut field = Field::open(MANY, |number| format!("https://{}/c/{number}", receivers.under_tls)).await?;
-    let body = field.body()?;
-    field.tell().await?;
-    let (mut took, mut limits, mut cpu, mut bare_cpu) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..times {
-        let before = computed();
-        took.push(field.tell().await?.as_secs_f64());
-        cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
-        let before = computed();
-        limits.push(bare::run(&receivers.under_tls, MANY, Way::Sealed, &body).await?.as_secs_f64());
-        bare_cpu.push((computed() - before).as_secs_f64() * 1e6 / MANY as f64);
-    }
+    let Rounds { took, limits, cpu, bare_cpu } =
+        Rounds::of(&mut field, &receivers.under_tls, Way::Sealed, times).await?;
     field.close().await?;
     Ok(vec![
         Figure::beside("tls", median(took), "s", Some(median(limits))),

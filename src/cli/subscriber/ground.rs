@@ -78,8 +78,12 @@ impl Ground {
             channel.opener.open(&world).map_err(|why| (EX_UNAVAILABLE, anyhow::anyhow!("{}: {why}", self.channel)))?;
         let many = sink.many().ok_or_else(|| (EX_CONFIG, anyhow::anyhow!("{} has no subscribers", self.channel)))?;
         if many.hub().is_some() {
-            let why = "those who want to hear of {} subscribe at its hub themselves, with a secret and a place of their own choice; list, dead, pause, resume and remove are for them too";
-            return Err((EX_USAGE, anyhow::anyhow!(why.replace("{}", self.channel.as_str()))));
+            let why = anyhow::anyhow!(
+                "those who want to hear of {} subscribe at its hub themselves, with a secret and a place of their own choice; list, dead, \
+                 pause, resume and remove are for them too",
+                self.channel
+            );
+            return Err((EX_USAGE, why));
         }
         Ok(many)
     }

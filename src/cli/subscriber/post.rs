@@ -3,17 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 
 use super::ground::{Ground, say};
 use super::{EX_FAILED, Ended};
-use crate::sink::{Letter, Recipient};
+use crate::sink::{self, Letter, Recipient};
 use crate::subscriber::{CHALLENGE, Subscriber, TEST, body_of};
 use crate::time::Timestamp;
-
-/// How many random bytes a challenge holds.
-const CHALLENGE_LEN: usize = 16;
 
 fn letter(
     kind: &str,
@@ -28,9 +24,7 @@ fn letter(
 }
 
 fn random() -> anyhow::Result<String> {
-    let mut bytes = [0; CHALLENGE_LEN];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("this machine gives no random bytes"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    sink::challenge().map_err(anyhow::Error::msg)
 }
 
 /// A subscriber as it is told.

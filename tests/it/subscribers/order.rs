@@ -6,6 +6,7 @@ use nadhir::outbox::{Standing, urgency};
 use nadhir::store::Commit;
 use nadhir::subscriber::Wishes;
 
+use super::super::both::on_both;
 use super::super::stores::said;
 use super::{Field, Kind};
 

@@ -12,6 +12,7 @@ use nadhir::subscriber::{Edit, NewSubscriber, State as Member, Wishes};
 use nadhir::time::{TimeDelta, Timestamp};
 use serde_json::{Value, json};
 
+use super::super::both::on_both;
 use super::super::stores::{at, channel, said};
 use super::program::House;
 use super::{Answer, Field, Kind, many_of};
